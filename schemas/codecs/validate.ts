@@ -1,0 +1,105 @@
+// JSON Schema validation with errors that name the field. The one place that imports ajv.
+//
+// Nothing is coerced, defaulted or removed: a document is accepted as it is or refused.
+import { readFileSync } from 'node:fs';
+import { type AnySchemaObject, Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { AllDocuments } from '../types.ts';
+
+/** One reason why a value is refused. `path` is a JSON Pointer (RFC 6901) into the value, '' for the value itself. */
+export interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+export type DocumentName = keyof AllDocuments;
+export type JsonSchema = AnySchemaObject;
+
+const documentNames: readonly DocumentName[] = [
+  'action.json',
+  'command.json',
+  'config-record.json',
+  'connection.json',
+  'dead-letter.json',
+  'envelope.json',
+  'result.json',
+  'rule.json',
+  'search-result.json',
+  'secret-ref.json',
+  'sink.json',
+];
+
+function createAjv(): Ajv {
+  const ajv = new Ajv({ strict: true, strictRequired: false, strictTypes: false, allErrors: false, discriminator: false });
+  ajv.addKeyword('example').addKeyword('examples').addKeyword('secret').addKeyword('deprecated').addKeyword('since');
+  return ajv;
+}
+
+const ajv = createAjv();
+const schemas = new Map<DocumentName, JsonSchema>();
+for (const name of documentNames) {
+  const schema = JSON.parse(readFileSync(new URL(`../documents/${name}`, import.meta.url), 'utf8')) as JsonSchema;
+  schemas.set(name, schema);
+  ajv.addSchema(schema);
+}
+
+function explain(error: ErrorObject): Issue {
+  const params = error.params as Record<string, unknown>;
+  if (error.keyword === 'additionalProperties')
+    return { path: `${error.instancePath}/${String(params['additionalProperty'])}`, message: 'unknown field' };
+  if (error.keyword === 'required')
+    return { path: `${error.instancePath}/${String(params['missingProperty'])}`, message: 'is required' };
+  if (error.keyword === 'const')
+    return { path: error.instancePath, message: `must be ${JSON.stringify(params['allowedValue'])}` };
+  if (error.keyword === 'enum')
+    return { path: error.instancePath, message: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}` };
+  return { path: error.instancePath, message: error.message ?? error.keyword };
+}
+
+// A union reports the errors of every branch; the useful ones are those of the branch that got furthest.
+function closest(errors: readonly ErrorObject[]): ErrorObject[] {
+  const inner = errors.filter((error) => error.keyword !== 'oneOf' && error.keyword !== 'anyOf');
+  if (inner.length === 0) return [...errors];
+  const wrongBranch = new Set(
+    inner.filter((error) => error.keyword === 'const').map((error) => branchOf(error.schemaPath)),
+  );
+  const fitting = inner.filter((error) => !wrongBranch.has(branchOf(error.schemaPath)));
+  return fitting.length > 0 ? fitting : inner;
+}
+
+function branchOf(schemaPath: string): string {
+  return schemaPath.match(/^.*?\/(?:oneOf|anyOf)\/\d+/)?.[0] ?? '';
+}
+
+function issuesOf(validate: ValidateFunction): Issue[] {
+  const seen = new Set<string>();
+  const issues: Issue[] = [];
+  for (const error of closest(validate.errors ?? [])) {
+    const issue = explain(error);
+    const key = `${issue.path} ${issue.message}`;
+    if (!seen.has(key)) issues.push(issue);
+    seen.add(key);
+  }
+  return issues;
+}
+
+/** The schema of a document as data, for API descriptions and generated pages. */
+export function documentSchema(name: DocumentName): JsonSchema {
+  return schemas.get(name) as JsonSchema;
+}
+
+/** Issues of `value` against a document schema; an empty list means it is valid. */
+export function checkDocument(name: DocumentName, value: unknown): Issue[] {
+  const validate = ajv.getSchema(name) as ValidateFunction;
+  return validate(value) ? [] : issuesOf(validate);
+}
+
+/** Compiles a schema that is not one of the documents, such as the parameters of an action type. */
+export function compileCheck(schema: JsonSchema): (value: unknown) => Issue[] {
+  const validate = createAjv().compile(schema);
+  return (value) => (validate(value) ? [] : issuesOf(validate));
+}
+
+/** '/a/b: must be string; /c: unknown field' */
+export function formatIssues(issues: readonly Issue[]): string {
+  return issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ');
+}

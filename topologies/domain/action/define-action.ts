@@ -1,0 +1,70 @@
+// What an action type is: a manifest (data) and two functions. Everything else about it lives in its folder.
+import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
+import type { HttpPort } from '../../ports/http.ts';
+import type { LineLogPort } from '../../ports/line-log.ts';
+import type { MailPort } from '../../ports/mail.ts';
+import type { SecretValue } from '../../ports/secrets.ts';
+import type { Outcome } from './outcome.ts';
+
+/** Every outside system that an action may touch. A worker hands an action only what its manifest needs. */
+export interface ActionPorts {
+  readonly http: HttpPort;
+  readonly mail: MailPort;
+  readonly lineLog: LineLogPort;
+}
+
+export type PortName = keyof ActionPorts;
+
+export interface ActionManifest {
+  /** Type id, also the topic word: commands.<id>.v1. */
+  readonly id: string;
+  readonly title: string;
+  readonly summary: string;
+  /** Version of Tocsin that brought it. */
+  readonly since: string;
+  /** JSON Schema of the parameters, with descriptions, examples, defaults; unknown fields refused. */
+  readonly params: JsonSchema;
+  readonly examples: readonly { readonly title: string; readonly params: Readonly<Record<string, unknown>> }[];
+  readonly needs: readonly PortName[];
+  /** Type of the connection that the action uses; null when it needs none. */
+  readonly connection: 'http' | 'smtp' | null;
+  /** What `run_once: true` means for this type. */
+  readonly runOnce: 'all' | 'first';
+  /** Mode when neither rule nor action says one. */
+  readonly defaultMode: 'each' | 'all';
+  /**
+   * key: the receiver gets the command id and can tell a repeat; an uncertain attempt is repeated by default.
+   * none: a repeat acts twice; an uncertain attempt is held by default.
+   */
+  readonly idempotency: 'key' | 'none';
+  /** Where the effects ledger of this type lives: 'durable' (PostgreSQL) or 'fast' (Redis). */
+  readonly ledger: 'durable' | 'fast';
+}
+
+/** The connection of a command at the moment of execution, its secrets resolved. */
+export interface ResolvedConnection {
+  readonly config: HttpConnection | SmtpConnection;
+  readonly secrets: Readonly<Record<string, SecretValue>>;
+}
+
+export interface ActionContext {
+  readonly ports: Partial<ActionPorts>;
+  readonly connection: ResolvedConnection | null;
+  /** Epoch ms at the start of this attempt. */
+  readonly now: number;
+  /** From 1. */
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Action {
+  readonly manifest: ActionManifest;
+  /**
+   * Checks beyond the JSON Schema, at save and again before execution: template syntax, reserved headers.
+   * `params` already fits manifest.params. Paths are JSON Pointers into params.
+   */
+  check(params: Readonly<Record<string, unknown>>): Issue[];
+  /** One attempt. Expected failures are returned; a throw is a bug: dead letter, no retry. */
+  execute(command: Command, context: ActionContext): Promise<Outcome>;
+}

@@ -1,0 +1,70 @@
+// The result of one attempt to carry out a command. Expected failures are returned; a throw is a bug.
+
+/** The closed list of failure codes; also a metric label and the reason in dead letters. See docs/generated/errors.md. */
+export const failureCodes = {
+  denied: 'The destination is not allowed by the egress policy.',
+  invalid_params: 'The parameters do not fit the action type.',
+  template: 'A template could not be rendered.',
+  invalid_recipient: 'A mail address is not one plain mailbox.',
+  reserved_header: 'A header name is reserved or malformed.',
+  invalid_body: 'The rendered body is not valid for its content type.',
+  too_large: 'The message is larger than the limit of the destination.',
+  secret: 'A credential could not be resolved.',
+  unknown_action: 'The command names an action type that this worker does not know.',
+  unknown_connection: 'The connection does not exist or is disabled.',
+  http_3xx: 'The receiver redirected; redirects are not followed.',
+  http_4xx: 'The receiver refused the request.',
+  http_401_403: 'The receiver refused the credentials.',
+  http_410: 'The receiver is gone.',
+  http_429: 'The receiver asked to slow down.',
+  http_5xx: 'The receiver failed.',
+  http_unexpected: 'The receiver answered with a status that is not classified.',
+  bad_response: 'The receiver answered with a body that does not mean success.',
+  dns: 'The host name could not be resolved.',
+  connect: 'The connection could not be made.',
+  tls: 'The TLS handshake failed or the certificate is not trusted.',
+  timeout: 'No complete answer came before the deadline.',
+  reset: 'The connection broke before an answer came.',
+  protocol: 'The answer is not valid HTTP.',
+  aborted: 'The worker is stopping.',
+  smtp_transient: 'The mail server refused for now (4xx).',
+  smtp_permanent: 'The mail server refused (5xx).',
+  smtp_auth: 'The mail server refused the credentials.',
+  uncertain: 'The effect may have happened and must not be repeated without a decision.',
+  disk: 'The log file could not be written.',
+  loop_detected: 'The event has passed through too many actions.',
+  exhausted: 'All attempts failed.',
+  bug: 'The action threw; this is a defect.',
+} as const;
+
+export type FailureCode = keyof typeof failureCodes;
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+export interface Done {
+  readonly status: 'done';
+  /** Identifier that the receiver gave: issue key, message id, document id. */
+  readonly ref?: string;
+  /** Small, secret-free facts for history and later steps. */
+  readonly output?: Json;
+  /** Things a person should know although it worked: a missing token, a dropped body. */
+  readonly warnings?: readonly string[];
+}
+
+export interface Failed {
+  readonly status: 'failed';
+  readonly code: FailureCode;
+  /**
+   * never: dead letter now. backoff: the retry policy decides. afterMs: not before that. pause: the destination is
+   * misconfigured or refuses our credentials; hold its commands and probe, burn no attempts.
+   */
+  readonly retry: 'never' | 'backoff' | 'pause' | { readonly afterMs: number };
+  /** One line for people, secret-free, at most 1,024 characters. */
+  readonly detail: string;
+  /** The effect may have happened before the failure. */
+  readonly uncertain?: boolean;
+  /** HTTP status or SMTP code, where there was one. */
+  readonly status_code?: number;
+}
+
+export type Outcome = Done | Failed;

@@ -1,0 +1,102 @@
+// Every topic once. Names are settings with these defaults; flows refer to the objects, never to strings.
+
+export interface Topic {
+  /** Name in flows, settings and docs. */
+  readonly id: string;
+  /** Default name in Kafka. Only '-' and '.' as separators: '_' and '.' collide in Kafka's metric names. */
+  readonly name: string;
+  /** What the record key is. */
+  readonly key: string;
+  readonly content: string;
+  readonly partitions: number;
+  readonly policy: 'delete' | 'compact';
+  /** Retention in hours for policy delete. */
+  readonly retentionHours: number | null;
+  /** Written by systems outside this repository. */
+  readonly external: boolean;
+  /** Schema document of the value, where there is one. */
+  readonly schema: string | null;
+}
+
+const week = 7 * 24;
+const year = 365 * 24;
+
+function topic(definition: Omit<Topic, 'external' | 'schema' | 'retentionHours' | 'partitions' | 'policy'> & Partial<Topic>): Topic {
+  return {
+    partitions: 12,
+    policy: 'delete',
+    retentionHours: definition.policy === 'compact' ? null : week,
+    external: false,
+    schema: null,
+    ...definition,
+  };
+}
+
+export const topics = {
+  findings: topic({
+    id: 'findings',
+    name: 'findings.v1',
+    key: 'asset id',
+    content: 'product events in the envelope {id, event, timestamp, data}, JSON or Confluent-framed Avro',
+    external: true,
+    schema: 'envelope.json',
+  }),
+  searchResults: topic({
+    id: 'search-results',
+    name: 'search-results.v1',
+    key: 'job id',
+    content: 'runs of search jobs: rows and the searched time range',
+    external: true,
+    schema: 'search-result.json',
+  }),
+  events: topic({
+    id: 'events',
+    name: 'events.v1',
+    key: 'subject id',
+    content: "the engine's own events: action.triggered, action.completed, action.failed, system.alert",
+    schema: 'envelope.json',
+  }),
+  results: topic({
+    id: 'results',
+    name: 'results.v1',
+    key: 'command id',
+    content: 'outcome of every attempt of every command',
+    schema: 'result.json',
+  }),
+  config: topic({
+    id: 'config',
+    name: 'config.v1',
+    key: '<kind>/<id>',
+    content: 'rules, actions, connections, sinks; never secrets',
+    partitions: 1,
+    policy: 'compact',
+    schema: 'config-record.json',
+  }),
+  audit: topic({
+    id: 'audit',
+    name: 'audit.v1',
+    key: 'object',
+    content: 'who changed or decided what',
+    partitions: 1,
+    retentionHours: year,
+  }),
+  deadLetters: topic({
+    id: 'dead-letters',
+    name: 'dead-letters.v1',
+    key: 'original key',
+    content: 'original bytes of what could not be handled, with reason headers',
+    retentionHours: year,
+    schema: 'dead-letter.json',
+  }),
+} as const satisfies Record<string, Topic>;
+
+/** The command topic of one action type. */
+export function commandTopic(type: string): Topic {
+  return topic({
+    id: `commands.${type}`,
+    name: `commands.${type}.v1`,
+    key: 'ordering key of the type',
+    content: `commands for the action type ${type}`,
+    schema: 'command.json',
+  });
+}

@@ -1,0 +1,29 @@
+// Two projects: `unit` is pure and takes seconds; `it` talks to real servers (Kafka, Redis, PostgreSQL and others).
+import { defineConfig } from 'vitest/config';
+
+const skip = ['**/node_modules/**', '**/.tocsin/**'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...skip, '**/*.it.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'it',
+          include: ['**/*.it.test.ts'],
+          exclude: skip,
+          globalSetup: ['infra/testing/global-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
