@@ -30,7 +30,7 @@ const documentNames: readonly DocumentName[] = [
 
 function createAjv(): Ajv {
   const ajv = new Ajv({ strict: true, strictRequired: false, strictTypes: false, allErrors: false, discriminator: false });
-  for (const keyword of ['example', 'secret', 'deprecated', 'since']) ajv.addKeyword(keyword);
+  for (const keyword of ['example', 'secret', 'since']) ajv.addKeyword(keyword);
   return ajv;
 }
 
