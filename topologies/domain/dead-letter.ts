@@ -1,0 +1,68 @@
+// Dead letters: what could not be handled, with its original bytes and the reason.
+//
+// The value is never parsed or re-serialised on the way: JSON.parse accepts nesting that JSON.stringify cannot write.
+import { createHash } from 'node:crypto';
+import type { Header, OutRecord } from '../ports/log.ts';
+import { topics } from '../topics.ts';
+
+export interface DeadLetter {
+  /** Which stage gave up. */
+  readonly stage: 'input' | 'command' | 'sink';
+  /** Code of a closed list: failure codes, refusal reasons, parse reasons. */
+  readonly reason: string;
+  /** One line for people; cut to 1,024 characters. Must be free of secrets. */
+  readonly error: string;
+  readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
+  /** Service or service/instance. */
+  readonly service: string;
+  readonly attempts: number;
+  /** Epoch ms. */
+  readonly at: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly Header[];
+  readonly commandId?: string;
+}
+
+/** Largest value kept whole, bytes: below the broker's default message limit of 1 MiB with room for headers. */
+export const maxKeptBytes = 900 * 1024;
+/** Bytes kept of a larger value. */
+export const pointerBytes = 64 * 1024;
+const maxHeaderBytes = 32 * 1024;
+
+/** The record for dead-letters.v1. */
+export function deadLetterRecord(letter: DeadLetter, topicName: string = topics.deadLetters.name): OutRecord {
+  const { source } = letter;
+  const headers: [string, Buffer | string][] = [
+    ['x-dlq-class', letter.stage],
+    ['x-dlq-reason', letter.reason],
+    ['x-dlq-error', oneLine(letter.error).slice(0, 1024)],
+    ['x-dlq-source', `${source.topic}/${source.partition}/${source.offset}`],
+    ['x-dlq-service', letter.service],
+    ['x-dlq-attempts', String(letter.attempts)],
+    ['x-dlq-at', new Date(letter.at).toISOString()],
+  ];
+  if (letter.commandId !== undefined) headers.push(['x-dlq-command-id', letter.commandId]);
+  let value = letter.value;
+  if (value !== null && value.length > maxKeptBytes) {
+    const sha256 = createHash('sha256').update(value).digest('hex');
+    headers.push(['x-dlq-pointer', JSON.stringify({ sha256, size: value.length, kept: pointerBytes })]);
+    value = value.subarray(0, pointerBytes);
+  }
+  let headerBytes = 0;
+  for (const [name, content] of letter.headers) {
+    headerBytes += name.length + content.length;
+    if (headerBytes > maxHeaderBytes) {
+      headers.push(['x-dlq-headers-cut', 'true']);
+      break;
+    }
+    headers.push([`x-orig-${name}`, content]);
+  }
+  return { topic: topicName, key: letter.key, value, headers };
+}
+
+/** Control characters and line separators become spaces, so that one letter is one line in any log. */
+export function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed here
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
+}
