@@ -1,0 +1,16 @@
+// Commands are carried out: one flow per action type, each with its own topic and group.
+import { actions } from '../actions/registry.ts';
+import { actionGroup } from '../groups.ts';
+import { commandTopic, topics } from '../topics.ts';
+import type { PerformFlow } from './flow.ts';
+
+export const actionFlows: readonly PerformFlow[] = Object.values(actions).map(({ manifest }) => ({
+  kind: 'perform',
+  service: 'actions',
+  title: manifest.id,
+  reads: [commandTopic(manifest.id)],
+  tables: [topics.config],
+  writes: [topics.results, topics.events, topics.deadLetters],
+  group: actionGroup(manifest.id),
+  touches: [manifest.title],
+}));

@@ -1,0 +1,9 @@
+// The whole system as data, in the order in which a finding travels.
+import { actionFlows } from './actions.ts';
+import { configApiFlow } from './config-api.ts';
+import { evaluatorFlow } from './evaluator.ts';
+import type { Flow } from './flow.ts';
+import { recorderFlow } from './recorder.ts';
+import { sinkFlows } from './sinks.ts';
+
+export const flows: readonly Flow[] = [configApiFlow, evaluatorFlow, ...actionFlows, ...sinkFlows, recorderFlow];

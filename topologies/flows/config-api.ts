@@ -1,0 +1,14 @@
+// People and pipelines change configuration: PostgreSQL is its home, the outbox publishes it.
+import { topics } from '../topics.ts';
+import type { PerformFlow } from './flow.ts';
+
+export const configApiFlow: PerformFlow = {
+  kind: 'perform',
+  service: 'config-api',
+  title: 'configuration',
+  reads: [],
+  tables: [],
+  writes: [topics.config, topics.audit],
+  group: null,
+  touches: ['PostgreSQL'],
+};

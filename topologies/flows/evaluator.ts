@@ -1,0 +1,15 @@
+// Findings, search results and the engine's own events become commands.
+import { actions } from '../actions/registry.ts';
+import { groups } from '../groups.ts';
+import { commandTopic, topics } from '../topics.ts';
+import type { DecideFlow } from './flow.ts';
+
+export const evaluatorFlow: DecideFlow = {
+  kind: 'decide',
+  service: 'evaluator',
+  title: 'rules decide',
+  reads: [topics.findings, topics.searchResults, topics.events],
+  tables: [topics.config],
+  writes: [...Object.keys(actions).map(commandTopic), topics.events, topics.deadLetters],
+  group: groups.evaluator,
+};

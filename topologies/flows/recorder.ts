@@ -1,0 +1,15 @@
+// Results become the history that people search.
+import { groups } from '../groups.ts';
+import { topics } from '../topics.ts';
+import type { PerformFlow } from './flow.ts';
+
+export const recorderFlow: PerformFlow = {
+  kind: 'perform',
+  service: 'recorder',
+  title: 'history',
+  reads: [topics.results],
+  tables: [],
+  writes: [topics.deadLetters],
+  group: groups.recorder,
+  touches: ['PostgreSQL'],
+};

@@ -1,0 +1,16 @@
+// Everything is forwarded to the SIEM: one flow per sink type here, one group per configured sink at run time.
+import { sinkGroup } from '../groups.ts';
+import { sinks } from '../sinks/registry.ts';
+import { topics } from '../topics.ts';
+import type { PerformFlow } from './flow.ts';
+
+export const sinkFlows: readonly PerformFlow[] = Object.values(sinks).map(({ manifest }) => ({
+  kind: 'perform',
+  service: 'sinks',
+  title: manifest.id,
+  reads: [topics.findings, topics.searchResults, topics.events],
+  tables: [topics.config],
+  writes: [topics.deadLetters],
+  group: sinkGroup('<id>'),
+  touches: [manifest.title],
+}));
