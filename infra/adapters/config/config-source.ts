@@ -1,0 +1,121 @@
+// The running configuration of a service, from the compacted topic or from a folder of files.
+//
+// Invariant: `start` resolves only when the whole configuration that existed at the call was applied, so no record is
+// judged by half a rule set.
+import { applyConfig, type ConfigTable, emptyConfig } from '@tocsin/topologies/domain/config/config-table.ts';
+import type { LogClient, RecordBatch } from '@tocsin/topologies/ports/log.ts';
+import type { Logger } from '@tocsin/topologies/ports/logger.ts';
+import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
+import type { ConfigRecord } from '@tocsin/schemas/types.ts';
+import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
+import { parseJson } from '@tocsin/schemas/codecs/json.ts';
+import { readConfigDirectory, watchConfigDirectory } from './directory.ts';
+
+export interface ConfigSource {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  readonly table: ConfigTable;
+  /** Documents that were left out, newest state per key. */
+  readonly problems: readonly string[];
+  /** Called after every change of the table. */
+  onChange(listener: (table: ConfigTable) => void): void;
+}
+
+export interface ConfigSourceOptions {
+  readonly client: LogClient;
+  /** Folder of YAML and JSON documents; config.v1 is not read then. */
+  readonly directory: string | null;
+  readonly logger: Logger;
+  readonly metrics: MetricsPort;
+  readonly onFailure: (error: Error) => void;
+}
+
+/** One entry of a source: the key, and the record or null for a deletion. */
+export interface ConfigEntry {
+  readonly key: string;
+  readonly record: ConfigRecord | null;
+}
+
+export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
+  const { client, directory, logger, metrics } = options;
+  let table = emptyConfig;
+  const problems = new Map<string, string>();
+  const listeners: ((table: ConfigTable) => void)[] = [];
+
+  function apply(entries: readonly ConfigEntry[]): void {
+    let next = table;
+    for (const { key, record } of entries) {
+      const applied = applyConfig(next, key, record);
+      next = applied.table;
+      if (applied.problem === undefined) problems.delete(key);
+      else {
+        problems.set(key, applied.problem);
+        logger.error('configuration document left out', { problem: applied.problem });
+      }
+    }
+    metrics.gauge('tocsin_config_problems', problems.size);
+    if (next === table) return;
+    table = next;
+    for (const kind of ['rules', 'actions', 'connections', 'sinks'] as const)
+      metrics.gauge('tocsin_config_documents', table[kind].size, { kind });
+    for (const listener of listeners) listener(table);
+  }
+
+  const reader =
+    directory === null
+      ? client.table({
+          topic: topics.config.name,
+          onBatch: (batch) => apply(entriesOf(batch, (key, problem) => problems.set(key, problem))),
+          onFailure: options.onFailure,
+        })
+      : null;
+  let stopWatching: (() => void) | null = null;
+
+  return {
+    async start() {
+      if (reader !== null) return reader.start();
+      const entries = await readConfigDirectory(directory!);
+      apply(entries.entries);
+      for (const problem of entries.problems) logger.error('configuration file left out', { problem });
+      stopWatching = watchConfigDirectory(directory!, entries, (changed, unreadable) => {
+        apply(changed);
+        for (const problem of unreadable) logger.error('configuration file left out', { problem });
+      });
+    },
+    async stop() {
+      stopWatching?.();
+      await reader?.stop();
+    },
+    get table() {
+      return table;
+    },
+    get problems() {
+      return [...problems.values()];
+    },
+    onChange(listener) {
+      listeners.push(listener);
+    },
+  };
+}
+
+function entriesOf(batch: RecordBatch, onProblem: (key: string, problem: string) => void): ConfigEntry[] {
+  const entries: ConfigEntry[] = [];
+  for (let index = 0; index < batch.count; index += 1) {
+    const key = batch.key(index)?.toString('utf8') ?? '';
+    const value = batch.value(index);
+    if (value === null) {
+      entries.push({ key, record: null });
+      continue;
+    }
+    const parsed = parseJson(value);
+    if (!parsed.ok) {
+      onProblem(key, `${key}: ${parsed.reason} ${parsed.detail}`);
+      continue;
+    }
+    const issues = checkDocument('config-record.json', parsed.value);
+    if (issues.length > 0) onProblem(key, `${key}: ${formatIssues(issues)}`);
+    else entries.push({ key, record: parsed.value as unknown as ConfigRecord });
+  }
+  return entries;
+}
