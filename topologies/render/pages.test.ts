@@ -1,0 +1,47 @@
+// The committed pages are what the topology says today; the topology itself is consistent.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { flows } from '../flows/all.ts';
+import { topics } from '../topics.ts';
+import { allTopics, renderAll } from './pages.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+describe('generated pages', () => {
+  for (const [path, content] of renderAll())
+    test(`${path} is up to date`, () => {
+      expect(readFileSync(join(root, path), 'utf8')).toBe(content);
+    });
+
+  test('nothing else lies in docs/generated', () => {
+    const expected = [...renderAll().keys()].map((path) => path.replace('docs/generated/', '')).sort();
+    expect(readdirSync(join(root, 'docs/generated')).sort()).toEqual(expected);
+  });
+});
+
+describe('topology', () => {
+  test('every topic has a writer (or is external) and a reader (or is an end)', () => {
+    const written = new Set(flows.flatMap((flow) => flow.writes.map((topic) => topic.name)));
+    const read = new Set(flows.flatMap((flow) => [...flow.reads, ...flow.tables].map((topic) => topic.name)));
+    const ends = new Set([topics.deadLetters.name, topics.audit.name]);
+    expect(allTopics().filter((topic) => !topic.external && !written.has(topic.name)).map((topic) => topic.name)).toEqual([]);
+    expect(allTopics().filter((topic) => !ends.has(topic.name) && !read.has(topic.name)).map((topic) => topic.name)).toEqual([]);
+  });
+
+  test('a group belongs to one flow', () => {
+    const ids = flows.flatMap((flow) => (flow.group === null ? [] : [flow.group.id]));
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test('every flow has its service and every service its flow', () => {
+    const services = readdirSync(join(root, 'services')).sort();
+    expect([...new Set(flows.map((flow) => flow.service))].sort()).toEqual(services);
+    expect(services.filter((name) => !existsSync(join(root, 'services', name, 'main.ts')))).toEqual([]);
+  });
+
+  test('topic words are joined by - and . only', () => {
+    expect(allTopics().filter((topic) => !/^[a-z0-9.-]+$/.test(topic.name))).toEqual([]);
+  });
+});

@@ -1,0 +1,147 @@
+// Runs the evaluator: bytes in, commands, events and dead letters out, and only then the offset.
+//
+// Invariant: a batch completes after everything it called for was acknowledged by the log; a crash in between repeats
+// the batch and produces the same commands with the same ids.
+import type { Command } from '@tocsin/schemas/types.ts';
+import { type Decoded, decodeValue, type SchemaSource } from '@tocsin/schemas/codecs/decode.ts';
+import { actionEventRecord } from '../domain/action/results.ts';
+import { deadLetterRecord } from '../domain/dead-letter.ts';
+import { decide, type Decision } from '../domain/evaluate/decide.ts';
+import type { EvaluatorTables } from '../domain/evaluate/tables.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Assignment, BatchHandler, OutRecord, RecordBatch } from '../ports/log.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { MetricsPort } from '../ports/metrics.ts';
+import { commandTopic, type Topic } from '../topics.ts';
+import type { Outbox } from './outbox.ts';
+
+export interface DecideOptions {
+  readonly service: string;
+  /** Topics that are read, to know what kind of input a record is. */
+  readonly inputs: readonly Topic[];
+  /** The tables of this moment; one set of tables judges a whole batch. */
+  readonly tables: () => EvaluatorTables;
+  readonly schemas: SchemaSource | null;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly metrics: MetricsPort;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Wait between two tries while the schema registry is down, ms. */
+const registryRetryMs = 1_000;
+
+export function createDecider(options: DecideOptions): BatchHandler {
+  const { service, outbox, clock, metrics, logger, signal } = options;
+  const topicOf = new Map(options.inputs.map((topic) => [topic.name, topic]));
+
+  function letter(batch: RecordBatch, index: number, reason: string, error: string): OutRecord {
+    metrics.count('tocsin_dead_letters_total', { service, reason });
+    return deadLetterRecord({
+      stage: 'input',
+      reason,
+      error,
+      source: { topic: batch.topic, partition: batch.partition, offset: batch.offset(index) },
+      service,
+      attempts: 1,
+      at: clock.now(),
+      key: batch.key(index),
+      value: batch.value(index),
+      headers: batch.headers(index),
+    });
+  }
+
+  // JSON and known Avro schemas decode without awaiting. A registry that is down holds the partition: no dead letter.
+  async function decoded(value: Buffer, assignment: Assignment): Promise<Decoded | null> {
+    for (;;) {
+      const result = await decodeValue(value, { format: 'auto', ...(options.schemas === null ? {} : { schemas: options.schemas }) });
+      if (result.ok || result.transient !== true) return result;
+      logger.warn('schema registry not available, waiting', { detail: result.detail });
+      try {
+        await clock.sleep(registryRetryMs, AbortSignal.any([assignment.signal, signal]));
+      } catch {
+        return null;
+      }
+    }
+  }
+
+  function recordsOf(decision: Decision, batch: RecordBatch, index: number): OutRecord[] {
+    const now = clock.now();
+    const records: OutRecord[] = [];
+    for (const match of decision.matched) metrics.count('tocsin_rule_matches_total', { rule: match.rule });
+    for (const command of decision.commands) {
+      metrics.count('tocsin_commands_total', { type: command.type });
+      records.push(commandRecord(command, batch.key(index)));
+      records.push(actionEventRecord(command, 'action.triggered', now, {}));
+    }
+    for (const refusal of decision.refused) {
+      metrics.count('tocsin_refusals_total', { reason: refusal.reason });
+      if (refusal.deadLetter) records.push(letter(batch, index, refusal.reason, refusal.detail));
+    }
+    return records;
+  }
+
+  async function judge(batch: RecordBatch, index: number, assignment: Assignment): Promise<OutRecord[] | null> {
+    const topic = topicOf.get(batch.topic);
+    const value = batch.value(index);
+    const count = (outcome: string): void => metrics.count('tocsin_records_total', { service, topic: batch.topic, outcome });
+    if (value === null) {
+      count('tombstone');
+      return [];
+    }
+    let result: Decoded | Promise<Decoded | null> | null = decodeValue(value, {
+      format: 'auto',
+      ...(options.schemas === null ? {} : { schemas: options.schemas }),
+    }) as Decoded;
+    if (result instanceof Promise || (!result.ok && result.transient === true)) result = await decoded(value, assignment);
+    if (result === null) return null;
+    if (!result.ok) {
+      count('dead-letter');
+      return [letter(batch, index, result.reason, result.detail)];
+    }
+    const decision = decide(
+      {
+        value: result.value,
+        input: topic?.id ?? '',
+        topic: batch.topic,
+        partition: batch.partition,
+        offset: batch.offset(index),
+        timestamp: batch.timestamp(index),
+        now: clock.now(),
+      },
+      options.tables(),
+    );
+    count(decision.refused.some((refusal) => refusal.deadLetter) ? 'dead-letter' : 'evaluated');
+    return recordsOf(decision, batch, index);
+  }
+
+  return {
+    async onBatch(batch, assignment) {
+      const startedAt = clock.now();
+      const records: OutRecord[] = [];
+      for (let index = 0; index < batch.count; index += 1) {
+        const produced = await judge(batch, index, assignment);
+        if (produced === null) return;
+        for (const record of produced) records.push(record);
+      }
+      try {
+        await outbox.send(records);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        return;
+      }
+      assignment.complete(batch.count === 0 ? batch.nextOffset : batch.offset(0), batch.nextOffset);
+      metrics.observe('tocsin_evaluate_seconds', (clock.now() - startedAt) / 1000);
+    },
+  };
+}
+
+// Commands keep the key of what caused them, so that one asset's commands of a type stay in order.
+function commandRecord(command: Command, key: Buffer | null): OutRecord {
+  return {
+    topic: commandTopic(command.type).name,
+    key: key ?? command.source.id,
+    value: JSON.stringify(command),
+  };
+}
