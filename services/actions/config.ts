@@ -1,0 +1,39 @@
+// Settings of the action workers; the only place here that reads the environment.
+import { type LogSettings, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import type { ServiceSettings } from '@tocsin/adapters/service/run-service.ts';
+import { list, required, SettingError, serviceSettings } from '@tocsin/adapters/service/settings.ts';
+import { actions } from '@tocsin/topologies/actions/registry.ts';
+
+export interface ActionsConfig {
+  readonly service: ServiceSettings;
+  readonly log: LogSettings;
+  readonly configDir: string | null;
+  readonly redisUrl: string;
+  readonly databaseUrl: string;
+  /** Types that this process carries out. */
+  readonly types: readonly string[];
+  /** File that the `log` action writes. */
+  readonly logFile: string;
+  /** Keys that decrypt the secret store; null when secrets come from files and variables only. */
+  readonly keyringFile: string | null;
+  /** Passed on to the egress policy. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export function readConfig(): ActionsConfig {
+  const known = Object.keys(actions);
+  const types = list(process.env, 'ACTIONS', known);
+  const unknown = types.find((type) => !known.includes(type));
+  if (unknown !== undefined) throw new SettingError(`ACTIONS names ${unknown}; known types are ${known.join(', ')}`);
+  return {
+    service: serviceSettings('actions', process.env),
+    log: parseLogSettings(process.env, 'tocsin-actions'),
+    configDir: process.env['CONFIG_DIR'] || null,
+    redisUrl: required(process.env, 'REDIS_URL', 'the effects ledger of webhooks and logs'),
+    databaseUrl: required(process.env, 'DATABASE_URL', 'the effects ledger of mail, and the secret store'),
+    types,
+    logFile: process.env['ACTION_LOG_FILE'] ?? 'tocsin-actions.log',
+    keyringFile: process.env['SECRETS_KEY_FILE'] || null,
+    environment: process.env,
+  };
+}

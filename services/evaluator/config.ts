@@ -1,0 +1,21 @@
+// Settings of the evaluator; the only place here that reads the environment.
+import { type LogSettings, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import type { ServiceSettings } from '@tocsin/adapters/service/run-service.ts';
+import { serviceSettings } from '@tocsin/adapters/service/settings.ts';
+
+export interface EvaluatorConfig {
+  readonly service: ServiceSettings;
+  readonly log: LogSettings;
+  readonly configDir: string | null;
+  /** Passed on to the schema registry adapter. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export function readConfig(): EvaluatorConfig {
+  return {
+    service: serviceSettings('evaluator', process.env),
+    log: parseLogSettings(process.env, 'tocsin-evaluator'),
+    configDir: process.env['CONFIG_DIR'] || null,
+    environment: process.env,
+  };
+}

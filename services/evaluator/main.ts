@@ -1,0 +1,55 @@
+// The evaluator: findings, search results and the engine's own events in; commands out.
+import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
+import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { createSchemaSource } from '@tocsin/adapters/registry/schema-source.ts';
+import { runService } from '@tocsin/adapters/service/run-service.ts';
+import { actions } from '@tocsin/topologies/actions/registry.ts';
+import { buildTables } from '@tocsin/topologies/domain/evaluate/tables.ts';
+import { evaluatorFlow } from '@tocsin/topologies/flows/evaluator.ts';
+import { groups } from '@tocsin/topologies/groups.ts';
+import { createDecider } from '@tocsin/topologies/run/decide.ts';
+import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
+import { readConfig } from './config.ts';
+
+const config = readConfig();
+const manifests = new Map(Object.values(actions).map((action) => [action.manifest.id, action.manifest]));
+
+await runService(config.service, async ({ logger, metrics, clock, signal, fail, check, onStop }) => {
+  const client = createLogClient(config.log);
+  const source = createConfigSource({ client, directory: config.configDir, logger, metrics, onFailure: fail });
+  let tables = buildTables(source.table, manifests);
+  source.onChange((table) => {
+    tables = buildTables(table, manifests);
+    for (const problem of tables.problems) logger.error('rule left out', { problem });
+  });
+  onStop(() => source.stop());
+  await source.start();
+
+  const producer = client.producer();
+  onStop(() => producer.close());
+  const outbox = createOutbox({ producer, clock, logger });
+  onStop(() => outbox.stop());
+  const consumer = client.consumer({
+    group: groups.evaluator.id,
+    topics: evaluatorFlow.reads.map((topic) => topic.name),
+    handler: createDecider({
+      service: evaluatorFlow.service,
+      inputs: evaluatorFlow.reads,
+      tables: () => tables,
+      schemas: createSchemaSource(config.environment),
+      outbox,
+      clock,
+      metrics,
+      logger,
+      signal,
+    }),
+    onFailure: fail,
+    onNotice: (notice) => {
+      metrics.count('tocsin_consumer_notices_total', { service: evaluatorFlow.service, kind: notice.kind });
+      logger.info(notice.message, { kind: notice.kind });
+    },
+  });
+  onStop(() => consumer.stop());
+  await consumer.start();
+  check('assigned', () => (consumer.assignments().length > 0 ? true : 'no partition assigned'));
+});
