@@ -1,12 +1,20 @@
 // Which TCP port on 127.0.0.1 a server gets.
 // Surprise: a free port is free only until somebody takes it; starters retry with another one when they chose it themselves.
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+
+// Below the range that Linux (32768 up) and macOS (49152 up) give to outgoing connections: a port from that range is taken by
+// any client that connects between our look and the server's bind, and three Kafka brokers connect a lot.
+const LOWEST = 15_000;
+const HIGHEST = 32_000;
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
-  const port = await listenOnce(0);
-  if (port === undefined) throw new Error('no free TCP port on 127.0.0.1');
-  return port;
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const port = await listenOnce(randomInt(LOWEST, HIGHEST));
+    if (port !== undefined) return port;
+  }
+  throw new Error(`no free TCP port on 127.0.0.1 between ${LOWEST} and ${HIGHEST}`);
 }
 
 /** `wanted` when nobody listens on it, else a free one. */
@@ -18,7 +26,7 @@ export async function portOrFree(wanted: number): Promise<number> {
 // on every system.
 async function listenOnce(port: number): Promise<number | undefined> {
   const first = await bind(port, '127.0.0.1');
-  if (first === undefined || port === 0) return first;
+  if (first === undefined) return undefined;
   return bind(port, '0.0.0.0');
 }
 
