@@ -1,6 +1,7 @@
 // What an action type is: a manifest (data) and two functions. Everything else about it lives in its folder.
-import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
+import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
 import type { HttpPort } from '../../ports/http.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
 import type { MailPort } from '../../ports/mail.ts';
@@ -25,7 +26,10 @@ export interface ActionManifest {
   readonly since: string;
   /** JSON Schema of the parameters, with descriptions, examples, defaults; unknown fields refused. */
   readonly params: JsonSchema;
-  readonly examples: readonly { readonly title: string; readonly params: Readonly<Record<string, unknown>> }[];
+  readonly examples: readonly {
+    readonly title: string;
+    readonly params: Readonly<Record<string, unknown>>;
+  }[];
   readonly needs: readonly PortName[];
   /** Type of the connection that the action uses; null when it needs none. */
   readonly connection: 'http' | 'smtp' | null;
@@ -65,6 +69,13 @@ export interface Action {
    * `params` already fits manifest.params. Paths are JSON Pointers into params.
    */
   check(params: Readonly<Record<string, unknown>>): Issue[];
+  /** Contradictions between the parameters and the connection, at save and again before execution; paths as in check. */
+  checkConnection?(
+    params: Readonly<Record<string, unknown>>,
+    connection: HttpConnection | SmtpConnection,
+  ): Issue[];
+  /** The mode that the parameters themselves ask for when neither rule nor action says one; null when they do not. */
+  modeOf?(params: Readonly<Record<string, unknown>>): Command['mode'] | null;
   /** One attempt. Expected failures are returned; a throw is a bug: dead letter, no retry. */
   execute(command: Command, context: ActionContext): Promise<Outcome>;
 }

@@ -28,7 +28,7 @@ export function judgeHttp(
   if (override === 'done' || (override === undefined && status >= 200 && status < 300))
     return { status: 'done', output: { status_code: status } };
   const verdict = classify(status);
-  const retry = override === undefined ? verdict.retry : override === 'done' ? 'never' : override;
+  const retry = override ?? verdict.retry;
   const wait = retry === 'backoff' ? retryAfterMs(response.headers['retry-after'], options.now) : null;
   return {
     status: 'failed',
@@ -56,7 +56,7 @@ function classify(status: number): {
 // Only the host: the rest of a Location may carry tokens, and nobody follows it.
 function redirectHost(response: HttpResponse): string {
   if (response.status < 300 || response.status >= 400) return '';
-  const location = response.headers['location'];
+  const location = response.headers.location;
   if (location === undefined || !URL.canParse(location)) return '';
   return ` and redirects to ${new URL(location).host || 'another scheme'}; redirects are not followed`;
 }
