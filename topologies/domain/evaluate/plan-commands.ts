@@ -1,0 +1,155 @@
+// The commands that one matched rule calls for on one input.
+//
+// Invariant: every use of an action ends in commands or in refusals that say what is missing and how much.
+// The surprise: `first` and `all` speak of the rows that match the rule, not of all rows of the run.
+import type { Command, ThenAction } from '@tocsin/schemas/types.ts';
+import { actionKeys, isActionEntry, type RuleRevision } from '../rules/parse-rule.ts';
+import { commandId } from './command-id.ts';
+import { type Mode, resolveMode } from './mode.ts';
+import { type Refusal, refusal } from './refusal.ts';
+import type { EvaluatorTables } from './tables.ts';
+import type { Rows, Trigger } from './trigger.ts';
+
+export interface Plan {
+  readonly commands: readonly Command[];
+  readonly refused: readonly Refusal[];
+}
+
+/** A rule that matched: the event (rows null), or rows by their index in this input, ascending, at least one. */
+export interface RuleMatch {
+  readonly rule: RuleRevision;
+  readonly rows: readonly number[] | null;
+}
+
+/** What one command is about. */
+interface Share {
+  readonly rowIndex: number | 'all';
+  readonly subject: Command['subject'];
+}
+
+/** Commands in the order of `then`, and within one action in the order of rows. */
+export function planCommands(match: RuleMatch, trigger: Trigger, tables: EvaluatorTables): Plan {
+  const commands: Command[] = [];
+  const refused: Refusal[] = [];
+  const { then } = match.rule.document;
+  const keys = actionKeys(then);
+  for (const [index, entry] of then.entries()) {
+    if (!isActionEntry(entry)) continue;
+    const plan = planAction(entry, keys[index] as string, match, trigger, tables);
+    commands.push(...plan.commands);
+    refused.push(...plan.refused);
+  }
+  return { commands, refused };
+}
+
+function planAction(
+  entry: ThenAction,
+  key: string,
+  match: RuleMatch,
+  trigger: Trigger,
+  tables: EvaluatorTables,
+): Plan {
+  const { document: rule } = match.rule;
+  const names = { rule: rule.id, action: entry.action };
+  const refuse = (reason: Refusal['reason'], detail: string, count?: number): Plan => ({
+    commands: [],
+    refused: [
+      refusal(
+        reason,
+        `rule ${rule.id}, action ${entry.action}: ${detail}`,
+        count === undefined ? names : { ...names, count },
+      ),
+    ],
+  });
+  const action = tables.actions.get(entry.action);
+  if (action === undefined) return refuse('unknown_action', 'the action does not exist');
+  const manifest = tables.manifests.get(action.document.type);
+  if (manifest === undefined)
+    return refuse('unknown_action', `the type ${action.document.type} does not exist`);
+  if (action.document.enabled === false) return refuse('action_disabled', 'the action is switched off');
+
+  const mode = resolveMode(rule, entry, action.document, manifest);
+  const shares = sharesOf(match, trigger, mode);
+  if (shares === null) {
+    const { chunk, chunks } = trigger.rows as Rows;
+    return refuse(
+      'needs_complete_run',
+      `mode ${mode} needs the whole run; this is chunk ${chunk} of ${chunks}`,
+      1,
+    );
+  }
+  const max = tables.maxCommandsPerTrigger;
+  const commands = shares
+    .slice(0, max)
+    .map((share) => commandOf(share, mode, { entry, key, match, trigger, action }));
+  if (shares.length <= max) return { commands, refused: [] };
+  const left = shares.length - max;
+  return {
+    commands,
+    refused: refuse('fanout_limit', `${left} of ${shares.length} commands are over the limit of ${max}`, left)
+      .refused,
+  };
+}
+
+/** The shares of a mode; null when this chunk alone cannot tell. */
+function sharesOf({ rule, rows: matching }: RuleMatch, { event, rows }: Trigger, mode: Mode): Share[] | null {
+  if (rows === null || matching === null)
+    return [{ rowIndex: 0, subject: { event: event as Record<string, unknown> } }];
+  const { search, base, chunk, chunks } = rows;
+  const total = chunks === 1 ? { total_rows: rows.rows.length } : {};
+  const subject = (indexes: readonly number[]): Command['subject'] => ({
+    rows: indexes.map((index) => rows.rows[index] as Record<string, unknown>),
+    ...total,
+    search,
+  });
+  const single = (index: number): Share => ({ rowIndex: base + index, subject: subject([index]) });
+  if (mode === 'each') return matching.map(single);
+  if (mode === 'all') return chunks > 1 ? null : [{ rowIndex: 'all', subject: subject(matching) }];
+  // first: in a later chunk of a run nobody here knows whether an earlier chunk had a match, unless every row matches.
+  if (chunk === 0) return matching.slice(0, 1).map(single);
+  return rule.document.match_all === true ? [] : null;
+}
+
+interface CommandParts {
+  readonly entry: ThenAction;
+  readonly key: string;
+  readonly match: RuleMatch;
+  readonly trigger: Trigger;
+  readonly action: NonNullable<ReturnType<EvaluatorTables['actions']['get']>>;
+}
+
+function commandOf(share: Share, mode: Mode, { entry, key, match, trigger, action }: CommandParts): Command {
+  const { document: rule, revision } = match.rule;
+  const { document: config } = action;
+  const { source, tenant } = trigger;
+  return {
+    v: 1,
+    command_id: commandId({
+      tenant: tenant ?? '',
+      sourceId: source.id,
+      ruleId: rule.id,
+      actionKey: key,
+      rowIndex: share.rowIndex,
+    }),
+    ...(tenant === undefined ? {} : { tenant }),
+    type: config.type,
+    trigger: 'rule',
+    source,
+    rule: { id: rule.id, ...(rule.name === undefined ? {} : { name: rule.name }), revision },
+    action: {
+      id: config.id,
+      ...(config.name === undefined ? {} : { name: config.name }),
+      key,
+      revision: action.revision,
+    },
+    ...(config.connection === undefined ? {} : { connection: config.connection }),
+    mode,
+    row_index: share.rowIndex,
+    params: { ...config.params, ...entry.with },
+    ...(config.retry === undefined ? {} : { retry: config.retry }),
+    ...(config.on_uncertain === undefined ? {} : { on_uncertain: config.on_uncertain }),
+    subject: share.subject,
+    hops: trigger.hops,
+    created_at: trigger.createdAt,
+  };
+}

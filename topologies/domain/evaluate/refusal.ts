@@ -1,0 +1,58 @@
+// What the evaluator can refuse, and what it only notes. Closed lists: they are metric labels and dead-letter reasons.
+//
+// Invariant: nothing that a rule called for disappears without one of these.
+
+export const refusalReasons = {
+  invalid_envelope: {
+    summary: 'The event or search result lacks a required field or has one of a wrong type.',
+    deadLetter: true,
+  },
+  loop_detected: { summary: 'The event has passed through too many actions.', deadLetter: true },
+  fanout_limit: {
+    summary: 'One rule called for more commands of one action than one input may cause.',
+    deadLetter: true,
+  },
+  needs_complete_run: {
+    summary: 'The mode needs all rows of a run that came in several chunks.',
+    deadLetter: true,
+  },
+  unknown_action: {
+    summary: 'The rule names an action that does not exist, or whose type does not exist.',
+    deadLetter: true,
+  },
+  action_disabled: { summary: 'The action is switched off.', deadLetter: false },
+} as const;
+
+export type RefusalReason = keyof typeof refusalReasons;
+
+export interface Refusal {
+  readonly reason: RefusalReason;
+  /** One line for people. Holds ids and counts, no values of the input. */
+  readonly detail: string;
+  /** The original record belongs into the dead letters, so that it can be replayed. */
+  readonly deadLetter: boolean;
+  readonly rule?: string;
+  readonly action?: string;
+  /** Commands that were not produced, where that is known. */
+  readonly count?: number;
+}
+
+export const noteReasons = {
+  test_event: 'The event is a test and was not evaluated.',
+  no_rows: 'The search result has no rows.',
+  invalid_hops: 'The number of hops is no number from 0 on; taken as 0.',
+  unknown_severity: 'The severity is no word of the scale; no comparison fits it.',
+} as const;
+
+/** A fact about an input that changes no outcome but is worth counting. */
+export interface Note {
+  readonly reason: keyof typeof noteReasons;
+}
+
+export function refusal(
+  reason: RefusalReason,
+  detail: string,
+  more: Pick<Refusal, 'rule' | 'action' | 'count'> = {},
+): Refusal {
+  return { reason, detail, deadLetter: refusalReasons[reason].deadLetter, ...more };
+}

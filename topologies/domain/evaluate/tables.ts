@@ -1,0 +1,57 @@
+// What the evaluator knows besides the input: rules, actions, action types.
+//
+// Invariant: a rule that cannot be used is left out and reported; it never takes others down.
+import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
+import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
+import type { ActionConfig } from '@tocsin/schemas/types.ts';
+import type { ActionManifest } from '../action/define-action.ts';
+import type { ConfigTable, Revision } from '../config/config-table.ts';
+import { compileRules, type RuleSet } from '../rules/compile.ts';
+import { checkRule, parseRule, type RuleRevision } from '../rules/parse-rule.ts';
+
+export interface EvaluatorTables {
+  /** Enabled rules only. */
+  readonly ruleSet: RuleSet;
+  readonly actions: ReadonlyMap<string, Revision<ActionConfig>>;
+  /** By action type. */
+  readonly manifests: ReadonlyMap<string, ActionManifest>;
+  /** Most commands that one input may cause per rule and action. */
+  readonly maxCommandsPerTrigger: number;
+  /** One line per document that is left out or that will be refused when it is needed. */
+  readonly problems: readonly string[];
+}
+
+export interface TableOptions {
+  readonly maxCommandsPerTrigger?: number;
+}
+
+export const defaultMaxCommandsPerTrigger = 100;
+
+/** The tables for a configuration. Rules are checked again here, because a folder of files is checked by nobody else. */
+export function buildTables(
+  config: Pick<ConfigTable, 'rules' | 'actions'>,
+  manifests: ReadonlyMap<string, ActionManifest>,
+  { maxCommandsPerTrigger = defaultMaxCommandsPerTrigger }: TableOptions = {},
+): EvaluatorTables {
+  const problems: string[] = [];
+  const report = (key: string, revision: number, issues: readonly Issue[]): void => {
+    if (issues.length > 0) problems.push(`${key} revision ${revision}: ${formatIssues(issues)}`);
+  };
+  for (const [id, { document, revision }] of config.actions) {
+    if (!manifests.has(document.type))
+      report(`action/${id}`, revision, [{ path: '/type', message: 'unknown action type' }]);
+  }
+  const rules: RuleRevision[] = [];
+  for (const [id, { document, revision }] of config.rules) {
+    const { rule, issues } = parseRule(document);
+    report(`rule/${id}`, revision, rule === null ? issues : checkRule(document, { actions: config.actions }));
+    if (rule !== null && document.enabled !== false) rules.push({ ...rule, revision });
+  }
+  return {
+    ruleSet: compileRules(rules),
+    actions: config.actions,
+    manifests,
+    maxCommandsPerTrigger,
+    problems,
+  };
+}

@@ -1,0 +1,66 @@
+// Checked rules become one matcher. Everything else sees the interface RuleSet alone, so that another matcher can
+// replace this one, which asks every rule in turn.
+import type { Condition } from './condition.ts';
+import { compileTests } from './operators/operators.ts';
+import type { RuleRevision } from './parse-rule.ts';
+import { elementsAt, type Subject } from './path.ts';
+
+export interface RuleSet {
+  readonly size: number;
+  /** The rules that hold for the subject: higher priority first, then by id (UTF-16 code unit order). Never throws. */
+  match(subject: Subject): RuleRevision[];
+  /** Rules of this set, gathered over several subjects, in the same order. */
+  inOrder(rules: readonly RuleRevision[]): RuleRevision[];
+}
+
+type Holds = (subject: Subject) => boolean;
+
+/** The matcher for rules that passed parseRule. Ids must be unique. */
+export function compileRules(rules: readonly RuleRevision[]): RuleSet {
+  const compiled = [...rules].sort(byPriorityThenId).map((rule) => ({
+    rule,
+    source: rule.document.source ?? 'events',
+    holds: compileCondition(rule.condition),
+  }));
+  return {
+    size: compiled.length,
+    inOrder: (some) => [...some].sort(byPriorityThenId),
+    match: (subject) =>
+      compiled
+        .filter(({ source, holds }) => source === subject.source && holds(subject))
+        .map(({ rule }) => rule),
+  };
+}
+
+function byPriorityThenId({ document: a }: RuleRevision, { document: b }: RuleRevision): number {
+  const priority = (b.priority ?? 50) - (a.priority ?? 50);
+  if (priority !== 0) return priority;
+  return a.id < b.id ? -1 : Number(a.id > b.id);
+}
+
+function compileCondition(condition: Condition): Holds {
+  switch (condition.kind) {
+    case 'all': {
+      const parts = condition.of.map(compileCondition);
+      return (subject) => parts.every((holds) => holds(subject));
+    }
+    case 'any': {
+      const parts = condition.of.map(compileCondition);
+      return (subject) => parts.some((holds) => holds(subject));
+    }
+    case 'not': {
+      const holds = compileCondition(condition.of);
+      return (subject) => !holds(subject);
+    }
+    case 'field': {
+      const { paths, tests } = condition;
+      const { holds, holdsAbsent } = compileTests(tests);
+      return (subject) => {
+        const elements = elementsAt(subject, paths);
+        return elements === null ? holdsAbsent : holds(elements);
+      };
+    }
+    default:
+      return condition satisfies never;
+  }
+}

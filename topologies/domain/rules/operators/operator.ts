@@ -1,0 +1,32 @@
+// What an operator is: it checks its operand into data (a test), and turns that data into a predicate.
+//
+// Invariant: a predicate never sees an absent field. Whether a test holds then is `holdsAbsent`, false for all but
+// exists: false and lists with null.
+import type { Comparison } from '../comparison.ts';
+
+/** One part of a rule while it is checked. Issues go to the rule; `path` is a JSON Pointer to this part. */
+export interface Part {
+  readonly path: string;
+  readonly value: unknown;
+  readonly comparison: Comparison;
+  /** The part below this one. */
+  at(key: string | number, value: unknown): Part;
+  with(comparison: Comparison): Part;
+  refuse(message: string): null;
+  /** Counts one condition, operator or block; false when the rule has too many. */
+  count(): boolean;
+}
+
+export type Predicate =
+  | { readonly on: 'element'; readonly holds: (element: unknown) => boolean; readonly holdsAbsent: boolean }
+  | {
+      readonly on: 'field';
+      readonly holds: (elements: readonly unknown[]) => boolean;
+      readonly holdsAbsent: boolean;
+    };
+
+export interface Operator<T> {
+  /** Checks the operand; null after an issue was reported. */
+  parse(part: Part): T | null;
+  compile(test: T): Predicate;
+}

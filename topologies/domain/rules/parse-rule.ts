@@ -1,0 +1,131 @@
+// A rule document, checked as a whole: schema, size, conditions, the list of actions.
+//
+// Invariant: every error is an issue that names the field; a document without issues compiles and evaluates without
+// throwing on any event.
+import { checkDocument, type Issue } from '@tocsin/schemas/codecs/validate.ts';
+import type { Rule, ThenAction } from '@tocsin/schemas/types.ts';
+import type { Condition } from './condition.ts';
+import { limits } from './limits.ts';
+import { parseWhen } from './parse-condition.ts';
+
+/** One revision of a rule, checked. */
+export interface RuleRevision {
+  readonly document: Rule;
+  readonly revision: number;
+  readonly condition: Condition;
+}
+
+export interface RuleCheck {
+  /** Ids of the actions that exist; names are not checked without it. */
+  readonly actions?: { has(id: string): boolean };
+}
+
+export type ParsedRule =
+  | { readonly issues: []; readonly rule: Omit<RuleRevision, 'revision'> }
+  | { readonly issues: [Issue, ...Issue[]]; readonly rule: null };
+
+/** Every reason why a rule cannot be used, as JSON Pointers into the document; an empty list means it can. */
+export function checkRule(document: unknown, check: RuleCheck = {}): Issue[] {
+  return parseRule(document, check).issues;
+}
+
+/** The rule with its condition checked, or every reason why it cannot be used. */
+export function parseRule(document: unknown, { actions }: RuleCheck = {}): ParsedRule {
+  const shape = sizeIssues(document);
+  if (shape.length === 0) shape.push(...checkDocument('rule.json', document));
+  if (shape.length > 0) return refused(shape);
+  const rule = document as Rule;
+  const issues = thenIssues(rule);
+  if (actions !== undefined) issues.push(...unknownActions(rule, actions));
+  const { condition, issues: conditionIssues } = parseCondition(rule);
+  issues.push(...conditionIssues);
+  if (issues.length > 0 || condition === null) return refused(issues);
+  return { issues: [], rule: { document: rule, condition } };
+}
+
+/** The name of each use of an action in `then`: its key, or the action id, then id#2, id#3. Part of the command id. */
+export function actionKeys(then: Rule['then']): string[] {
+  const uses = new Map<string, number>();
+  return then.map((entry) => {
+    if (!isActionEntry(entry)) return '';
+    if (entry.key !== undefined) return entry.key;
+    const use = (uses.get(entry.action) ?? 0) + 1;
+    uses.set(entry.action, use);
+    return use === 1 ? entry.action : `${entry.action}#${use}`;
+  });
+}
+
+export function isActionEntry(entry: Rule['then'][number]): entry is ThenAction {
+  return 'action' in entry;
+}
+
+function refused(issues: readonly Issue[]): ParsedRule {
+  return { issues: issues as [Issue, ...Issue[]], rule: null };
+}
+
+function parseCondition(rule: Rule): ReturnType<typeof parseWhen> {
+  const empty = rule.when === undefined || Object.keys(rule.when).length === 0;
+  if (!empty && rule.match_all === true)
+    return {
+      condition: null,
+      issues: [{ path: '/match_all', message: 'a rule with conditions cannot match all' }],
+    };
+  if (!empty) return parseWhen(rule.when as Record<string, unknown>, rule.source ?? 'events');
+  if (rule.match_all === true) return { condition: { kind: 'all', of: [] }, issues: [] };
+  return {
+    condition: null,
+    issues: [{ path: '/when', message: 'is empty; match_all: true makes a rule match everything' }],
+  };
+}
+
+function thenIssues(rule: Rule): Issue[] {
+  const issues: Issue[] = [];
+  const keys = actionKeys(rule.then);
+  for (const [index, entry] of rule.then.entries()) {
+    if (!isActionEntry(entry)) {
+      issues.push({
+        path: `/then/${index}/playbook`,
+        message: 'playbooks are not available in this version',
+      });
+    } else if (keys.indexOf(keys[index] as string) < index) {
+      issues.push({ path: `/then/${index}/key`, message: `${keys[index]} is the key of another entry` });
+    }
+  }
+  return issues;
+}
+
+function unknownActions(rule: Rule, actions: { has(id: string): boolean }): Issue[] {
+  return rule.then.flatMap((entry, index) =>
+    isActionEntry(entry) && !actions.has(entry.action)
+      ? [{ path: `/then/${index}/action`, message: `the action ${entry.action} does not exist` }]
+      : [],
+  );
+}
+
+function sizeIssues(document: unknown): Issue[] {
+  if (isTooLarge(document))
+    return [
+      {
+        path: '',
+        message: `a rule has at most ${limits.documentDepth} levels and ${limits.ruleBytes} bytes`,
+      },
+    ];
+  const bytes = Buffer.byteLength(JSON.stringify(document) ?? '');
+  return bytes > limits.ruleBytes
+    ? [{ path: '', message: `a rule has at most ${limits.ruleBytes} bytes` }]
+    : [];
+}
+
+// Level by level and counted, so that neither depth nor parts that YAML anchors repeat can exhaust stack or memory.
+function isTooLarge(document: unknown): boolean {
+  let level: unknown[] = [document];
+  let seen = 0;
+  for (let depth = 0; level.length > 0; depth++) {
+    seen += level.length;
+    if (depth > limits.documentDepth || seen > limits.ruleBytes) return true;
+    level = level.flatMap((value) =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [],
+    );
+  }
+  return false;
+}

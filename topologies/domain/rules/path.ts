@@ -1,0 +1,87 @@
+// Paths: how a rule names a field of an event or of a row, and what is found there.
+//
+// Invariant: only own members are read, so `__proto__` or `constructor` in a path or in data is a name like any other.
+// The surprise: a dot is both a step into an object and a character of flat keys such as "source.ip". Nested objects are
+// tried first; keys that contain dots count when the nested way finds nothing.
+import type { Rule } from '@tocsin/schemas/types.ts';
+import { limits } from './limits.ts';
+
+export type RuleSource = NonNullable<Rule['source']>;
+
+/** What one rule looks at: an event, or one row of a search result with the search result beside it. */
+export interface Subject {
+  readonly source: RuleSource;
+  /** The whole event envelope, or the row. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** The search result without its rows; null for events. */
+  readonly search: Readonly<Record<string, unknown>> | null;
+}
+
+export interface Path {
+  readonly root: 'fields' | 'search';
+  readonly segments: readonly string[];
+}
+
+/** Members of an event that a path may start with; others need the prefix `envelope.`, so that a typing error is seen. */
+const envelopeMembers = ['id', 'event', 'timestamp', 'tenant', 'hops', 'data'];
+
+/** The path that a text names, or why it names none. */
+export function parsePath(text: string, source: RuleSource): Path | { readonly error: string } {
+  if (text.length > limits.pathLength) return { error: `a path has at most ${limits.pathLength} characters` };
+  const segments = text.split('.');
+  if (segments.length > limits.pathFields) return { error: `a path has at most ${limits.pathFields} fields` };
+  if (segments.includes('')) return { error: 'a path is names with single dots between them' };
+  const [first = '', ...rest] = segments;
+  if (source === 'events') {
+    if (first === 'envelope' && rest.length > 0) return { root: 'fields', segments: rest };
+    if (envelopeMembers.includes(first)) return { root: 'fields', segments };
+    return {
+      error: `unknown field; a path starts with data., with ${envelopeMembers.slice(0, -1).join(', ')}, or with envelope. for other members of the event`,
+    };
+  }
+  if (first !== 'search' && first !== 'row') return { root: 'fields', segments };
+  if (rest.length === 0) return { error: `name a field: ${first}.<field>` };
+  return { root: first === 'search' ? 'search' : 'fields', segments: rest };
+}
+
+/**
+ * Everything at any of the paths: lists are opened, at the end of the path and on the way. null when every path is
+ * absent; an empty list when there is only an empty list. Objects are elements too, which no comparison fits.
+ */
+export function elementsAt(subject: Subject, paths: readonly Path[]): unknown[] | null {
+  const elements: unknown[] = [];
+  let found = false;
+  for (const { root, segments } of paths) {
+    const start = root === 'fields' ? subject.fields : subject.search;
+    if (collect(start, segments, 0, elements)) found = true;
+  }
+  return found ? elements : null;
+}
+
+function collect(node: unknown, segments: readonly string[], from: number, elements: unknown[]): boolean {
+  if (from === segments.length) {
+    open(node, elements);
+    return true;
+  }
+  if (Array.isArray(node)) {
+    let found = false;
+    for (const element of node) if (collect(element, segments, from, elements)) found = true;
+    return found;
+  }
+  if (typeof node !== 'object' || node === null) return false;
+  let key = '';
+  for (let to = from; to < segments.length; to++) {
+    key = to === from ? (segments[to] as string) : `${key}.${segments[to]}`;
+    if (
+      Object.hasOwn(node, key) &&
+      collect((node as Record<string, unknown>)[key], segments, to + 1, elements)
+    )
+      return true;
+  }
+  return false;
+}
+
+function open(value: unknown, elements: unknown[]): void {
+  if (!Array.isArray(value)) elements.push(value);
+  else for (const element of value) open(element, elements);
+}
