@@ -60,6 +60,19 @@ export interface BatchHandler {
   onBatch(batch: RecordBatch, assignment: Assignment): Promise<void>;
   /** 'revoked': completions are still accepted until it resolves; 'lost': the partition is already somebody else's. */
   onRevoked?(assignment: Assignment, reason: 'revoked' | 'lost'): void | Promise<void>;
+  /**
+   * Records that are in the log and cannot be decoded (checksum, decompression limit), after repeated reads. When the
+   * promise resolves they count as complete and reading goes on, so record them first. Without this method the
+   * partition stops there with a notice.
+   */
+  onUnreadable?(range: UnreadableOffsets, assignment: Assignment): Promise<void>;
+}
+
+/** The offsets [firstOffset, nextOffset) of one partition that could not be decoded. */
+export interface UnreadableOffsets extends TopicPartition {
+  readonly firstOffset: number;
+  readonly nextOffset: number;
+  readonly reason: string;
 }
 
 export interface ConsumerOptions {
@@ -86,7 +99,7 @@ export interface ConsumerOptions {
 }
 
 export interface ConsumerNotice {
-  readonly kind: 'assigned' | 'revoked' | 'lost' | 'offset-out-of-range' | 'fetch-retry' | 'commit-retry' | 'restarted';
+  readonly kind: 'assigned' | 'revoked' | 'lost' | 'offset-out-of-range' | 'fetch-retry' | 'commit-retry' | 'restarted' | 'unreadable';
   readonly message: string;
   readonly topic?: string;
   readonly partition?: number;

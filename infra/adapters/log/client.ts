@@ -1,0 +1,15 @@
+// One entry to the log: the client is a setting, the port is the same.
+import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
+import type { LogClient } from '@tocsin/topologies/ports/log.ts';
+import { systemClock } from './core/system-clock.ts';
+import { createPlatformaticLog } from './platformatic/client.ts';
+import type { LogSettings } from './settings.ts';
+
+/** Connects lazily: nothing is opened before the first consumer, producer, table or admin call. */
+export function createLogClient(
+  settings: LogSettings,
+  clock: Clock = systemClock,
+  random: Random = Math.random,
+): LogClient {
+  return createPlatformaticLog(settings, clock, random);
+}
