@@ -14,7 +14,9 @@ interface Import {
 
 function importsOf(folder: string): Import[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('node_modules'))
+    .filter(
+      (entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('node_modules'),
+    )
     .flatMap((entry) => {
       const path = join(entry.parentPath, entry.name);
       return targetsOf(readFileSync(path, 'utf8')).map((target) => ({ file: relative(root, path), target }));
@@ -22,20 +24,34 @@ function importsOf(folder: string): Import[] {
 }
 
 function targetsOf(source: string): string[] {
-  const pattern = /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s*['"]([^'"]+)['"]/g;
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s*['"]([^'"]+)['"]/g;
   return [...source.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
 }
 
 const imports = code.flatMap(importsOf);
 const packages = new Map<string, { name: string; dependencies: Record<string, string> }>();
-for (const folder of ['schemas', 'topologies', 'infra/adapters', 'infra/local', 'infra/testing', 'bench', 'tests', ...readdirSync(join(root, 'services')).map((name) => `services/${name}`)]) {
+for (const folder of [
+  'schemas',
+  'topologies',
+  'infra/adapters',
+  'infra/local',
+  'infra/testing',
+  'bench',
+  'tests',
+  ...readdirSync(join(root, 'services')).map((name) => `services/${name}`),
+]) {
   const text = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
   packages.set(folder, { name: text.name, dependencies: { ...text.dependencies, ...text.devDependencies } });
 }
 
 const layerOf = (file: string): string => file.split('/')[0] ?? '';
-const packageOf = (file: string): string => [...packages.keys()].find((folder) => file.startsWith(`${folder}/`)) ?? '';
-const isTest = (file: string): boolean => /\.(test|prop\.test|it\.test|bench)\.ts$/.test(file) || file.startsWith('tests/') || file.includes('/conformance/');
+const packageOf = (file: string): string =>
+  [...packages.keys()].find((folder) => file.startsWith(`${folder}/`)) ?? '';
+const isTest = (file: string): boolean =>
+  /\.(test|prop\.test|it\.test|bench)\.ts$/.test(file) ||
+  file.startsWith('tests/') ||
+  file.includes('/conformance/');
 
 /** Arrows that are allowed between our own packages. */
 function allowed(from: string, to: string): boolean {
@@ -49,13 +65,18 @@ function allowed(from: string, to: string): boolean {
 }
 
 function ownTarget(target: string): string | null {
-  for (const [folder, { name }] of packages) if (target.startsWith(`${name}/`)) return target.replace(name, folder);
+  for (const [folder, { name }] of packages)
+    if (target.startsWith(`${name}/`)) return target.replace(name, folder);
   return null;
 }
 
 describe('layers', () => {
   test('the reader sees imports of every form', () => {
-    expect(targetsOf(`import a from 'x';\nimport { b,\n c } from "y";\nimport 'z';\nexport { d } from './w.ts';\nawait import('v')`)).toEqual(['x', 'y', 'z', './w.ts', 'v']);
+    expect(
+      targetsOf(
+        `import a from 'x';\nimport { b,\n c } from "y";\nimport 'z';\nexport { d } from './w.ts';\nawait import('v')`,
+      ),
+    ).toEqual(['x', 'y', 'z', './w.ts', 'v']);
     expect(imports.length).toBeGreaterThan(100);
   });
 
@@ -81,23 +102,36 @@ describe('layers', () => {
     const undeclared: Import[] = [];
     for (const { file, target } of imports) {
       if (target.startsWith('.') || target.startsWith('node:') || ownTarget(target) !== null) continue;
-      const library = target.startsWith('@') ? target.split('/').slice(0, 2).join('/') : (target.split('/')[0] ?? '');
+      const library = target.startsWith('@')
+        ? target.split('/').slice(0, 2).join('/')
+        : (target.split('/')[0] ?? '');
       if (['vitest', 'fast-check'].includes(library)) continue;
       const owner = packageOf(file);
-      if (owner !== '' && packages.get(owner)?.dependencies[library] === undefined) undeclared.push({ file, target });
+      if (owner !== '' && packages.get(owner)?.dependencies[library] === undefined)
+        undeclared.push({ file, target });
       users.set(library, (users.get(library) ?? new Set()).add(owner));
     }
     expect(undeclared).toEqual([]);
-    expect([...users].filter(([, owners]) => owners.size > 1).map(([library, owners]) => [library, [...owners]])).toEqual([]);
+    expect(
+      [...users].filter(([, owners]) => owners.size > 1).map(([library, owners]) => [library, [...owners]]),
+    ).toEqual([]);
   });
 
   test('topologies and schemas have no clock, randomness, environment or I/O of their own', () => {
     const pattern = /\bDate\.now\(|\bMath\.random\(|\bprocess\.(env|exit|on)|\bsetTimeout\(|\bsetInterval\(/;
     const io = /^node:(fs|net|http|https|tls|dgram|child_process|timers)/;
-    const exempt = new Set(['schemas/codecs/validate.ts', 'schemas/generate.ts', 'schemas/freeze.ts', 'schemas/compat.ts', 'topologies/render/main.ts']);
+    const exempt = new Set([
+      'schemas/codecs/validate.ts',
+      'schemas/generate.ts',
+      'schemas/freeze.ts',
+      'schemas/compat.ts',
+      'topologies/render/main.ts',
+    ]);
     const pure = (file: string): boolean =>
       (file.startsWith('topologies/') || file.startsWith('schemas/')) && !isTest(file) && !exempt.has(file);
-    const dirty = new Set(imports.filter(({ file, target }) => pure(file) && io.test(target)).map(({ file }) => file));
+    const dirty = new Set(
+      imports.filter(({ file, target }) => pure(file) && io.test(target)).map(({ file }) => file),
+    );
     for (const file of new Set(imports.map((entry) => entry.file).filter(pure)))
       if (pattern.test(readFileSync(join(root, file), 'utf8'))) dirty.add(file);
     expect([...dirty]).toEqual([]);
@@ -106,9 +140,13 @@ describe('layers', () => {
   test('no file is longer than 400 lines', () => {
     const long = code
       .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('node_modules'))
+      .filter(
+        (entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('node_modules'),
+      )
       .map((entry) => join(entry.parentPath, entry.name))
-      .filter((path) => !path.endsWith('schemas/types.ts') && readFileSync(path, 'utf8').split('\n').length > 400)
+      .filter(
+        (path) => !path.endsWith('schemas/types.ts') && readFileSync(path, 'utf8').split('\n').length > 400,
+      )
       .map((path) => relative(root, path));
     expect(long).toEqual([]);
   });

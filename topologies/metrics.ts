@@ -10,26 +10,111 @@ export interface MetricDeclaration {
   readonly buckets?: readonly number[];
 }
 
-const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
+const seconds = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+] as const;
 
 export const metrics: readonly MetricDeclaration[] = [
-  { name: 'tocsin_records_total', kind: 'counter', help: 'Records read, by input topic and outcome.', labels: ['service', 'topic', 'outcome'] },
+  {
+    name: 'tocsin_records_total',
+    kind: 'counter',
+    help: 'Records read, by input topic and outcome.',
+    labels: ['service', 'topic', 'outcome'],
+  },
   { name: 'tocsin_rule_matches_total', kind: 'counter', help: 'Matches by rule.', labels: ['rule'] },
-  { name: 'tocsin_commands_total', kind: 'counter', help: 'Commands decided, by action type.', labels: ['type'] },
-  { name: 'tocsin_refusals_total', kind: 'counter', help: 'Things the evaluator did not do, by reason.', labels: ['reason'] },
-  { name: 'tocsin_evaluate_seconds', kind: 'histogram', help: 'Time to evaluate one batch.', labels: [], buckets: seconds },
-  { name: 'tocsin_dead_letters_total', kind: 'counter', help: 'Dead letters written, by service and reason.', labels: ['service', 'reason'] },
-  { name: 'tocsin_actions_total', kind: 'counter', help: 'Commands ended, by type, status and failure code.', labels: ['type', 'status', 'code'] },
-  { name: 'tocsin_action_retries_total', kind: 'counter', help: 'Attempts that will be repeated, by failure code.', labels: ['type', 'code'] },
-  { name: 'tocsin_action_possible_duplicates_total', kind: 'counter', help: 'Attempts made although an earlier one may have had its effect.', labels: ['type'] },
-  { name: 'tocsin_action_infrastructure_errors_total', kind: 'counter', help: 'Times the ledger or the log could not be used.', labels: ['type'] },
-  { name: 'tocsin_action_seconds', kind: 'histogram', help: 'Duration of one attempt.', labels: ['type'], buckets: seconds },
-  { name: 'tocsin_action_latency_seconds', kind: 'histogram', help: 'From decision to final outcome.', labels: ['type'], buckets: seconds },
-  { name: 'tocsin_config_documents', kind: 'gauge', help: 'Configuration documents in use, by kind.', labels: ['kind'] },
-  { name: 'tocsin_config_problems', kind: 'gauge', help: 'Configuration documents left out because they are invalid.', labels: [] },
-  { name: 'tocsin_consumer_lag_records', kind: 'gauge', help: 'Records that wait for a consumer group.', labels: ['group', 'topic', 'partition'] },
-  { name: 'tocsin_consumer_lag_seconds', kind: 'gauge', help: 'Age of the oldest record that waits for a consumer group.', labels: ['group', 'topic', 'partition'] },
-  { name: 'tocsin_consumer_notices_total', kind: 'counter', help: 'Rebalances, fetch retries and offset gaps, by kind.', labels: ['service', 'kind'] },
+  {
+    name: 'tocsin_commands_total',
+    kind: 'counter',
+    help: 'Commands decided, by action type.',
+    labels: ['type'],
+  },
+  {
+    name: 'tocsin_refusals_total',
+    kind: 'counter',
+    help: 'Things the evaluator did not do, by reason.',
+    labels: ['reason'],
+  },
+  {
+    name: 'tocsin_evaluate_seconds',
+    kind: 'histogram',
+    help: 'Time to evaluate one batch.',
+    labels: [],
+    buckets: seconds,
+  },
+  {
+    name: 'tocsin_dead_letters_total',
+    kind: 'counter',
+    help: 'Dead letters written, by service and reason.',
+    labels: ['service', 'reason'],
+  },
+  {
+    name: 'tocsin_actions_total',
+    kind: 'counter',
+    help: 'Commands ended, by type, status and failure code.',
+    labels: ['type', 'status', 'code'],
+  },
+  {
+    name: 'tocsin_action_retries_total',
+    kind: 'counter',
+    help: 'Attempts that will be repeated, by failure code.',
+    labels: ['type', 'code'],
+  },
+  {
+    name: 'tocsin_action_possible_duplicates_total',
+    kind: 'counter',
+    help: 'Attempts made although an earlier one may have had its effect.',
+    labels: ['type'],
+  },
+  {
+    name: 'tocsin_action_infrastructure_errors_total',
+    kind: 'counter',
+    help: 'Times the ledger or the log could not be used.',
+    labels: ['type'],
+  },
+  {
+    name: 'tocsin_action_seconds',
+    kind: 'histogram',
+    help: 'Duration of one attempt.',
+    labels: ['type'],
+    buckets: seconds,
+  },
+  {
+    name: 'tocsin_action_latency_seconds',
+    kind: 'histogram',
+    help: 'From decision to final outcome.',
+    labels: ['type'],
+    buckets: seconds,
+  },
+  {
+    name: 'tocsin_config_documents',
+    kind: 'gauge',
+    help: 'Configuration documents in use, by kind.',
+    labels: ['kind'],
+  },
+  {
+    name: 'tocsin_config_problems',
+    kind: 'gauge',
+    help: 'Configuration documents left out because they are invalid.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_consumer_lag_records',
+    kind: 'gauge',
+    help: 'Records that wait for a consumer group.',
+    labels: ['group', 'topic', 'partition'],
+  },
+  {
+    name: 'tocsin_consumer_lag_seconds',
+    kind: 'gauge',
+    help: 'Age of the oldest record that waits for a consumer group.',
+    labels: ['group', 'topic', 'partition'],
+  },
+  {
+    name: 'tocsin_consumer_notices_total',
+    kind: 'counter',
+    help: 'Rebalances, fetch retries and offset gaps, by kind.',
+    labels: ['service', 'kind'],
+  },
   { name: 'tocsin_history_rows_total', kind: 'counter', help: 'Results written to the history.', labels: [] },
   ...sinkMetrics,
 ];

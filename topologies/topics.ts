@@ -21,7 +21,10 @@ export interface Topic {
 const week = 7 * 24;
 const year = 365 * 24;
 
-function topic(definition: Omit<Topic, 'external' | 'schema' | 'retentionHours' | 'partitions' | 'policy'> & Partial<Topic>): Topic {
+function topic(
+  definition: Omit<Topic, 'external' | 'schema' | 'retentionHours' | 'partitions' | 'policy'> &
+    Partial<Topic>,
+): Topic {
   return {
     partitions: 12,
     policy: 'delete',

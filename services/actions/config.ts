@@ -24,7 +24,8 @@ export function readConfig(): ActionsConfig {
   const known = Object.keys(actions);
   const types = list(process.env, 'ACTIONS', known);
   const unknown = types.find((type) => !known.includes(type));
-  if (unknown !== undefined) throw new SettingError(`ACTIONS names ${unknown}; known types are ${known.join(', ')}`);
+  if (unknown !== undefined)
+    throw new SettingError(`ACTIONS names ${unknown}; known types are ${known.join(', ')}`);
   return {
     service: serviceSettings('actions', process.env),
     log: parseLogSettings(process.env, 'tocsin-actions'),

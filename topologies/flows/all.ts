@@ -6,4 +6,10 @@ import type { Flow } from './flow.ts';
 import { recorderFlow } from './recorder.ts';
 import { sinkFlows } from './sinks.ts';
 
-export const flows: readonly Flow[] = [configApiFlow, evaluatorFlow, ...actionFlows, ...sinkFlows, recorderFlow];
+export const flows: readonly Flow[] = [
+  configApiFlow,
+  evaluatorFlow,
+  ...actionFlows,
+  ...sinkFlows,
+  recorderFlow,
+];

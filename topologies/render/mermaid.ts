@@ -10,9 +10,12 @@ const nodeId = (text: string): string => text.replace(/[^A-Za-z0-9]/g, '_');
 export function renderMermaid(flows: readonly Flow[]): string {
   const lines = ['flowchart LR'];
   const topics = new Map<string, Topic>();
-  for (const flow of flows) for (const topic of [...flow.reads, ...flow.tables, ...flow.writes]) topics.set(topic.name, topic);
+  for (const flow of flows)
+    for (const topic of [...flow.reads, ...flow.tables, ...flow.writes]) topics.set(topic.name, topic);
   for (const topic of topics.values())
-    lines.push(`  t_${nodeId(topic.name)}${topic.external ? '[/' : '[('}"${topic.name}"${topic.external ? '/]' : ')]'}`);
+    lines.push(
+      `  t_${nodeId(topic.name)}${topic.external ? '[/' : '[('}"${topic.name}"${topic.external ? '/]' : ')]'}`,
+    );
   for (const flow of flows) {
     const id = `f_${nodeId(`${flow.service}_${flow.title}`)}`;
     const [open, close] = shapes[flow.kind];
@@ -20,7 +23,8 @@ export function renderMermaid(flows: readonly Flow[]): string {
     for (const topic of flow.reads) lines.push(`  t_${nodeId(topic.name)} --> ${id}`);
     for (const topic of flow.tables) lines.push(`  t_${nodeId(topic.name)} -.-> ${id}`);
     for (const topic of flow.writes) lines.push(`  ${id} --> t_${nodeId(topic.name)}`);
-    if (flow.kind === 'perform') for (const name of flow.touches) lines.push(`  ${id} ==> x_${nodeId(name)}{{"${name}"}}`);
+    if (flow.kind === 'perform')
+      for (const name of flow.touches) lines.push(`  ${id} ==> x_${nodeId(name)}{{"${name}"}}`);
   }
   return `${[...new Set(lines)].join('\n')}\n`;
 }

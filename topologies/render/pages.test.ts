@@ -26,8 +26,16 @@ describe('topology', () => {
     const written = new Set(flows.flatMap((flow) => flow.writes.map((topic) => topic.name)));
     const read = new Set(flows.flatMap((flow) => [...flow.reads, ...flow.tables].map((topic) => topic.name)));
     const ends = new Set([topics.deadLetters.name, topics.audit.name]);
-    expect(allTopics().filter((topic) => !topic.external && !written.has(topic.name)).map((topic) => topic.name)).toEqual([]);
-    expect(allTopics().filter((topic) => !ends.has(topic.name) && !read.has(topic.name)).map((topic) => topic.name)).toEqual([]);
+    expect(
+      allTopics()
+        .filter((topic) => !topic.external && !written.has(topic.name))
+        .map((topic) => topic.name),
+    ).toEqual([]);
+    expect(
+      allTopics()
+        .filter((topic) => !ends.has(topic.name) && !read.has(topic.name))
+        .map((topic) => topic.name),
+    ).toEqual([]);
   });
 
   test('a group belongs to one flow', () => {

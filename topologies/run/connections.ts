@@ -18,20 +18,31 @@ export function createConnectionLookup(table: () => ConfigTable, secrets: Secret
 }
 
 /** The connection with its secrets, or why they cannot be had; the reference is named, never a value. */
-export async function resolveConnection(config: Connection, secrets: SecretsPort): Promise<ResolvedConnection | Failed> {
+export async function resolveConnection(
+  config: Connection,
+  secrets: SecretsPort,
+): Promise<ResolvedConnection | Failed> {
   const resolved: Record<string, SecretValue> = {};
   for (const [name, ref] of Object.entries(config.secrets ?? {}))
     try {
       resolved[name] = await secrets.resolve(ref);
     } catch (error) {
       if (!(error instanceof SecretError)) throw error;
-      return { status: 'failed', code: 'secret', retry: 'pause', detail: `connection ${config.id}, secret ${name}: ${error.message}` };
+      return {
+        status: 'failed',
+        code: 'secret',
+        retry: 'pause',
+        detail: `connection ${config.id}, secret ${name}: ${error.message}`,
+      };
     }
   return { config, secrets: resolved };
 }
 
 function unknown(id: string, found: Connection | undefined): Failed {
-  const why = id === '' ? 'the action names no connection' : `connection ${id} ${found === undefined ? 'does not exist' : 'is disabled'}`;
+  const why =
+    id === ''
+      ? 'the action names no connection'
+      : `connection ${id} ${found === undefined ? 'does not exist' : 'is disabled'}`;
   return { status: 'failed', code: 'unknown_connection', retry: 'backoff', detail: why };
 }
 

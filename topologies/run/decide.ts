@@ -2,11 +2,12 @@
 //
 // Invariant: a batch completes after everything it called for was acknowledged by the log; a crash in between repeats
 // the batch and produces the same commands with the same ids.
-import type { Command } from '@tocsin/schemas/types.ts';
+
 import { type Decoded, decodeValue, type SchemaSource } from '@tocsin/schemas/codecs/decode.ts';
+import type { Command } from '@tocsin/schemas/types.ts';
 import { actionEventRecord } from '../domain/action/results.ts';
 import { deadLetterRecord } from '../domain/dead-letter.ts';
-import { decide, type Decision } from '../domain/evaluate/decide.ts';
+import { type Decision, decide } from '../domain/evaluate/decide.ts';
 import type { EvaluatorTables } from '../domain/evaluate/tables.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Assignment, BatchHandler, OutRecord, RecordBatch } from '../ports/log.ts';
@@ -55,7 +56,10 @@ export function createDecider(options: DecideOptions): BatchHandler {
   // JSON and known Avro schemas decode without awaiting. A registry that is down holds the partition: no dead letter.
   async function decoded(value: Buffer, assignment: Assignment): Promise<Decoded | null> {
     for (;;) {
-      const result = await decodeValue(value, { format: 'auto', ...(options.schemas === null ? {} : { schemas: options.schemas }) });
+      const result = await decodeValue(value, {
+        format: 'auto',
+        ...(options.schemas === null ? {} : { schemas: options.schemas }),
+      });
       if (result.ok || result.transient !== true) return result;
       logger.warn('schema registry not available, waiting', { detail: result.detail });
       try {
@@ -82,10 +86,15 @@ export function createDecider(options: DecideOptions): BatchHandler {
     return records;
   }
 
-  async function judge(batch: RecordBatch, index: number, assignment: Assignment): Promise<OutRecord[] | null> {
+  async function judge(
+    batch: RecordBatch,
+    index: number,
+    assignment: Assignment,
+  ): Promise<OutRecord[] | null> {
     const topic = topicOf.get(batch.topic);
     const value = batch.value(index);
-    const count = (outcome: string): void => metrics.count('tocsin_records_total', { service, topic: batch.topic, outcome });
+    const count = (outcome: string): void =>
+      metrics.count('tocsin_records_total', { service, topic: batch.topic, outcome });
     if (value === null) {
       count('tombstone');
       return [];
@@ -94,7 +103,8 @@ export function createDecider(options: DecideOptions): BatchHandler {
       format: 'auto',
       ...(options.schemas === null ? {} : { schemas: options.schemas }),
     }) as Decoded;
-    if (result instanceof Promise || (!result.ok && result.transient === true)) result = await decoded(value, assignment);
+    if (result instanceof Promise || (!result.ok && result.transient === true))
+      result = await decoded(value, assignment);
     if (result === null) return null;
     if (!result.ok) {
       count('dead-letter');

@@ -97,7 +97,10 @@ export function createLane(options: {
     void job.run().then((verdict) => {
       const rules = settings().breaker ?? defaultBreaker;
       const now = clock.now();
-      breaker = verdict === 'pause' ? afterPause(breaker, now, rules) : afterAttempt(breaker, verdict === 'down', now, rules);
+      breaker =
+        verdict === 'pause'
+          ? afterPause(breaker, now, rules)
+          : afterAttempt(breaker, verdict === 'down', now, rules);
       running -= 1;
       size -= 1;
       release(job.key);

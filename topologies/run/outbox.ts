@@ -3,8 +3,8 @@
 // Invariant: `send` resolves only after the log acknowledged the records; a failing log is retried until `stop`, so
 // a caller that completes an offset afterwards never completes it early.
 import type { Clock } from '../ports/clock.ts';
-import type { Logger } from '../ports/logger.ts';
 import { LogError, type LogProducer, type OutRecord } from '../ports/log.ts';
+import type { Logger } from '../ports/logger.ts';
 
 interface Waiting {
   readonly records: readonly OutRecord[];
@@ -76,7 +76,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
   return {
     send(records) {
       if (records.length === 0) return Promise.resolve();
-      if (stopping.signal.aborted) return Promise.reject(new LogError('outbox is stopped', { retriable: true }));
+      if (stopping.signal.aborted)
+        return Promise.reject(new LogError('outbox is stopped', { retriable: true }));
       return new Promise((resolve, reject) => {
         waiting.push({ records, resolve, reject });
         if (!running) void pump();

@@ -2,9 +2,10 @@
 //
 // Invariant: a command's offset completes after its final outcome was acknowledged by the log. A command that waits
 // for a retry holds the commit (not its neighbours); after a restart it is read again and the ledger says what is known.
-import type { Command } from '@tocsin/schemas/types.ts';
-import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
+
 import { parseJson } from '@tocsin/schemas/codecs/json.ts';
+import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
+import type { Command } from '@tocsin/schemas/types.ts';
 import type { Action, ActionPorts, ResolvedConnection } from '../domain/action/define-action.ts';
 import type { Failed, Outcome } from '../domain/action/outcome.ts';
 import { actionEventRecord, resultOf, resultRecord } from '../domain/action/results.ts';
@@ -58,6 +59,8 @@ export function createPerformer(options: PerformOptions): BatchHandler {
   const { maxQueuedBytes = 64 * 1024 * 1024, pauseMaxMs = 24 * 3_600_000 } = options;
   const type = action.manifest.id;
   const lanes = new Map<string, Lane>();
+  /** Attempts in progress by assignment: a revoke waits for them, not for commands that wait for a retry. */
+  const running = new Map<Assignment, Set<Promise<LaneVerdict>>>();
   let queuedBytes = 0;
   let wake: (() => void)[] = [];
 
@@ -117,7 +120,11 @@ export function createPerformer(options: PerformOptions): BatchHandler {
       await outbox.send(records);
       completed(job);
     } catch (error) {
-      if (!signal.aborted) logger.error('outcome could not be recorded', { command_id: job.command.command_id, error: String(error) });
+      if (!signal.aborted)
+        logger.error('outcome could not be recorded', {
+          command_id: job.command.command_id,
+          error: String(error),
+        });
     }
   }
 
@@ -189,7 +196,11 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     }
     const delay = nextDelay(command.retry ?? {}, job.attempt, command.command_id, outcome);
     if (delay === null)
-      await finish(job, { ...outcome, detail: `gave up after ${job.attempt} attempts: ${outcome.detail}` }, startedAt);
+      await finish(
+        job,
+        { ...outcome, detail: `gave up after ${job.attempt} attempts: ${outcome.detail}` },
+        startedAt,
+      );
     else await later(job, outcome, delay, startedAt);
     return isDown(outcome) ? 'down' : 'up';
   }
@@ -203,7 +214,12 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     const state = await effects.begin(command.command_id, startedAt);
     if (state.state === 'finished') {
       metrics.count('tocsin_actions_total', { type, status: 'suppressed', code: '' });
-      const result = resultOf(command, 'suppressed', state.outcome, { attempt: 0, startedAt, finishedAt: startedAt, possibleDuplicate: false });
+      const result = resultOf(command, 'suppressed', state.outcome, {
+        attempt: 0,
+        startedAt,
+        finishedAt: startedAt,
+        possibleDuplicate: false,
+      });
       await conclude(job, [resultRecord(result)]);
       return 'up';
     }
@@ -230,10 +246,21 @@ export function createPerformer(options: PerformOptions): BatchHandler {
       connection = found;
     }
     try {
-      return await action.execute(command, { ports: options.ports, connection, now, attempt: job.attempt, signal });
+      return await action.execute(command, {
+        ports: options.ports,
+        connection,
+        now,
+        attempt: job.attempt,
+        signal,
+      });
     } catch (error) {
       logger.error('action threw', { type, command_id: command.command_id, error: String(error) });
-      return { status: 'failed', code: 'bug', retry: 'never', detail: error instanceof Error ? error.message : String(error) };
+      return {
+        status: 'failed',
+        code: 'bug',
+        retry: 'never',
+        detail: error instanceof Error ? error.message : String(error),
+      };
     }
   }
 
@@ -259,16 +286,36 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     }
   }
 
+  function run(job: Job): Promise<LaneVerdict> {
+    const attempts = running.get(job.assignment) ?? new Set();
+    running.set(job.assignment, attempts);
+    const attempt = guarded(job).finally(() => {
+      attempts.delete(attempt);
+      if (attempts.size === 0) running.delete(job.assignment);
+    });
+    attempts.add(attempt);
+    return attempt;
+  }
+
   function submit(job: Job): void {
     const key = job.attempt === 0 ? (job.batch.key(job.index)?.toString('latin1') ?? null) : null;
-    laneOf(job.command).submit({ key, run: () => guarded(job) });
+    laneOf(job.command).submit({ key, run: () => run(job) });
   }
 
   async function take(batch: RecordBatch, index: number, assignment: Assignment): Promise<void> {
     const value = batch.value(index);
     const bytes = value?.length ?? 0;
     queuedBytes += bytes;
-    const base = { batch, index, assignment, bytes, takenAt: clock.now(), attempt: 0, possibleDuplicate: false, pausedSince: null };
+    const base = {
+      batch,
+      index,
+      assignment,
+      bytes,
+      takenAt: clock.now(),
+      attempt: 0,
+      possibleDuplicate: false,
+      pausedSince: null,
+    };
     if (value === null) return completed(base);
     const parsed = readCommand(value, type);
     if ('reason' in parsed) {
@@ -285,6 +332,9 @@ export function createPerformer(options: PerformOptions): BatchHandler {
         if (assignment.signal.aborted || signal.aborted) return;
         await take(batch, index, assignment);
       }
+    },
+    async onRevoked(assignment) {
+      await Promise.all(running.get(assignment) ?? []);
     },
   };
 }
@@ -311,6 +361,7 @@ function readCommand(value: Buffer, type: string): Read {
   const issues = checkDocument('command.json', parsed.value);
   if (issues.length > 0) return { reason: 'invalid_command', detail: formatIssues(issues) };
   const command = parsed.value as unknown as Command;
-  if (command.type !== type) return { reason: 'unknown_action', detail: `command of type ${command.type} on the topic of ${type}` };
+  if (command.type !== type)
+    return { reason: 'unknown_action', detail: `command of type ${command.type} on the topic of ${type}` };
   return { command };
 }

@@ -2,14 +2,15 @@
 //
 // Invariant: `start` resolves only when the whole configuration that existed at the call was applied, so no record is
 // judged by half a rule set.
+
+import { parseJson } from '@tocsin/schemas/codecs/json.ts';
+import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
+import type { ConfigRecord } from '@tocsin/schemas/types.ts';
 import { applyConfig, type ConfigTable, emptyConfig } from '@tocsin/topologies/domain/config/config-table.ts';
 import type { LogClient, RecordBatch } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
 import { topics } from '@tocsin/topologies/topics.ts';
-import type { ConfigRecord } from '@tocsin/schemas/types.ts';
-import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
-import { parseJson } from '@tocsin/schemas/codecs/json.ts';
 import { readConfigDirectory, watchConfigDirectory } from './directory.ts';
 
 export interface ConfigSource {

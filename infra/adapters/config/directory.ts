@@ -37,7 +37,8 @@ export async function readConfigDirectory(directory: string): Promise<DirectoryC
     for (const document of documents) {
       const entry = entryOf(document);
       if (typeof entry === 'string') problems.push(`${name}: ${entry}`);
-      else if (seen.has(entry.key)) problems.push(`${name}: ${entry.key} is also defined in ${seen.get(entry.key)}`);
+      else if (seen.has(entry.key))
+        problems.push(`${name}: ${entry.key} is also defined in ${seen.get(entry.key)}`);
       else {
         seen.set(entry.key, name);
         entries.push(entry);

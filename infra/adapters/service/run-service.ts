@@ -38,7 +38,10 @@ export interface ServiceContext {
 const stopDeadlineMs = 25_000;
 
 /** Runs a service until a signal or a failure ends it. Resolves never: the process exits. */
-export async function runService(settings: ServiceSettings, start: (context: ServiceContext) => Promise<void>): Promise<void> {
+export async function runService(
+  settings: ServiceSettings,
+  start: (context: ServiceContext) => Promise<void>,
+): Promise<void> {
   const logger = createLogger({ name: settings.name, level: settings.logLevel });
   const registry = createMetrics(declarations);
   const checks = new Map<string, () => true | string>();
@@ -73,7 +76,9 @@ export async function runService(settings: ServiceSettings, start: (context: Ser
   process.on('SIGTERM', () => void end(0));
   process.on('SIGINT', () => void end(0));
   process.on('uncaughtException', fail);
-  process.on('unhandledRejection', (reason) => fail(reason instanceof Error ? reason : new Error(String(reason))));
+  process.on('unhandledRejection', (reason) =>
+    fail(reason instanceof Error ? reason : new Error(String(reason))),
+  );
 
   checks.set('started', () => (starting ? 'still starting' : true));
   const health = await startHealthServer({

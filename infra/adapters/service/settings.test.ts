@@ -1,6 +1,6 @@
 // Settings: defaults, ranges, and errors that name the variable.
 import { expect, test } from 'vitest';
-import { integer, list, oneOf, required, serviceSettings, SettingError } from './settings.ts';
+import { integer, list, oneOf, required, SettingError, serviceSettings } from './settings.ts';
 
 test('defaults', () => {
   expect(serviceSettings('x', {})).toEqual({ name: 'x', host: '127.0.0.1', port: 0, logLevel: 'info' });
@@ -17,7 +17,9 @@ test.each([
 
 test('a missing required setting says what it is for', () => {
   expect(() => required({}, 'DATABASE_URL', 'where PostgreSQL is')).toThrow(SettingError);
-  expect(() => required({ DATABASE_URL: '' }, 'DATABASE_URL', 'where PostgreSQL is')).toThrow('DATABASE_URL is not set: where PostgreSQL is');
+  expect(() => required({ DATABASE_URL: '' }, 'DATABASE_URL', 'where PostgreSQL is')).toThrow(
+    'DATABASE_URL is not set: where PostgreSQL is',
+  );
 });
 
 test('lists and choices', () => {

@@ -24,20 +24,33 @@ export function required(env: Environment, name: string, meaning: string): strin
   return value;
 }
 
-export function integer(env: Environment, name: string, fallback: number, range: { min: number; max: number }): number {
+export function integer(
+  env: Environment,
+  name: string,
+  fallback: number,
+  range: { min: number; max: number },
+): number {
   const text = env[name];
   if (text === undefined || text === '') return fallback;
   const value = Number(text);
   if (!Number.isInteger(value) || value < range.min || value > range.max)
-    throw new SettingError(`${name} must be a whole number from ${range.min} to ${range.max}, not ${JSON.stringify(text)}`);
+    throw new SettingError(
+      `${name} must be a whole number from ${range.min} to ${range.max}, not ${JSON.stringify(text)}`,
+    );
   return value;
 }
 
-export function oneOf<const Choice extends string>(env: Environment, name: string, fallback: Choice, choices: readonly Choice[]): Choice {
+export function oneOf<const Choice extends string>(
+  env: Environment,
+  name: string,
+  fallback: Choice,
+  choices: readonly Choice[],
+): Choice {
   const text = env[name];
   if (text === undefined || text === '') return fallback;
   const found = choices.find((choice) => choice === text);
-  if (found === undefined) throw new SettingError(`${name} must be one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
+  if (found === undefined)
+    throw new SettingError(`${name} must be one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
   return found;
 }
 
@@ -45,5 +58,8 @@ export function oneOf<const Choice extends string>(env: Environment, name: strin
 export function list(env: Environment, name: string, fallback: readonly string[]): readonly string[] {
   const text = env[name];
   if (text === undefined || text.trim() === '') return fallback;
-  return text.split(',').map((word) => word.trim()).filter((word) => word !== '');
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
 }

@@ -1,0 +1,389 @@
+// The command runner: nothing completes before its outcome is recorded, nothing acts twice without saying so.
+
+import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
+import type { Command, Result } from '@tocsin/schemas/types.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Action, ActionManifest } from '../domain/action/define-action.ts';
+import type { Failed, Outcome } from '../domain/action/outcome.ts';
+import { type FakeClock, fakeClock } from '../ports/fakes/clock.ts';
+import { type FakeEffects, fakeEffects } from '../ports/fakes/effects.ts';
+import { fakeLogger } from '../ports/fakes/logger.ts';
+import { type FakeMetrics, fakeMetrics } from '../ports/fakes/metrics.ts';
+import { LogError, type OutRecord } from '../ports/log.ts';
+import { fakeAssignment, fakeBatch } from '../testing/assignments.ts';
+import { commandTopic, topics } from '../topics.ts';
+import { createOutbox } from './outbox.ts';
+import { createPerformer, type PerformOptions } from './perform.ts';
+
+const topic = commandTopic('probe').name;
+const manifest: ActionManifest = {
+  id: 'probe',
+  title: 'Probe',
+  summary: 'Answers as it is told.',
+  since: '0.1.0',
+  params: { type: 'object' },
+  examples: [],
+  needs: [],
+  connection: null,
+  runOnce: 'first',
+  defaultMode: 'each',
+  idempotency: 'key',
+  ledger: 'fast',
+};
+
+function command(number: number, extra: Partial<Command> = {}): Command {
+  return {
+    v: 1,
+    command_id: number.toString(16).padStart(32, '0'),
+    type: 'probe',
+    trigger: 'rule',
+    source: { id: `evt-${number}`, kind: 'event', topic: 'findings.v1', partition: 0, offset: number },
+    rule: { id: 'r', revision: 1 },
+    action: { id: 'a', key: 'a', revision: 1 },
+    mode: 'each',
+    row_index: 0,
+    params: {},
+    subject: { event: { event: 'finding.new' } },
+    hops: 1,
+    created_at: 0,
+    ...extra,
+  };
+}
+
+const failed = (code: Failed['code'], retry: Failed['retry'], extra: Partial<Failed> = {}): Failed => ({
+  status: 'failed',
+  code,
+  retry,
+  detail: code,
+  ...extra,
+});
+
+let clock: FakeClock;
+let effects: FakeEffects;
+let metrics: FakeMetrics;
+let sent: OutRecord[];
+let calls: { id: string; attempt: number; at: number }[];
+let answers: Outcome[];
+let logDown: boolean;
+let stop: AbortController;
+
+beforeEach(() => {
+  clock = fakeClock(1_000);
+  effects = fakeEffects();
+  metrics = fakeMetrics();
+  sent = [];
+  calls = [];
+  answers = [];
+  logDown = false;
+  stop = new AbortController();
+});
+
+function performer(overrides: Partial<PerformOptions> = {}, execute?: Action['execute']) {
+  const logger = fakeLogger();
+  const producer = {
+    async send(records: readonly OutRecord[]) {
+      if (logDown) throw new LogError('down', { retriable: true });
+      sent.push(...records);
+    },
+    async close() {},
+  };
+  const action: Action = {
+    manifest,
+    check: () => [],
+    execute:
+      execute ??
+      (async (given, context) => {
+        calls.push({ id: given.command_id, attempt: context.attempt, at: context.now });
+        return answers.shift() ?? { status: 'done', ref: 'ok' };
+      }),
+  };
+  return createPerformer({
+    action,
+    service: 'actions/probe',
+    ports: {},
+    effects,
+    outbox: createOutbox({ producer, clock, logger }),
+    connection: async () => failed('unknown_connection', 'backoff'),
+    laneSettings: () => ({ concurrency: 4, ratePerSecond: null }),
+    clock,
+    metrics,
+    logger,
+    signal: stop.signal,
+    ...overrides,
+  });
+}
+
+const commands = (...list: Command[]) =>
+  fakeBatch(
+    topic,
+    list.map((item) => ({ key: item.source.id, value: JSON.stringify(item) })),
+  );
+const results = (): Result[] =>
+  sent
+    .filter((record) => record.topic === topics.results.name)
+    .map((record) => JSON.parse(String(record.value)));
+const letters = (): OutRecord[] => sent.filter((record) => record.topic === topics.deadLetters.name);
+const events = (): string[] =>
+  sent
+    .filter((record) => record.topic === topics.events.name)
+    .map((record) => JSON.parse(String(record.value)).event);
+const header = (record: OutRecord | undefined, name: string): string | undefined =>
+  record?.headers?.find(([key]) => key === name)?.[1].toString();
+
+describe('outcomes', () => {
+  test('success: result, event, ledger, then the offset', async () => {
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(command(1), command(2)), assignment);
+    await clock.advance(0);
+    expect(results().map(({ status, attempt, ref }) => ({ status, attempt, ref }))).toEqual([
+      { status: 'succeeded', attempt: 1, ref: 'ok' },
+      { status: 'succeeded', attempt: 1, ref: 'ok' },
+    ]);
+    for (const result of results()) expect(checkDocument('result.json', result)).toEqual([]);
+    expect(events()).toEqual(['action.completed', 'action.completed']);
+    expect([...assignment.completed].sort()).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
+    expect(effects.entries.get(command(1).command_id)?.outcome?.status).toBe('done');
+  });
+
+  test('a final failure is dead-lettered with the original bytes and completes', async () => {
+    answers = [failed('http_4xx', 'never', { status_code: 422 })];
+    const assignment = fakeAssignment(topic);
+    const batch = commands(command(1));
+    await performer().onBatch(batch, assignment);
+    await clock.advance(0);
+    expect(results()[0]).toMatchObject({ status: 'failed', code: 'http_4xx', status_code: 422, final: true });
+    expect(letters()[0]?.value).toEqual(batch.value(0));
+    expect(header(letters()[0], 'x-dlq-reason')).toBe('http_4xx');
+    expect(header(letters()[0], 'x-dlq-command-id')).toBe(command(1).command_id);
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+
+  test('a throw is a bug: dead letter, no retry, neighbours go on', async () => {
+    const assignment = fakeAssignment(topic);
+    const execute: Action['execute'] = async (given) => {
+      if (given.command_id === command(1).command_id) throw new Error('defect');
+      return { status: 'done' };
+    };
+    await performer({}, execute).onBatch(commands(command(1), command(2)), assignment);
+    await clock.advance(0);
+    expect(
+      results()
+        .map(({ status, code }) => [status, code])
+        .sort(),
+    ).toEqual([
+      ['failed', 'bug'],
+      ['succeeded', undefined],
+    ]);
+    expect(assignment.completed.length).toBe(2);
+  });
+
+  test.each([
+    ['{"v":1', 'json_syntax'],
+    ['{"v":1}', 'invalid_command'],
+    [JSON.stringify(command(1, { type: 'other' })), 'unknown_action'],
+  ])('a record that is no command goes to the dead letters: %s', async (value, reason) => {
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(
+      fakeBatch(topic, [{ value }, { value: null }, { value: JSON.stringify(command(2)) }]),
+      assignment,
+    );
+    await clock.advance(0);
+    expect(header(letters()[0], 'x-dlq-reason')).toBe(reason);
+    expect(calls.length).toBe(1);
+    expect(assignment.completed.length).toBe(3);
+  });
+});
+
+describe('retries', () => {
+  test('backoff: retrying is announced, the offset waits, neighbours do not', async () => {
+    answers = [failed('http_5xx', 'backoff'), { status: 'done' }];
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(command(1), command(2)), assignment);
+    await clock.advance(0);
+    expect(results()[0]).toMatchObject({ status: 'retrying', final: false, attempt: 1 });
+    expect(assignment.completed).toEqual([[1, 2]]);
+    await clock.advance(1_000);
+    expect(calls.filter(({ id }) => id === command(1).command_id).map(({ attempt }) => attempt)).toEqual([
+      1, 2,
+    ]);
+    expect(assignment.completed).toEqual([
+      [1, 2],
+      [0, 1],
+    ]);
+  });
+
+  test('attempts are used up: failed with the last code, dead letter, complete', async () => {
+    answers = Array.from({ length: 3 }, () => failed('http_429', { afterMs: 10 }));
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(
+      commands(command(1, { retry: { max_attempts: 3, initial_ms: 10 } })),
+      assignment,
+    );
+    await clock.advance(60_000);
+    expect(calls.length).toBe(3);
+    expect(results().at(-1)).toMatchObject({ status: 'failed', code: 'http_429', attempt: 3 });
+    expect(letters().length).toBe(1);
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+
+  test('refused credentials hold the lane, burn no attempts, lose nothing', async () => {
+    answers = Array.from({ length: 200 }, () => failed('http_401_403', 'pause'));
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(command(1, { retry: { max_attempts: 2 } })), assignment);
+    await clock.advance(10 * 60_000);
+    // 1, 2, 4, 8, 16 s and then every 30 s.
+    expect(calls.length).toBe(24);
+    expect(calls.every(({ attempt }) => attempt === 1)).toBe(true);
+    expect(letters()).toEqual([]);
+    answers = [];
+    await clock.advance(60_000);
+    expect(results().at(-1)?.status).toBe('succeeded');
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+
+  test('a destination that refuses for longer than the limit ends in a dead letter', async () => {
+    answers = Array.from({ length: 10_000 }, () => failed('http_401_403', 'pause'));
+    const assignment = fakeAssignment(topic);
+    await performer({ pauseMaxMs: 60_000 }).onBatch(commands(command(1)), assignment);
+    await clock.advance(10 * 60_000);
+    expect(header(letters()[0], 'x-dlq-reason')).toBe('http_401_403');
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+
+  test('a destination that is down is probed by one command at a time, the others burn no attempts', async () => {
+    answers = Array.from({ length: 10_000 }, () => failed('connect', 'backoff'));
+    const assignment = fakeAssignment(topic);
+    const list = Array.from({ length: 50 }, (_, index) =>
+      command(index + 1, { retry: { max_attempts: 100, initial_ms: 10, max_ms: 10 } }),
+    );
+    await performer().onBatch(commands(...list), assignment);
+    await clock.advance(60_000);
+    expect(calls.length).toBeLessThan(20);
+    answers = [];
+    await clock.advance(120_000);
+    expect(assignment.completed.length).toBe(50);
+  });
+});
+
+describe('ledger', () => {
+  test('a finished command answers from its stored outcome', async () => {
+    await effects.begin(command(1).command_id, 0);
+    await effects.finish(command(1).command_id, { status: 'done', ref: 'before' }, 0);
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(command(1)), assignment);
+    await clock.advance(0);
+    expect(calls).toEqual([]);
+    expect(results()).toMatchObject([{ status: 'suppressed', ref: 'before', attempt: 0 }]);
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+
+  test('begun and not finished: repeated under the same id and counted, when the receiver can tell', async () => {
+    await effects.begin(command(1).command_id, 0);
+    await performer().onBatch(commands(command(1)), fakeAssignment(topic));
+    await clock.advance(0);
+    expect(results()).toMatchObject([{ status: 'succeeded', possible_duplicate: true }]);
+    expect(metrics.total('tocsin_action_possible_duplicates_total')).toBe(1);
+  });
+
+  test('begun and not finished: held when it would act twice', async () => {
+    await effects.begin(command(1).command_id, 0);
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(command(1, { on_uncertain: 'hold' })), assignment);
+    await clock.advance(0);
+    expect(calls).toEqual([]);
+    expect(results()).toMatchObject([{ status: 'held', code: 'uncertain', final: true }]);
+    expect(header(letters()[0], 'x-dlq-reason')).toBe('uncertain');
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+
+  test('an uncertain failure is not repeated when the setting is hold', async () => {
+    answers = [failed('timeout', 'backoff', { uncertain: true })];
+    await performer().onBatch(commands(command(1, { on_uncertain: 'hold' })), fakeAssignment(topic));
+    await clock.advance(60_000);
+    expect(calls.length).toBe(1);
+    expect(results().at(-1)).toMatchObject({ status: 'held', code: 'uncertain' });
+  });
+
+  test('a known failure is not a possible duplicate on the next attempt', async () => {
+    answers = [failed('connect', 'backoff'), { status: 'done' }];
+    await performer().onBatch(commands(command(1)), fakeAssignment(topic));
+    await clock.advance(60_000);
+    expect(metrics.total('tocsin_action_possible_duplicates_total')).toBe(0);
+  });
+
+  test('a ledger that is down makes the command wait, not fail', async () => {
+    const begin = effects.begin.bind(effects);
+    let down = true;
+    effects.begin = (id, now) => (down ? Promise.reject(new Error('ECONNREFUSED')) : begin(id, now));
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(command(1)), assignment);
+    await clock.advance(30_000);
+    expect([calls.length, sent.length, assignment.completed.length]).toEqual([0, 0, 0]);
+    down = false;
+    await clock.advance(5_000);
+    expect(results()).toMatchObject([{ status: 'succeeded' }]);
+  });
+});
+
+describe('the log', () => {
+  test('an outcome that cannot be recorded does not complete; it is recorded when the log is back', async () => {
+    logDown = true;
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(command(1)), assignment);
+    await clock.advance(30_000);
+    expect(calls.length).toBe(1);
+    expect(assignment.completed).toEqual([]);
+    logDown = false;
+    await clock.advance(10_000);
+    expect(results().length).toBe(1);
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+
+  test('after a revoke nothing new is attempted and the revoke waits for what runs only', async () => {
+    let release: () => void = () => undefined;
+    const execute: Action['execute'] = (given) => {
+      calls.push({ id: given.command_id, attempt: 1, at: 0 });
+      if (given.command_id === command(1).command_id)
+        return new Promise((resolve) => (release = () => resolve({ status: 'done' })));
+      return Promise.resolve(failed('http_5xx', 'backoff'));
+    };
+    const handler = performer({}, execute);
+    const assignment = fakeAssignment(topic);
+    await handler.onBatch(commands(command(1), command(2)), assignment);
+    await clock.advance(0);
+    expect(calls.length).toBe(2);
+    assignment.revoke();
+    let revoked = false;
+    const waiting = Promise.resolve(handler.onRevoked?.(assignment, 'revoked')).then(() => (revoked = true));
+    await clock.advance(60_000);
+    expect(revoked).toBe(false);
+    release();
+    await waiting;
+    expect(calls.length).toBe(2);
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+
+  test('a full buffer is back-pressure', async () => {
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const execute: Action['execute'] = async () => {
+      await gate;
+      return { status: 'done' };
+    };
+    const assignment = fakeAssignment(topic);
+    let accepted = false;
+    const list = Array.from({ length: 10 }, (_, index) => command(index + 1));
+    const taking = performer({ maxQueuedBytes: 1_500 }, execute)
+      .onBatch(commands(...list), assignment)
+      .then(() => (accepted = true));
+    await clock.advance(1_000);
+    expect(accepted).toBe(false);
+    release();
+    await taking;
+    await clock.advance(0);
+    expect(assignment.completed.length).toBe(10);
+  });
+});
