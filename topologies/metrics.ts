@@ -35,6 +35,12 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: ['reason'],
   },
   {
+    name: 'tocsin_notes_total',
+    kind: 'counter',
+    help: 'Things about an input that were noted and did not stop it, by reason.',
+    labels: ['reason'],
+  },
+  {
     name: 'tocsin_evaluate_seconds',
     kind: 'histogram',
     help: 'Time to evaluate one batch.',

@@ -79,6 +79,7 @@ export function createDecider(options: DecideOptions): BatchHandler {
       records.push(commandRecord(command, batch.key(index)));
       records.push(actionEventRecord(command, 'action.triggered', now, {}));
     }
+    for (const note of decision.notes) metrics.count('tocsin_notes_total', { reason: note.reason });
     for (const refusal of decision.refused) {
       metrics.count('tocsin_refusals_total', { reason: refusal.reason });
       if (refusal.deadLetter) records.push(letter(batch, index, refusal.reason, refusal.detail));

@@ -113,7 +113,10 @@ export function createLane(options: {
       const probing = breaker.openUntil !== null;
       if (probing && running > 0) return;
       const wait = waitForTurn(clock.now());
-      if (wait > 0) return wakeAfter(wait);
+      if (wait > 0) {
+        wakeAfter(wait);
+        return;
+      }
       const job = take();
       if (job !== undefined) start(job);
     }

@@ -3,10 +3,12 @@
 //
 // Invariant: an input ends in commands, in refusals, or in nothing because no rule wanted it; it is never an exception.
 import type { Command } from '@tocsin/schemas/types.ts';
+import { topics } from '../../topics.ts';
 import { aliasPaths } from '../rules/parse-alias.ts';
 import type { RuleRevision } from '../rules/parse-rule.ts';
 import { elementsAt, type Subject } from '../rules/path.ts';
 import { severityRank } from '../rules/severity.ts';
+import { namesEventTypes } from './engine-events.ts';
 import { planCommands, type RuleMatch } from './plan-commands.ts';
 import { type Note, type Refusal, refusal } from './refusal.ts';
 import type { EvaluatorTables } from './tables.ts';
@@ -31,7 +33,9 @@ export function decide(input: EvaluatorInput, tables: EvaluatorTables): Decision
   if ('invalid' in trigger) return { ...nothing, refused: [refusal('invalid_envelope', trigger.invalid)] };
   if (trigger.event?.test === true)
     return { ...nothing, notes: [...trigger.notes, { reason: 'test_event' }] };
-  const matches = matchRules(trigger, tables);
+  const matches = matchRules(trigger, tables).filter(
+    ({ rule }) => input.input !== topics.events.id || namesEventTypes(rule.document),
+  );
   const matched = matches.map(({ rule, rows }) => ({
     rule: rule.document.id,
     revision: rule.revision,
