@@ -2,7 +2,7 @@
 //
 // Nothing is coerced, defaulted or removed: a document is accepted as it is or refused.
 import { readFileSync } from 'node:fs';
-import { type AnySchemaObject, Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { Ajv, type AnySchemaObject, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { AllDocuments } from '../types.ts';
 
 /** One reason why a value is refused. `path` is a JSON Pointer (RFC 6901) into the value, '' for the value itself. */
@@ -29,7 +29,13 @@ const documentNames: readonly DocumentName[] = [
 ];
 
 function createAjv(): Ajv {
-  const ajv = new Ajv({ strict: true, strictRequired: false, strictTypes: false, allErrors: false, discriminator: false });
+  const ajv = new Ajv({
+    strict: true,
+    strictRequired: false,
+    strictTypes: false,
+    allErrors: false,
+    discriminator: false,
+  });
   for (const keyword of ['example', 'secret', 'since']) ajv.addKeyword(keyword);
   return ajv;
 }
@@ -37,7 +43,9 @@ function createAjv(): Ajv {
 const ajv = createAjv();
 const schemas = new Map<DocumentName, JsonSchema>();
 for (const name of documentNames) {
-  const schema = JSON.parse(readFileSync(new URL(`../documents/${name}`, import.meta.url), 'utf8')) as JsonSchema;
+  const schema = JSON.parse(
+    readFileSync(new URL(`../documents/${name}`, import.meta.url), 'utf8'),
+  ) as JsonSchema;
   schemas.set(name, schema);
   ajv.addSchema(schema);
 }
@@ -45,13 +53,19 @@ for (const name of documentNames) {
 function explain(error: ErrorObject): Issue {
   const params = error.params as Record<string, unknown>;
   if (error.keyword === 'additionalProperties')
-    return { path: `${error.instancePath}/${String(params['additionalProperty'])}`, message: 'unknown field' };
+    return {
+      path: `${error.instancePath}/${String(params['additionalProperty'])}`,
+      message: 'unknown field',
+    };
   if (error.keyword === 'required')
     return { path: `${error.instancePath}/${String(params['missingProperty'])}`, message: 'is required' };
   if (error.keyword === 'const')
     return { path: error.instancePath, message: `must be ${JSON.stringify(params['allowedValue'])}` };
   if (error.keyword === 'enum')
-    return { path: error.instancePath, message: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}` };
+    return {
+      path: error.instancePath,
+      message: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}`,
+    };
   return { path: error.instancePath, message: error.message ?? error.keyword };
 }
 
