@@ -13,3 +13,5 @@ export function createLogClient(
 ): LogClient {
   return createPlatformaticLog(settings, clock, random);
 }
+
+export { type LogClientName, type LogSettings, LogSettingsError, parseLogSettings } from './settings.ts';

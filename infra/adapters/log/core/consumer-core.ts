@@ -11,7 +11,6 @@ import type {
   Assignment,
   ConsumerNotice,
   ConsumerOptions,
-  RecordBatch,
   TopicPartition,
 } from '@tocsin/topologies/ports/log.ts';
 import { ByteBudget } from './byte-budget.ts';

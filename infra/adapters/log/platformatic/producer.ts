@@ -10,7 +10,7 @@
 import { crc32c, initProducerIdV4 } from '@platformatic/kafka';
 import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
 import { LogError, type LogProducer, type OutRecord } from '@tocsin/topologies/ports/log.ts';
-import { choosePartition } from '../core/partitioner.ts';
+import { choosePartition } from '@tocsin/topologies/ports/partition.ts';
 import {
   type BatchIdentity,
   type EncodeRecord,
@@ -112,7 +112,7 @@ export class PlatformaticProducer implements LogProducer {
       }
     } finally {
       this.#open--;
-      if (this.#open === 0) this.#closing?.resolve();
+      if (this.#open === 0) (this.#closing as PromiseWithResolvers<void> | null)?.resolve();
     }
   }
 

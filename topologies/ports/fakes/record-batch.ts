@@ -1,0 +1,45 @@
+// A RecordBatch made from records in memory: their bytes in one buffer, as the adapters hand them out.
+import type { Header, RecordBatch, TopicPartition } from '../log.ts';
+
+export interface MemoryRecord extends TopicPartition {
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly Header[];
+}
+
+/** `nextOffset` is the offset after the last record. */
+export function memoryBatch(
+  tp: TopicPartition,
+  records: readonly MemoryRecord[],
+  nextOffset: number,
+): RecordBatch {
+  const valueStart = new Int32Array(records.length).fill(-1);
+  const valueEnd = new Int32Array(records.length).fill(-1);
+  const parts: Buffer[] = [];
+  let at = 0;
+  records.forEach(({ value }, index) => {
+    if (value === null) return;
+    parts.push(value);
+    valueStart[index] = at;
+    at += value.length;
+    valueEnd[index] = at;
+  });
+  const buffer = Buffer.concat(parts);
+  return {
+    topic: tp.topic,
+    partition: tp.partition,
+    count: records.length,
+    nextOffset,
+    byteLength: buffer.length,
+    buffer,
+    valueStart,
+    valueEnd,
+    offset: (index) => records[index]!.offset,
+    timestamp: (index) => records[index]!.timestamp,
+    key: (index) => records[index]!.key,
+    value: (index) => (valueStart[index]! < 0 ? null : buffer.subarray(valueStart[index]!, valueEnd[index]!)),
+    headers: (index) => records[index]!.headers,
+  };
+}
