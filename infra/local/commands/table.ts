@@ -1,0 +1,40 @@
+// The commands of ./tocsin, one line each; a command's file is loaded only when it runs.
+// Surprise: each file exports `run(args)`, which answers the exit code.
+
+export type Run = (args: string[]) => Promise<number>;
+
+export type Command = { usage: string; summary: string; load(): Promise<Run> };
+
+export const commands: Readonly<Record<string, Command>> = {
+  demo: {
+    usage: 'demo',
+    summary: 'start everything, send example findings through it, show what happened, stop',
+    load: async () => (await import('./demo.ts')).run,
+  },
+  up: {
+    usage: 'up',
+    summary: 'start Kafka, Redis, PostgreSQL and every service; Ctrl-C stops them',
+    load: async () => (await import('./up.ts')).run,
+  },
+  test: {
+    usage: 'test',
+    summary: 'lint, type check, unit tests and tests against real servers',
+    load: async () => (await import('./test.ts')).run,
+  },
+  bench: {
+    usage: 'bench <name...>',
+    summary: 'run a benchmark and print its result as JSON; without a name, list them',
+    load: async () => (await import('./bench.ts')).run,
+  },
+  topology: {
+    usage: 'topology [--check]',
+    summary: 'write the picture, the topic list and the lag alerts into docs/generated',
+    load: async () => (await import('./topology.ts')).run,
+  },
+  help: { usage: 'help', summary: 'show this', load: async () => (await import('./help.ts')).run },
+  version: {
+    usage: 'version',
+    summary: 'show the version',
+    load: async () => (await import('./version.ts')).run,
+  },
+};
