@@ -33,6 +33,9 @@ export interface DecideOptions {
 /** Wait between two tries while the schema registry is down, ms. */
 const registryRetryMs = 1_000;
 
+/** Largest command, bytes: below the broker's default message limit with room for key and headers. */
+export const maxCommandBytes = 1_000_000;
+
 export function createDecider(options: DecideOptions): BatchHandler {
   const { service, outbox, clock, metrics, logger, signal } = options;
   const topicOf = new Map(options.inputs.map((topic) => [topic.name, topic]));
@@ -75,8 +78,14 @@ export function createDecider(options: DecideOptions): BatchHandler {
     const records: OutRecord[] = [];
     for (const match of decision.matched) metrics.count('tocsin_rule_matches_total', { rule: match.rule });
     for (const command of decision.commands) {
+      const record = commandRecord(command, batch.key(index));
+      if (record.value.length > maxCommandBytes) {
+        const detail = `action ${command.action.id} of rule ${command.rule?.id ?? ''}: the command has ${record.value.length} bytes`;
+        records.push(letter(batch, index, 'command_too_large', detail));
+        continue;
+      }
       metrics.count('tocsin_commands_total', { type: command.type });
-      records.push(commandRecord(command, batch.key(index)));
+      records.push(record);
       records.push(actionEventRecord(command, 'action.triggered', now, {}));
     }
     for (const note of decision.notes) metrics.count('tocsin_notes_total', { reason: note.reason });
@@ -149,10 +158,10 @@ export function createDecider(options: DecideOptions): BatchHandler {
 }
 
 // Commands keep the key of what caused them, so that one asset's commands of a type stay in order.
-function commandRecord(command: Command, key: Buffer | null): OutRecord {
+function commandRecord(command: Command, key: Buffer | null): OutRecord & { readonly value: Buffer } {
   return {
     topic: commandTopic(command.type).name,
     key: key ?? command.source.id,
-    value: JSON.stringify(command),
+    value: Buffer.from(JSON.stringify(command)),
   };
 }

@@ -1,0 +1,240 @@
+// The evaluator runner: every input ends in commands, in a dead letter, or in nothing that a rule wanted; then it completes.
+
+import type { SchemaSource } from '@tocsin/schemas/codecs/decode.ts';
+import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
+import type { Command, ConfigRecord } from '@tocsin/schemas/types.ts';
+import { describe, expect, test } from 'vitest';
+import type { ActionManifest } from '../domain/action/define-action.ts';
+import { applyConfig, emptyConfig } from '../domain/config/config-table.ts';
+import { buildTables } from '../domain/evaluate/tables.ts';
+import { fakeClock } from '../ports/fakes/clock.ts';
+import { fakeLogger } from '../ports/fakes/logger.ts';
+import { fakeMetrics } from '../ports/fakes/metrics.ts';
+import { LogError, type OutRecord } from '../ports/log.ts';
+import { fakeAssignment, fakeBatch } from '../testing/assignments.ts';
+import { topics } from '../topics.ts';
+import { createDecider } from './decide.ts';
+import { createOutbox } from './outbox.ts';
+
+const manifest = {
+  id: 'log',
+  runOnce: 'first',
+  defaultMode: 'all',
+  params: { type: 'object' },
+} as unknown as ActionManifest;
+
+const documents = [
+  {
+    kind: 'rule',
+    id: 'critical',
+    when: { events: ['finding.new'], min_severity: 'high' },
+    then: [{ action: 'write' }],
+  },
+  { kind: 'rule', id: 'everything', match_all: true, then: [{ action: 'write' }] },
+  { kind: 'action', id: 'write', type: 'log', params: {} },
+];
+
+function tables() {
+  let config = emptyConfig;
+  for (const document of documents) {
+    const record: ConfigRecord = { v: 1, revision: 1, updated_at: 0, document };
+    const applied = applyConfig(config, `${document.kind}/${document.id}`, record);
+    expect(applied.problem).toBeUndefined();
+    config = applied.table;
+  }
+  return buildTables(config, new Map([['log', manifest]]));
+}
+
+function decider(
+  options: { schemas?: SchemaSource; send?: (records: readonly OutRecord[]) => Promise<void> } = {},
+) {
+  const sent: OutRecord[] = [];
+  const clock = fakeClock(5_000);
+  const metrics = fakeMetrics();
+  const logger = fakeLogger();
+  const producer = {
+    send:
+      options.send ??
+      (async (records: readonly OutRecord[]) => {
+        sent.push(...records);
+      }),
+    close: async () => undefined,
+  };
+  const handler = createDecider({
+    service: 'evaluator',
+    inputs: [topics.findings, topics.searchResults, topics.events],
+    tables,
+    schemas: options.schemas ?? null,
+    outbox: createOutbox({ producer, clock, logger }),
+    clock,
+    metrics,
+    logger,
+    signal: new AbortController().signal,
+  });
+  const on = (topic: string): OutRecord[] => sent.filter((record) => record.topic === topic);
+  const reasons = (): (string | undefined)[] =>
+    on(topics.deadLetters.name).map((record) =>
+      record.headers?.find(([name]) => name === 'x-dlq-reason')?.[1].toString(),
+    );
+  return { handler, sent, on, reasons, clock, metrics };
+}
+
+const finding = (id: string, severity: string): string =>
+  JSON.stringify({ id, event: 'finding.new', timestamp: '2026-04-28T12:00:00Z', data: { severity } });
+
+const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+
+describe('evaluator runner', () => {
+  test('commands carry the input key, each is announced, then the batch completes', async () => {
+    const { handler, on } = decider();
+    const assignment = fakeAssignment(topics.findings.name);
+    const batch = fakeBatch(topics.findings.name, [{ key: 'a-1', value: finding('e1', 'critical') }], 7);
+    await handler.onBatch(batch, assignment);
+    const commands = on('commands.log.v1');
+    expect(commands.map((record) => record.key?.toString())).toEqual(['a-1', 'a-1']);
+    for (const record of commands)
+      expect(checkDocument('command.json', JSON.parse(String(record.value)))).toEqual([]);
+    const announced = on(topics.events.name).map((record) => JSON.parse(String(record.value)));
+    expect(announced.map(({ event, data }) => [event, data.rule_id])).toEqual([
+      ['action.triggered', 'critical'],
+      ['action.triggered', 'everything'],
+    ]);
+    for (const event of announced) expect(checkDocument('envelope.json', event)).toEqual([]);
+    expect(assignment.completed).toEqual([[7, 8]]);
+  });
+
+  test('the same record twice gives the same commands', async () => {
+    const first = decider();
+    const second = decider();
+    for (const { handler } of [first, second])
+      await handler.onBatch(
+        fakeBatch(topics.findings.name, [{ value: finding('e1', 'critical') }]),
+        fakeAssignment(topics.findings.name),
+      );
+    const ids = (run: typeof first): string[] =>
+      run.on('commands.log.v1').map((record) => (JSON.parse(String(record.value)) as Command).command_id);
+    expect(ids(first)).toEqual(ids(second));
+    expect(new Set(ids(first)).size).toBe(2);
+  });
+
+  test.each([
+    ['truncated JSON', '{"severity":"crit', 'json_syntax'],
+    ['invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 'utf8'],
+    ['2 MB value', `{"event":"finding.new","data":{"x":"${'x'.repeat(2_000_000)}"}}`, 'too_large'],
+    ['10,000-deep nesting', `{"event":"finding.new","data":${nested(10_000)}}`, 'depth'],
+    ['no object', '[1]', 'not_object'],
+    ['empty', '', 'empty'],
+    ['duplicate keys', '{"event":"a","event":"b"}', 'duplicate_key'],
+    ['an envelope without event', '{"data":{}}', 'invalid_envelope'],
+    ['an Avro frame without a registry', Buffer.from([0, 0, 0, 0, 9, 1, 2]), 'no_registry'],
+  ])('%s is dead-lettered and takes nothing down', async (_name, value, reason) => {
+    const { handler, on, reasons } = decider();
+    const assignment = fakeAssignment(topics.findings.name);
+    const batch = fakeBatch(topics.findings.name, [
+      { value: finding('e1', 'low') },
+      { value },
+      { value: finding('e2', 'low') },
+    ]);
+    await handler.onBatch(batch, assignment);
+    expect(reasons()).toEqual([reason]);
+    expect(on('commands.log.v1').length).toBe(2);
+    expect(assignment.completed).toEqual([[0, 3]]);
+    const kept = on(topics.deadLetters.name)[0]?.value as Buffer;
+    const original = Buffer.from(value as string);
+    expect(kept.equals(original.subarray(0, kept.length))).toBe(true);
+  });
+
+  test('tombstones are counted, unknown event types are no error, __proto__ reaches nothing', async () => {
+    const { handler, on, reasons, metrics } = decider();
+    const values = [
+      null,
+      '{"event":"vendor.custom"}',
+      '{"event":"finding.new","data":{"__proto__":{"severity":"critical"}}}',
+    ];
+    await handler.onBatch(
+      fakeBatch(
+        topics.findings.name,
+        values.map((value) => ({ value })),
+      ),
+      fakeAssignment(topics.findings.name),
+    );
+    expect(reasons()).toEqual([]);
+    expect(metrics.total('tocsin_records_total', { outcome: 'tombstone' })).toBe(1);
+    const rules = on('commands.log.v1').map(
+      (record) => (JSON.parse(String(record.value)) as Command).rule?.id,
+    );
+    expect(rules).toEqual(['everything', 'everything']);
+    expect(({} as Record<string, unknown>)['severity']).toBeUndefined();
+  });
+
+  test("the engine's own events do not feed a rule that matches everything", async () => {
+    const { handler, on } = decider();
+    const event = JSON.stringify({
+      id: 'x.completed',
+      event: 'action.completed',
+      hops: 1,
+      data: { severity: 'critical' },
+    });
+    await handler.onBatch(
+      fakeBatch(topics.events.name, [{ value: event }]),
+      fakeAssignment(topics.events.name),
+    );
+    expect(on('commands.log.v1')).toEqual([]);
+  });
+
+  test('a command that no broker would take becomes a dead letter, its neighbours go on', async () => {
+    const { handler, reasons, on } = decider();
+    const big = JSON.stringify({ event: 'finding.new', data: { text: '"'.repeat(510_000) } });
+    const assignment = fakeAssignment(topics.findings.name);
+    await handler.onBatch(
+      fakeBatch(topics.findings.name, [{ value: big }, { value: finding('e', 'low') }]),
+      assignment,
+    );
+    expect(reasons()).toEqual(['command_too_large']);
+    expect(on('commands.log.v1').length).toBe(1);
+    expect(assignment.completed).toEqual([[0, 2]]);
+  });
+
+  test('while the registry is down the partition waits and nothing is dead-lettered', async () => {
+    let down = true;
+    const schemas: SchemaSource = {
+      schemaById: async () =>
+        down
+          ? { ok: false, reason: 'registry_unavailable', detail: 'ECONNREFUSED' }
+          : { ok: false, reason: 'schema_unknown', detail: 'id 9' },
+    };
+    const { handler, reasons, clock } = decider({ schemas });
+    const assignment = fakeAssignment(topics.findings.name);
+    let done = false;
+    const running = handler
+      .onBatch(fakeBatch(topics.findings.name, [{ value: Buffer.from([0, 0, 0, 0, 9, 1, 2]) }]), assignment)
+      .then(() => (done = true));
+    await clock.advance(60_000);
+    expect([done, reasons(), assignment.completed]).toEqual([false, [], []]);
+    down = false;
+    await clock.advance(2_000);
+    await running;
+    expect(reasons()).toEqual(['schema_unknown']);
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+
+  test('nothing completes before the log took the commands', async () => {
+    let down = true;
+    const { handler, clock } = decider({
+      send: async () => {
+        if (down) throw new LogError('down', { retriable: true });
+      },
+    });
+    const assignment = fakeAssignment(topics.findings.name);
+    const running = handler.onBatch(
+      fakeBatch(topics.findings.name, [{ value: finding('e', 'high') }]),
+      assignment,
+    );
+    await clock.advance(20_000);
+    expect(assignment.completed).toEqual([]);
+    down = false;
+    await clock.advance(20_000);
+    await running;
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+});
