@@ -15,7 +15,11 @@ function laneWith(settings: Partial<LaneSettings> = {}) {
   const submit = (name: string, key: string | null): void =>
     lane.submit({
       key,
-      run: () => new Promise((resolve) => (started.push(name), finish.set(name, resolve))),
+      run: () =>
+        new Promise((resolve) => {
+          started.push(name);
+          finish.set(name, resolve);
+        }),
     });
   return {
     clock,
