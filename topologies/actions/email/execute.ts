@@ -1,0 +1,101 @@
+// Carries out one e-mail command: build its messages, hand each to the server once, judge the answers.
+//
+// Surprise: once the server has accepted one message of several, the command is done whatever happens to the others;
+// a retry would repeat the accepted ones. What was not delivered is named in the warnings and in the output.
+import type { SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Action, ActionContext } from '../../domain/action/define-action.ts';
+import { failed, isFailed, withTemplates } from '../../domain/action/fail.ts';
+import { judgeMailFailure, judgeReceipt } from '../../domain/action/judge-smtp.ts';
+import type { Done, Failed, Json, Outcome } from '../../domain/action/outcome.ts';
+import { MailFailure, type MailMessage, type MailPort, type SmtpServer } from '../../ports/mail.ts';
+import { manifest } from './manifest.ts';
+import { checkEmail, type EmailParams } from './params.ts';
+import { emailMessages } from './request.ts';
+
+export const email: Action = {
+  manifest,
+  check: (params) => checkEmail(params as unknown as EmailParams),
+  checkConnection: (_params, connection) =>
+    connection.type === 'smtp' ? [] : [{ path: '', message: 'needs an SMTP connection' }],
+  modeOf: (params) => (params['is_once'] === true || params['merge'] === true ? 'all' : null),
+  async execute(command, context): Promise<Outcome> {
+    const { mail } = context.ports;
+    if (mail === undefined) throw new TypeError('email needs the mail port');
+    const config = context.connection?.config;
+    if (config?.type !== 'smtp') return failed('unknown_connection', 'the action has no SMTP connection');
+    const server = serverOf(config, context);
+    if (isFailed(server)) return server;
+    const params = command.params as unknown as EmailParams;
+    const built = withTemplates(() => emailMessages(command, params, config, context.now));
+    if (isFailed(built)) return built;
+    return sendAll(mail, server, built.messages, built.warnings);
+  },
+};
+
+async function sendAll(
+  mail: MailPort,
+  server: SmtpServer,
+  messages: readonly MailMessage[],
+  notes: readonly string[],
+): Promise<Outcome> {
+  const done: Done[] = [];
+  const undelivered: { readonly to: readonly string[]; readonly failure: Failed }[] = [];
+  for (const message of messages) {
+    const outcome = await sendOne(mail, server, message);
+    if (outcome.status === 'done') done.push(outcome);
+    else {
+      undelivered.push({ to: message.to, failure: outcome });
+      // Nothing was accepted yet: a failure of the whole server may be tried again as a whole.
+      if (done.length === 0 && outcome.retry !== 'never') return outcome;
+    }
+  }
+  const first = done[0];
+  if (first === undefined) return (undelivered[0] as (typeof undelivered)[number]).failure;
+  const warnings = [
+    ...notes,
+    ...done.flatMap((outcome) => outcome.warnings ?? []),
+    ...undelivered.map(({ to, failure }) => `not delivered to ${to.join(', ')}: ${failure.detail}`),
+  ];
+  return {
+    status: 'done',
+    ...(first.ref === undefined ? {} : { ref: first.ref }),
+    output: {
+      messages: done.map(
+        (outcome): Json => ({
+          message_id: outcome.ref ?? '',
+          ...(outcome.output as { [key: string]: Json }),
+        }),
+      ),
+      ...(undelivered.length === 0
+        ? {}
+        : { undelivered: undelivered.map(({ to, failure }): Json => ({ to, code: failure.code })) }),
+    },
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
+}
+
+async function sendOne(mail: MailPort, server: SmtpServer, message: MailMessage): Promise<Outcome> {
+  try {
+    return judgeReceipt(await mail.send(server, message), message.messageId);
+  } catch (error) {
+    if (error instanceof MailFailure) return judgeMailFailure(error, `smtp ${server.host}:${server.port}`);
+    throw error;
+  }
+}
+
+function serverOf(config: SmtpConnection, context: ActionContext): SmtpServer | Failed {
+  const password = context.connection?.secrets['password']?.reveal();
+  if (config.username !== undefined && password === undefined)
+    return failed('secret', `connection ${config.id}: secrets.password is missing`, 'pause');
+  return {
+    host: config.host,
+    port: config.port ?? 587,
+    security: config.security ?? 'starttls',
+    timeoutMs: config.timeout_ms ?? 60_000,
+    ...(config.username === undefined
+      ? {}
+      : { auth: { user: config.username, password: password as string } }),
+    ...(config.ca === undefined ? {} : { ca: config.ca }),
+    ...(config.client_name === undefined ? {} : { clientName: config.client_name }),
+  };
+}

@@ -1,0 +1,26 @@
+// Carries out one log command: the lines are on disk when it is done.
+import type { Action } from '../../domain/action/define-action.ts';
+import { failed } from '../../domain/action/fail.ts';
+import { manifest } from './manifest.ts';
+import { logLines } from './request.ts';
+
+export const log: Action = {
+  manifest,
+  check: () => [],
+  async execute(command, context) {
+    const { lineLog } = context.ports;
+    if (lineLog === undefined) throw new TypeError('log needs the line log port');
+    const lines = logLines(command, context.now);
+    try {
+      await lineLog.append(lines);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      return failed(
+        'disk',
+        `the event log could not be written${code === undefined ? '' : `: ${code}`}`,
+        'backoff',
+      );
+    }
+    return { status: 'done', output: { lines: lines.length } };
+  },
+};

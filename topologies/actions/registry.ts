@@ -1,0 +1,9 @@
+// The action types that exist, alphabetical; a new type is its folder and one line here.
+import type { Action } from '../domain/action/define-action.ts';
+import { email } from './email/execute.ts';
+import { log } from './log/execute.ts';
+import { webhook } from './webhook/execute.ts';
+
+export const actions = { email, log, webhook } satisfies Record<string, Action>;
+
+export type ActionType = keyof typeof actions;
