@@ -8,11 +8,11 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { sql } from 'kysely';
 import { allScopes } from './access.ts';
 import { StoreUnavailable } from './errors.ts';
 import { listen } from './listen.ts';
-import type { Database } from './schema.ts';
+import type { Db, Transaction } from './schema.ts';
 
 export interface ApiKey {
   readonly id: string;
@@ -49,7 +49,7 @@ function hashKey(pepper: Buffer, text: string): Buffer {
 }
 
 /** The hash key that all instances share; made on first use. */
-export async function loadPepper(db: Kysely<Database>): Promise<Buffer> {
+export async function loadPepper(db: Db): Promise<Buffer> {
   await db
     .insertInto('settings')
     .values({ name: pepperName, value: randomBytes(32) })
@@ -65,7 +65,7 @@ export async function loadPepper(db: Kysely<Database>): Promise<Buffer> {
 
 /** Stores a new key and returns its text, which nobody can get again. */
 export async function createApiKey(
-  db: Transaction<Database>,
+  db: Transaction,
   pepper: Buffer,
   key: NewApiKey,
 ): Promise<{ key: ApiKey; text: string }> {
@@ -89,7 +89,7 @@ export async function createApiKey(
 }
 
 /** False when there is no such key; revoking twice keeps the first time. */
-export async function revokeApiKey(db: Transaction<Database>, id: string): Promise<boolean> {
+export async function revokeApiKey(db: Transaction, id: string): Promise<boolean> {
   const row = await db
     .updateTable('api_keys')
     .set({ revoked_at: sql<Date>`coalesce(revoked_at, clock_timestamp())` })
@@ -100,7 +100,7 @@ export async function revokeApiKey(db: Transaction<Database>, id: string): Promi
 }
 
 export async function listApiKeys(
-  db: Kysely<Database>,
+  db: Db,
   page: { readonly after?: string; readonly limit: number },
 ): Promise<ApiKey[]> {
   const rows = await db
@@ -139,7 +139,7 @@ function toApiKey(row: KeyRow): ApiKey {
 }
 
 export interface KeyringOptions {
-  readonly db: Kysely<Database>;
+  readonly db: Db;
   readonly connectionString: string;
   readonly pepper: Buffer;
   readonly logger: Logger;

@@ -4,18 +4,14 @@
 // commit fails, the database is still empty and the next start writes the file anew.
 import { chmod, mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import { createApiKey } from './api-keys.ts';
-import type { Database } from './schema.ts';
+import type { Db } from './schema.ts';
 
 const lockId = 3_853_314_793;
 
 /** Returns the id of the key it made, or null when any key exists or existed. Several callers at once make one key. */
-export async function createFirstKey(
-  db: Kysely<Database>,
-  pepper: Buffer,
-  file: string,
-): Promise<string | null> {
+export async function createFirstKey(db: Db, pepper: Buffer, file: string): Promise<string | null> {
   return db.transaction().execute(async (transaction) => {
     await sql`select pg_advisory_xact_lock(${sql.lit(lockId)})`.execute(transaction);
     const any = await transaction.selectFrom('api_keys').select('id').limit(1).executeTakeFirst();

@@ -6,9 +6,9 @@
 import { createHash } from 'node:crypto';
 import type { ConfigRecord } from '@tocsin/schemas/types.ts';
 import { type ConfigKind, configKey } from '@tocsin/topologies/domain/config/config-table.ts';
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { sql } from 'kysely';
 import { type Actor, authorize, type Resource } from './access.ts';
-import type { Database } from './schema.ts';
+import type { Db, Transaction } from './schema.ts';
 
 export type Kind = ConfigKind;
 export type Document = Readonly<Record<string, unknown>> & { readonly kind: Kind; readonly id: string };
@@ -54,7 +54,7 @@ export const resourceOf: Record<Kind, Resource> = {
 
 /** Inside one write transaction. */
 export interface ConfigWriter {
-  readonly transaction: Transaction<Database>;
+  readonly transaction: Transaction;
   get(kind: Kind, id: string): Promise<StoredDocument | null>;
   /** `expected`: the revision that must be current; 'absent' to create; undefined for whatever is there. */
   put(document: Document, expected?: number | 'absent'): Promise<StoredDocument>;
@@ -90,7 +90,7 @@ export interface ConfigStore {
 
 const lockId = 3_853_314_791;
 
-export function createConfigStore(db: Kysely<Database>): ConfigStore {
+export function createConfigStore(db: Db): ConfigStore {
   return {
     write: (actor, work) =>
       db.transaction().execute(async (transaction) => {
@@ -122,7 +122,7 @@ export function createConfigStore(db: Kysely<Database>): ConfigStore {
   };
 }
 
-function heads(db: Kysely<Database>) {
+function heads(db: Db) {
   return db
     .selectFrom('config_heads as h')
     .innerJoin('config_revisions as r', (join) =>
@@ -145,12 +145,12 @@ function toStored(row: {
   };
 }
 
-async function readHead(db: Kysely<Database>, kind: Kind, id: string): Promise<StoredDocument | null> {
+async function readHead(db: Db, kind: Kind, id: string): Promise<StoredDocument | null> {
   const row = await heads(db).where('h.kind', '=', kind).where('h.id', '=', id).executeTakeFirst();
   return row === undefined || row.deleted ? null : toStored(row);
 }
 
-function createWriter(transaction: Transaction<Database>, actor: Actor): ConfigWriter {
+function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
   const get = (kind: Kind, id: string) => readHead(transaction, kind, id);
 
   async function append(kind: Kind, id: string, document: Document | null): Promise<StoredDocument> {
@@ -265,7 +265,7 @@ function digest(document: Document): string {
 }
 
 // Rules name actions in `then`, actions and sinks name one connection.
-async function findReferences(db: Kysely<Database>, kind: Kind, id: string): Promise<Reference[]> {
+async function findReferences(db: Db, kind: Kind, id: string): Promise<Reference[]> {
   let query = heads(db)
     .select('h.kind')
     .where('h.deleted', '=', false)

@@ -3,8 +3,8 @@
 // Invariant: writing the same results again, in any order and any split into batches, gives the same rows. A row of
 // `executions` shows the outcome of the highest rank, then the latest attempt.
 import type { Result } from '@tocsin/schemas/types.ts';
-import { type Kysely, sql } from 'kysely';
-import type { Database } from './schema.ts';
+import { sql } from 'kysely';
+import type { Db } from './schema.ts';
 import { storable } from './text.ts';
 
 export interface Execution {
@@ -33,7 +33,7 @@ export interface HistoryStore {
 
 const hidden = new Set(['rank', 'action_id', 'rule_id']);
 
-export function createHistoryStore(db: Kysely<Database>): HistoryStore {
+export function createHistoryStore(db: Db): HistoryStore {
   return {
     async write(results) {
       if (results.length === 0) return;
@@ -57,7 +57,9 @@ export function createHistoryStore(db: Kysely<Database>): HistoryStore {
           where (excluded.rank, excluded.attempt, excluded.finished_at)
               >= (executions.rank, executions.attempt, executions.finished_at)`.execute(transaction);
         // Apart from the update above, which an older result does not reach.
-        const doubtful = results.filter((result) => result.possible_duplicate).map((result) => result.command_id);
+        const doubtful = results
+          .filter((result) => result.possible_duplicate)
+          .map((result) => result.command_id);
         if (doubtful.length > 0)
           await sql`
             update executions set possible_duplicate = true

@@ -1,9 +1,13 @@
 // The tables as kysely sees them; migrations/*.sql is where they are made. JSON columns are written as text.
-import type { ColumnType, Generated } from 'kysely';
+import type { ColumnType, Generated, Kysely, Transaction as KyselyTransaction } from 'kysely';
 
 type Written<T> = ColumnType<T, string | null, string | null>;
 type Time = ColumnType<Date, Date | string | undefined, Date | string>;
 type OptionalTime = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+
+/** The query builder over a pool. */
+export type Db = Kysely<Database>;
+export type Transaction = KyselyTransaction<Database>;
 
 export interface Database {
   config_revisions: {

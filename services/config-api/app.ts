@@ -1,0 +1,102 @@
+// The HTTP application: limits, the one error shape, keys, routes. It opens nothing itself; main.ts hands it its stores.
+//
+// Invariant: nothing about a request is coerced, defaulted or removed, and every route says who may use it.
+import fastifyRateLimit from '@fastify/rate-limit';
+import { compileCheck, type JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { type RouteAccess, requireKeys } from './auth.ts';
+import type { Dependencies } from './dependencies.ts';
+import { ApiError, badRequest, errorBody, handleError, notFound, sendError, toApiError } from './errors.ts';
+import { maxBodyBytes, readJsonBodies } from './json-body.ts';
+import { serveDocs } from './routes/docs.ts';
+import { documentRoutes } from './routes/documents.ts';
+import { healthRoutes } from './routes/health.ts';
+import { historyRoutes } from './routes/history.ts';
+import { keyRoutes } from './routes/keys.ts';
+import { lagRoutes } from './routes/lag.ts';
+import { secretRoutes } from './routes/secrets.ts';
+import { typeRoutes } from './routes/types.ts';
+
+export interface App {
+  readonly http: FastifyInstance;
+  /** Every route with what it needs; complete after `ready`. */
+  readonly routes: readonly RouteAccess[];
+}
+
+export interface AppSettings {
+  /** Requests per minute and client address; default 6,000. */
+  readonly rateLimit?: number;
+  readonly requestTimeoutMs?: number;
+}
+
+export async function createApp(dependencies: Dependencies, settings: AppSettings = {}): Promise<App> {
+  const http = Fastify({
+    bodyLimit: maxBodyBytes,
+    requestTimeout: settings.requestTimeoutMs ?? 30_000,
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 72_000,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    // An unknown id is answered like any other that does not exist, however long it is.
+    routerOptions: { maxParamLength: 1_024 },
+    http: { maxHeaderSize: 16 * 1024 },
+    frameworkErrors: (error, _request, reply) =>
+      sendError(toApiError(error) ?? new ApiError(400, 'bad_request', 'the request is malformed'), reply),
+    clientErrorHandler: answerClientError,
+  });
+  http.setErrorHandler(handleError((message, fields) => dependencies.logger.error(message, fields)));
+  http.setValidatorCompiler(({ schema }) => {
+    const check = compileCheck(schema as JsonSchema);
+    return (value: unknown) => {
+      const issues = check(value);
+      return issues.length === 0 ? { value } : { error: badRequest(issues) };
+    };
+  });
+  // Answers are written as they are: a serializer made from a schema drops and coerces in silence.
+  http.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  http.addHook('onSend', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff').header('referrer-policy', 'no-referrer');
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+  });
+
+  // Before the keys: a flood of wrong ones must be cheap.
+  await http.register(fastifyRateLimit, {
+    global: true,
+    max: settings.rateLimit ?? 6_000,
+    timeWindow: 60_000,
+    hook: 'onRequest',
+    errorResponseBuilder: (_request, context) =>
+      new ApiError(429, 'rate_limited', `more than ${context.max} requests a minute`, {
+        headers: { 'retry-after': String(Math.max(1, Math.ceil(context.ttl / 1000))) },
+      }),
+  });
+  const routes = requireKeys(http, dependencies.keyring);
+  http.setNotFoundHandler((_request, reply) => sendError(notFound(), reply));
+  readJsonBodies(http);
+  await serveDocs(http);
+  await http.register(async (scope) => {
+    healthRoutes(scope, dependencies);
+    documentRoutes(scope, dependencies);
+    secretRoutes(scope, dependencies);
+    keyRoutes(scope, dependencies);
+    typeRoutes(scope, dependencies);
+    historyRoutes(scope, dependencies);
+    lagRoutes(scope, dependencies);
+  });
+  return { http, routes };
+}
+
+// Requests that never become requests: bad framing, too large headers, too slow.
+function answerClientError(error: Error & { code?: string }, socket: import('node:net').Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+  const known = toApiError(Object.assign(new Error(), { statusCode: status })) as ApiError;
+  const body = JSON.stringify(errorBody(known));
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,120 @@
+// What the schema of a connection cannot say: a host that is only a host, and an address that can ever be allowed.
+import { isIP } from 'node:net';
+import { classifyAddress } from '@tocsin/adapters/http/address.ts';
+import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
+
+export interface CodedIssue extends Issue {
+  /** Error code of the answer when it is not `invalid`. */
+  readonly code?: string;
+}
+
+// RFC 1123 section 2.1 labels, ASCII only: an internationalised name is given in its xn-- form, where lookalikes show.
+const hostName =
+  /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*$/;
+// Hop-by-hop and framing headers (RFC 9110 section 7.6.1) and those that the client itself sets.
+const reservedHeaders = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'upgrade',
+  'te',
+  'trailer',
+  'expect',
+  'proxy-authorization',
+  'proxy-connection',
+  'content-type',
+]);
+
+export function checkConnection(connection: Connection): CodedIssue[] {
+  return [
+    ...checkHost(connection.host),
+    ...checkRanges(connection.allow_cidrs ?? []),
+    ...checkKind(connection),
+  ];
+}
+
+function checkHost(host: string): CodedIssue[] {
+  const path = '/host';
+  if (host.includes('@')) return [{ path, message: 'must not hold user or password; use auth and secrets' }];
+  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+  if (isIP(bare) !== 0) return checkAddress(bare);
+  if (!hostName.test(host))
+    return [{ path, message: 'must be a host name or IP address: no scheme, port, path or spaces' }];
+  // A last label of digits or 0x is an IPv4 address in disguise for every URL parser (WHATWG URL, host parsing).
+  if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)$/i.test(host)) {
+    const parsed = URL.parse(`http://${host}/`);
+    if (parsed === null) return [{ path, message: 'must be a host name or IP address' }];
+    return [{ path, message: `must be written as ${parsed.hostname}` }];
+  }
+  return [];
+}
+
+function checkAddress(address: string): CodedIssue[] {
+  if (classifyAddress(address) !== 'forbidden') return [];
+  return [{ path: '/host', message: `${address} is an address that no policy allows`, code: 'dest_denied' }];
+}
+
+function checkRanges(ranges: readonly string[]): CodedIssue[] {
+  return ranges.flatMap((range, index) => {
+    const [address = '', bits = '', ...rest] = range.split('/');
+    const family = isIP(address);
+    const most = family === 4 ? 32 : 128;
+    const valid = family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most;
+    return valid
+      ? []
+      : [{ path: `/allow_cidrs/${index}`, message: 'must be an address range such as 10.0.0.0/8' }];
+  });
+}
+
+function checkKind(connection: Connection): CodedIssue[] {
+  const issues: CodedIssue[] = [];
+  const names = new Set(Object.keys(connection.secrets ?? {}));
+  if (connection.type === 'smtp') {
+    for (const field of ['from', 'reply_to'] as const)
+      if (
+        connection[field] !== undefined &&
+        !/^[^\s@<>,;:"()[\]\\]{1,64}@[A-Za-z0-9.-]{1,253}$/.test(addressOf(connection[field]))
+      )
+        issues.push({ path: `/${field}`, message: 'must be one mail address' });
+    if (connection.username !== undefined && !names.has('password'))
+      issues.push({ path: '/secrets/password', message: 'is required with a username' });
+    if (connection.username !== undefined && connection.security === 'none')
+      issues.push({
+        path: '/security',
+        message: 'must not be none with a username: the password would travel readable',
+      });
+    return issues;
+  }
+  if (connection.protocol === 'http' && connection.allow_insecure !== true)
+    issues.push({ path: '/allow_insecure', message: 'must be true for protocol http' });
+  if (connection.base_path !== undefined && !/^\/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*$/.test(connection.base_path))
+    issues.push({ path: '/base_path', message: 'must begin with / and hold only characters of a URL path' });
+  if (connection.base_path?.split('/').some((part) => /^(?:\.|%2e){1,2}$/i.test(part)))
+    issues.push({ path: '/base_path', message: 'must not hold . or .. segments' });
+  const auth = connection.auth;
+  const needed = { none: null, basic: 'password', bearer: 'token', header: 'token', splunk: 'token' }[
+    auth?.type ?? 'none'
+  ];
+  if (needed !== null && !names.has(needed))
+    issues.push({ path: `/secrets/${needed}`, message: `is required for auth type ${auth?.type}` });
+  if (auth?.type === 'header' && auth.header === undefined)
+    issues.push({ path: '/auth/header', message: 'is required' });
+  if (auth?.header !== undefined && reservedHeaders.has(auth.header.toLowerCase()))
+    issues.push({ path: '/auth/header', message: `${auth.header} is reserved` });
+  if (auth?.type === 'basic' && (auth.username === undefined || auth.username.includes(':')))
+    issues.push({
+      path: '/auth/username',
+      message: 'is required and must not contain a colon (RFC 7617 section 2)',
+    });
+  if (connection.tls?.cert !== undefined && !names.has('tls_key'))
+    issues.push({ path: '/secrets/tls_key', message: 'is required with a client certificate' });
+  return issues;
+}
+
+// `Name <address>` or the address alone.
+function addressOf(mailbox: string): string {
+  return /^[^<>\r\n]{0,200}<([^<>]+)>$/.exec(mailbox)?.[1] ?? mailbox;
+}

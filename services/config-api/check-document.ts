@@ -1,0 +1,100 @@
+// Whether a document that fits its schema can also work: parameters of its type, what it refers to, limits of rules.
+//
+// Runs inside the write transaction, under the lock of the store, so that what it found to exist still exists at commit.
+
+import type { ConfigWriter, Document } from '@tocsin/adapters/postgres/config-store.ts';
+import { compileCheck, type Issue, type JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
+import type { ActionConfig, Connection, Rule, SinkConfig } from '@tocsin/schemas/types.ts';
+import { checkRule, isActionEntry } from '@tocsin/topologies/domain/rules/parse-rule.ts';
+import { checkConnection } from './check-connection.ts';
+import { badRequest, unprocessable } from './errors.ts';
+
+type Params = Readonly<Record<string, unknown>>;
+
+/** What this needs to know of an action or sink type. */
+export interface TypeEntry {
+  readonly manifest: {
+    readonly id: string;
+    readonly params: JsonSchema;
+    readonly connection: 'http' | 'smtp' | null;
+  };
+  check(params: Params): Issue[];
+}
+
+export interface Catalogue {
+  readonly actions: Readonly<Record<string, TypeEntry>>;
+  readonly sinks: Readonly<Record<string, TypeEntry>>;
+}
+
+export type DocumentCheck = (document: Document, writer: Pick<ConfigWriter, 'get'>) => Promise<void>;
+
+/** The check throws 400 for parameters that do not fit the type's schema, 422 for everything else. */
+export function createDocumentCheck(catalogue: Catalogue): DocumentCheck {
+  const shapes = new Map<TypeEntry, (value: unknown) => Issue[]>();
+
+  function checkParams(entry: TypeEntry, params: Params, base: string): void {
+    let shape = shapes.get(entry);
+    if (shape === undefined) {
+      shape = compileCheck(entry.manifest.params);
+      shapes.set(entry, shape);
+    }
+    const wrong = shape(params).map((issue) => ({ ...issue, path: base + issue.path }));
+    if (wrong.length > 0) throw badRequest(wrong, `the parameters do not fit the type ${entry.manifest.id}`);
+    const unfit = entry.check(params).map((issue) => ({ ...issue, path: base + issue.path }));
+    if (unfit.length > 0) throw unprocessable(unfit);
+  }
+
+  async function checkUse(
+    document: ActionConfig | SinkConfig,
+    types: Catalogue['actions'],
+    writer: Pick<ConfigWriter, 'get'>,
+  ): Promise<void> {
+    const entry = Object.hasOwn(types, document.type) ? types[document.type] : undefined;
+    if (entry === undefined)
+      throw unprocessable([{ path: '/type', message: `must be one of ${Object.keys(types).join(', ')}` }]);
+    const needed = entry.manifest.connection;
+    if (needed === null && document.connection !== undefined)
+      throw unprocessable([{ path: '/connection', message: `the type ${document.type} uses no connection` }]);
+    if (needed !== null) {
+      if (document.connection === undefined)
+        throw unprocessable([
+          { path: '/connection', message: `the type ${document.type} needs a connection` },
+        ]);
+      const connection = await writer.get('connection', document.connection);
+      if (connection === null)
+        throw unprocessable([
+          { path: '/connection', message: `the connection ${document.connection} does not exist` },
+        ]);
+      if (connection.document.type !== needed)
+        throw unprocessable([{ path: '/connection', message: `must be a connection of type ${needed}` }]);
+    }
+    checkParams(entry, document.params, '/params');
+  }
+
+  async function checkRuleDocument(rule: Rule, writer: Pick<ConfigWriter, 'get'>): Promise<void> {
+    const actions = new Map<string, ActionConfig>();
+    for (const entry of rule.then) {
+      if (!isActionEntry(entry) || actions.has(entry.action)) continue;
+      const stored = await writer.get('action', entry.action);
+      if (stored !== null) actions.set(entry.action, stored.document as unknown as ActionConfig);
+    }
+    const issues = checkRule(rule, { actions });
+    if (issues.length > 0) throw unprocessable(issues);
+    for (const [index, entry] of rule.then.entries()) {
+      if (!isActionEntry(entry) || entry.with === undefined) continue;
+      const action = actions.get(entry.action);
+      const type = action === undefined ? undefined : catalogue.actions[action.type];
+      if (action !== undefined && type !== undefined)
+        checkParams(type, { ...action.params, ...entry.with }, `/then/${index}/with`);
+    }
+  }
+
+  return async (document, writer) => {
+    const value = document as unknown;
+    if (document.kind === 'rule') return checkRuleDocument(value as Rule, writer);
+    if (document.kind === 'action') return checkUse(value as ActionConfig, catalogue.actions, writer);
+    if (document.kind === 'sink') return checkUse(value as SinkConfig, catalogue.sinks, writer);
+    const issues = checkConnection(value as Connection);
+    if (issues.length > 0) throw unprocessable(issues, issues[0]?.code);
+  };
+}

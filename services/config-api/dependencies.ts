@@ -1,0 +1,41 @@
+// What the routes work with. Everything that has a life is opened and closed in main.ts.
+import type { Keyring } from '@tocsin/adapters/postgres/api-keys.ts';
+import type { ConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
+import type { HistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
+import type { Db, Transaction } from '@tocsin/adapters/postgres/schema.ts';
+import type { GroupLag } from '@tocsin/topologies/ports/log.ts';
+import type { Logger } from '@tocsin/topologies/ports/logger.ts';
+import type { Catalogue } from './check-document.ts';
+import type { Paging } from './paging.ts';
+
+export interface SecretFacts {
+  readonly version: number;
+  readonly updatedAt: Date;
+  readonly updatedBy: string;
+}
+
+/** Write-only: there is no way to read a value through it. */
+export interface SecretVault {
+  /** A new version inside the transaction; returns its number. */
+  put(transaction: Transaction, id: string, value: string, actor: string): Promise<number>;
+  /** The newest version, or null. */
+  describe(id: string): Promise<SecretFacts | null>;
+}
+
+export interface Dependencies {
+  readonly store: ConfigStore;
+  /** Null when the API writes; else why it does not. */
+  readonly readOnly: string | null;
+  readonly db: Db;
+  readonly keyring: Pick<Keyring, 'check' | 'refresh' | 'fresh'>;
+  readonly pepper: Buffer;
+  readonly vault: SecretVault;
+  readonly history: HistoryStore;
+  readonly catalogue: Catalogue & {
+    readonly actions: Readonly<Record<string, { readonly manifest: object }>>;
+  };
+  readonly paging: Paging;
+  /** Lag of one group over topics. */
+  readonly lag: (group: string, topics: readonly string[]) => Promise<GroupLag[]>;
+  readonly logger: Logger;
+}

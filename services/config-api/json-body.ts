@@ -1,0 +1,61 @@
+// The one way in for bodies: exactly application/json, read by the strict JSON reader.
+//
+// Invariant: a body that reaches a handler was parsed here and has no duplicate keys, no __proto__, no control
+// characters and only well-formed text; its raw bytes are kept for the idempotency hash.
+import { parseJson } from '@tocsin/schemas/codecs/json.ts';
+import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
+import type { FastifyInstance } from 'fastify';
+import { ApiError, badRequest } from './errors.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    rawBody: Buffer | null;
+  }
+}
+
+export const maxBodyBytes = 256 * 1024;
+
+// Lax matching of this header has been a way around body validation (CVE-2025-32442, CVE-2026-25223, CVE-2026-3419).
+const contentType = /^application\/json(?:; ?charset=utf-8)?$/i;
+
+export function readJsonBodies(app: FastifyInstance): void {
+  app.decorateRequest('rawBody', null);
+  app.removeAllContentTypeParsers();
+  app.addHook('onRequest', async (request) => {
+    const given = request.raw.headers['content-type'];
+    const hasBody =
+      request.raw.headers['transfer-encoding'] !== undefined ||
+      Number(request.raw.headers['content-length'] ?? 0) !== 0;
+    if ((given !== undefined && !contentType.test(given)) || (given === undefined && hasBody))
+      throw new ApiError(415, 'unsupported_media_type', 'send Content-Type: application/json');
+  });
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const bytes = body as Buffer;
+    const parsed = parseJson(bytes, { maxBytes: maxBodyBytes, forbiddenKeys: 'refuse', topLevel: 'object' });
+    if (!parsed.ok) return done(new ApiError(400, 'invalid_json', `${parsed.reason}: ${parsed.detail}`));
+    // RFC 8259 section 8.1: a sender must not add a byte order mark.
+    if (parsed.bom) return done(new ApiError(400, 'invalid_json', 'byte order mark'));
+    const issues = textIssues(parsed.value);
+    if (issues.length > 0) return done(badRequest(issues));
+    request.rawBody = bytes;
+    done(null, parsed.value);
+  });
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
+const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+
+/** Text that the store or a receiver cannot hold: control characters but tab and line ends, lone surrogates. */
+export function textIssues(value: unknown, path = ''): Issue[] {
+  if (typeof value === 'string') {
+    if (control.test(value)) return [{ path, message: 'must not contain control characters' }];
+    return value.isWellFormed() ? [] : [{ path, message: 'must be well-formed Unicode' }];
+  }
+  if (Array.isArray(value)) return value.flatMap((item, index) => textIssues(item, `${path}/${index}`));
+  if (value === null || typeof value !== 'object') return [];
+  return Object.entries(value).flatMap(([name, member]) => {
+    const pointer = `${path}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    const own = textIssues(name, pointer);
+    return own.length > 0 ? own : textIssues(member, pointer);
+  });
+}
