@@ -1,8 +1,14 @@
 // A dead letter carries the original bytes and headers, and a pointer when the value is too large to keep.
 import { createHash } from 'node:crypto';
-import { expect, test } from 'vitest';
 import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
-import { type DeadLetter, deadLetterRecord, maxKeptBytes, pointerBytes } from './dead-letter.ts';
+import { expect, test } from 'vitest';
+import {
+  type DeadLetter,
+  deadLetterRecord,
+  maxKeptBytes,
+  pointerBytes,
+  unreadableRecord,
+} from './dead-letter.ts';
 
 const letter: DeadLetter = {
   stage: 'input',
@@ -48,4 +54,15 @@ test('header floods are cut and say so', () => {
   const record = deadLetterRecord({ ...letter, headers });
   expect(record.headers?.length).toBeLessThan(500);
   expect(headersOf(record)['x-dlq-headers-cut']).toBe('true');
+});
+
+test('offsets that cannot be decoded leave a record that names them', () => {
+  const range = { topic: 'findings.v1', partition: 2, firstOffset: 10, nextOffset: 15, reason: 'checksum' };
+  const headers = headersOf(unreadableRecord(range, { stage: 'input', service: 'evaluator', at: 0 }));
+  expect(checkDocument('dead-letter.json', headers)).toEqual([]);
+  expect(headers).toMatchObject({
+    'x-dlq-reason': 'unreadable',
+    'x-dlq-source': 'findings.v1/2/10',
+    'x-dlq-error': 'offsets 10 to 14: checksum',
+  });
 });

@@ -2,7 +2,7 @@
 //
 // The value is never parsed or re-serialised on the way: JSON.parse accepts nesting that JSON.stringify cannot write.
 import { createHash } from 'node:crypto';
-import type { Header, OutRecord } from '../ports/log.ts';
+import type { Header, OutRecord, UnreadableOffsets } from '../ports/log.ts';
 import { topics } from '../topics.ts';
 
 export interface DeadLetter {
@@ -59,6 +59,26 @@ export function deadLetterRecord(letter: DeadLetter, topicName: string = topics.
     headers.push([`x-orig-${name}`, content]);
   }
   return { topic: topicName, key: letter.key, value, headers };
+}
+
+/**
+ * The record for offsets that are in the log and cannot be decoded: there are no original bytes to keep, so it says
+ * which offsets they are and why.
+ */
+export function unreadableRecord(
+  range: UnreadableOffsets,
+  about: Pick<DeadLetter, 'stage' | 'service' | 'at'>,
+): OutRecord {
+  return deadLetterRecord({
+    ...about,
+    reason: 'unreadable',
+    error: `offsets ${range.firstOffset} to ${range.nextOffset - 1}: ${range.reason}`,
+    source: { topic: range.topic, partition: range.partition, offset: range.firstOffset },
+    attempts: 1,
+    key: null,
+    value: null,
+    headers: [],
+  });
 }
 
 /** Control characters and line separators become spaces, so that one letter is one line in any log. */

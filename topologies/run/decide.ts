@@ -6,7 +6,7 @@
 import { type Decoded, decodeValue, type SchemaSource } from '@tocsin/schemas/codecs/decode.ts';
 import type { Command } from '@tocsin/schemas/types.ts';
 import { actionEventRecord } from '../domain/action/results.ts';
-import { deadLetterRecord } from '../domain/dead-letter.ts';
+import { deadLetterRecord, unreadableRecord } from '../domain/dead-letter.ts';
 import { type Decision, decide } from '../domain/evaluate/decide.ts';
 import type { EvaluatorTables } from '../domain/evaluate/tables.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -137,6 +137,10 @@ export function createDecider(options: DecideOptions): BatchHandler {
   }
 
   return {
+    async onUnreadable(range) {
+      metrics.count('tocsin_dead_letters_total', { service, reason: 'unreadable' });
+      await outbox.send([unreadableRecord(range, { stage: 'input', service, at: clock.now() })]);
+    },
     async onBatch(batch, assignment) {
       const startedAt = clock.now();
       const records: OutRecord[] = [];

@@ -10,7 +10,7 @@ import type { Action, ActionPorts, ResolvedConnection } from '../domain/action/d
 import type { Failed, Outcome } from '../domain/action/outcome.ts';
 import { actionEventRecord, resultOf, resultRecord } from '../domain/action/results.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
-import { deadLetterRecord } from '../domain/dead-letter.ts';
+import { deadLetterRecord, unreadableRecord } from '../domain/dead-letter.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EffectsPort } from '../ports/effects.ts';
 import type { Assignment, BatchHandler, OutRecord, RecordBatch } from '../ports/log.ts';
@@ -326,6 +326,10 @@ export function createPerformer(options: PerformOptions): BatchHandler {
   }
 
   return {
+    async onUnreadable(range) {
+      metrics.count('tocsin_dead_letters_total', { service, reason: 'unreadable' });
+      await outbox.send([unreadableRecord(range, { stage: 'command', service, at: clock.now() })]);
+    },
     async onBatch(batch, assignment) {
       for (let index = 0; index < batch.count; index += 1) {
         await room(assignment.signal);
