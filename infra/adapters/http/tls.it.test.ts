@@ -152,14 +152,20 @@ describe('server certificates', () => {
 describe('client certificates', () => {
   const mine = authority.issue(['DNS:tocsin.example'], { client: true });
   const stranger = createAuthority('Stranger').issue(['DNS:tocsin.example'], { client: true });
-  const wrong = [{ ca: authority.cert }, { ca: authority.cert, cert: stranger.cert, key: stranger.key }];
+  const wrong: readonly HttpTls[] = [
+    { ca: authority.cert },
+    { ca: authority.cert, cert: stranger.cert, key: stranger.key },
+  ];
 
   it.each(['TLSv1.2', 'TLSv1.3'] as const)('are presented (%s)', async (version) => {
     const mutual = { requestCert: true, rejectUnauthorized: true, minVersion: version, maxVersion: version };
     const receiver = await server({ cert: good.cert, key: good.key, ca: authority.cert, ...mutual });
     expect(await post(receiver, { ca: authority.cert, cert: mine.cert, key: mine.key })).toBe(200);
     for (const tls of wrong) {
-      expect(await post(receiver, tls)).toMatchObject({ failure: 'tls', sent: false });
+      // In TLS 1.3 Node's own server closes without an alert on a certificate of another authority: that could be any loss.
+      const silent = version === 'TLSv1.3' && tls.cert !== undefined;
+      const expected = silent ? { failure: 'reset', sent: true } : { failure: 'tls', sent: false };
+      expect(await post(receiver, tls)).toMatchObject(expected);
     }
     expect(receiver.heads).toHaveLength(1);
   });

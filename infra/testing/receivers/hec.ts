@@ -1,0 +1,212 @@
+// A Splunk HTTP Event Collector that answers as the real one does, faults included.
+// Invariant: `events` holds exactly what an indexer would have taken: on a bad envelope the ones before it are kept when
+// `server` is 'splunkd' (real Splunk), and nothing when it is 'emulator' (all or nothing, as the OpenTelemetry receiver).
+// Surprise: an unsupported encoding and a body that is too large are answered with HTML, not with a HEC reply.
+import type { IncomingMessage } from 'node:http';
+import { gunzipSync } from 'node:zlib';
+import { type Answer, giveAnswer } from './answers.ts';
+import { type HecEvent, parseEnvelopes } from './hec-parser.ts';
+import { createWaiter, listen, readBody } from './http-server.ts';
+
+export interface HecOptions {
+  /** Default 'test-token'. */
+  readonly token?: string;
+  readonly server?: 'splunkd' | 'emulator';
+  readonly indexes?: readonly string[];
+  /** limits.conf max_content_length; default 2 MiB. */
+  readonly maxContentLength?: number;
+  readonly maxEventBytes?: number;
+  readonly port?: number;
+  readonly tls?: { cert: string; key: string };
+}
+
+/**
+ * One scripted fault. `busyAfter` takes that many envelopes of the request and answers 503/9 with that number; `lost` takes the
+ * whole request and breaks the connection instead of answering; `hec` is a HEC reply without looking at the body; `down` makes
+ * the health endpoint fail as well.
+ */
+export type HecFault =
+  | Answer
+  | { readonly busyAfter: number }
+  | { readonly lost: true }
+  | { readonly hec: { readonly status: number; readonly code: number; readonly text: string } };
+
+export interface HecRequest {
+  readonly at: number;
+  readonly bytes: number;
+  readonly status: number;
+  readonly channel: string | null;
+}
+
+export interface HecReceiver {
+  readonly url: string;
+  readonly port: number;
+  readonly token: string;
+  /** Indexed events in the order of arrival. */
+  readonly events: readonly HecEvent[];
+  readonly requests: readonly HecRequest[];
+  /** Faults for the next requests, one each. */
+  script(...faults: readonly HecFault[]): void;
+  /** A fault for every request until it is set to null. */
+  failWith(fault: HecFault | null): void;
+  /** 403/1 for every request, as when an administrator disables the token. */
+  disableToken(disabled: boolean): void;
+  waitFor(count: number, timeoutMs?: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const EVENT_PATHS = new Set([
+  '/services/collector',
+  '/services/collector/event',
+  '/services/collector/event/1.0',
+]);
+const HEALTH_PATHS = new Set(['/services/collector/health', '/services/collector/health/1.0']);
+
+export async function startHecReceiver(options: HecOptions = {}): Promise<HecReceiver> {
+  const token = options.token ?? 'test-token';
+  const splunkd = (options.server ?? 'splunkd') === 'splunkd';
+  const limit = options.maxContentLength ?? 2 * 1024 * 1024;
+  const rules = {
+    maxEventBytes: options.maxEventBytes ?? 5 * 1024 * 1024,
+    ...(options.indexes === undefined ? {} : { indexes: options.indexes }),
+  };
+  const events: HecEvent[] = [];
+  const requests: HecRequest[] = [];
+  const scripted: HecFault[] = [];
+  const waiter = createWaiter();
+  let always: HecFault | null = null;
+  let disabled = false;
+
+  const reply = (status: number, code: number, text: string, number?: number): Answer => ({
+    status,
+    headers: { 'content-type': 'application/json; charset=UTF-8', ...(splunkd ? { server: 'Splunkd' } : {}) },
+    body: JSON.stringify({ text, code, ...(number === undefined ? {} : { 'invalid-event-number': number }) }),
+  });
+  const page = (status: number, title: string): Answer => ({
+    status,
+    headers: { 'content-type': 'text/html; charset=UTF-8', ...(splunkd ? { server: 'Splunkd' } : {}) },
+    body: `<!doctype html><html><head><title>${status} ${title}</title></head><body><h1>${title}</h1></body></html>`,
+  });
+
+  const authorise = (request: IncomingMessage): Answer | null => {
+    const header = request.headers.authorization;
+    if (header === undefined) return reply(401, 2, 'Token is required');
+    const given = tokenOf(header);
+    if (given === null) return reply(401, 3, 'Invalid authorization');
+    if (given !== token) return reply(403, 4, 'Invalid token');
+    return disabled ? reply(403, 1, 'Token disabled') : null;
+  };
+
+  const accept = (body: Buffer, upTo = Number.POSITIVE_INFINITY): Answer => {
+    if (body.length === 0) return reply(400, 5, 'No data');
+    const parsed = parseEnvelopes(body, rules);
+    if (parsed.problem !== null && parsed.problem.number < upTo) {
+      if (splunkd) events.push(...parsed.events);
+      const { code, text, number } = parsed.problem;
+      return reply(400, code, text, splunkd || code === 15 ? number : undefined);
+    }
+    events.push(...parsed.events.slice(0, upTo));
+    if (upTo < parsed.events.length) return reply(503, 9, 'Server is busy', upTo);
+    return parsed.events.length === 0 ? reply(400, 5, 'No data') : reply(200, 0, 'Success');
+  };
+
+  const judge = async (
+    request: IncomingMessage,
+    body: Buffer | null,
+    fault: HecFault | null,
+  ): Promise<Answer> => {
+    if (fault !== null && (typeof fault === 'string' || 'redirect' in fault || 'status' in fault))
+      return fault;
+    if (fault !== null && 'hec' in fault) return reply(fault.hec.status, fault.hec.code, fault.hec.text);
+    if (body === null) return page(413, 'Content-Length of request is too large');
+    const refused = authorise(request);
+    if (refused !== null) return refused;
+    const plain = decoded(request.headers['content-encoding'], body);
+    if (plain === 'unsupported') return page(415, 'Unsupported Media Type');
+    if (plain === 'broken') return reply(400, 6, 'Invalid data format', 0);
+    if (fault !== null && 'busyAfter' in fault) return accept(plain, fault.busyAfter);
+    const answer = accept(plain);
+    return fault !== null && 'lost' in fault ? 'reset' : answer;
+  };
+
+  const server = await listen(
+    async (request, response) => {
+      const path = (request.url ?? '').split('?')[0] ?? '';
+      if (request.method === 'GET' && HEALTH_PATHS.has(path)) {
+        const down = always !== null;
+        giveAnswer(
+          request,
+          response,
+          down ? reply(503, 18, 'HEC is unhealthy, queues are full') : reply(200, 17, 'HEC is healthy'),
+        );
+        return;
+      }
+      const body = await readBody(request, limit).catch(() => undefined);
+      if (body === undefined) return;
+      if (path === '/services/collector/ack') {
+        giveAnswer(request, response, authorise(request) ?? reply(400, 14, 'ACK is disabled'));
+        return;
+      }
+      if (!EVENT_PATHS.has(path) || request.method !== 'POST') {
+        giveAnswer(request, response, reply(404, 404, 'The requested URL was not found on this server.'));
+        return;
+      }
+      const answer = await judge(request, body, scripted.shift() ?? always);
+      const channel = request.headers['x-splunk-request-channel'];
+      requests.push({
+        at: Date.now(),
+        bytes: body?.length ?? limit,
+        status: typeof answer === 'string' ? 0 : (answer.status ?? 302),
+        channel: typeof channel === 'string' ? channel : null,
+      });
+      waiter.changed();
+      giveAnswer(request, response, answer);
+    },
+    {
+      ...(options.port === undefined ? {} : { port: options.port }),
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+    },
+  );
+
+  return {
+    ...server,
+    token,
+    events,
+    requests,
+    script: (...faults) => {
+      scripted.push(...faults);
+    },
+    failWith(fault) {
+      always = fault;
+    },
+    disableToken(value) {
+      disabled = value;
+    },
+    waitFor: (count, timeoutMs = 10_000) =>
+      waiter.until(
+        () => events.length >= count,
+        timeoutMs,
+        () => `${events.length} of ${count} events`,
+      ),
+  };
+}
+
+// `Splunk <token>`, or Basic with the token as password; Bearer is refused.
+function tokenOf(header: string): string | null {
+  const splunk = /^Splunk (\S+)$/i.exec(header)?.[1];
+  if (splunk !== undefined) return splunk;
+  const basic = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(header)?.[1];
+  if (basic === undefined) return null;
+  const pair = Buffer.from(basic, 'base64').toString('utf8');
+  return pair.slice(pair.indexOf(':') + 1);
+}
+
+function decoded(encoding: string | undefined, body: Buffer): Buffer | 'unsupported' | 'broken' {
+  if (encoding === undefined || encoding === 'identity') return body;
+  if (encoding !== 'gzip') return 'unsupported';
+  try {
+    return gunzipSync(body, { maxOutputLength: 1024 * 1024 * 1024 });
+  } catch {
+    return 'broken';
+  }
+}
