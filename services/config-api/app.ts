@@ -38,7 +38,7 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     // An unknown id is answered like any other that does not exist, however long it is.
-    routerOptions: { maxParamLength: 1_024 },
+    routerOptions: { maxParamLength: 8_192 },
     http: { maxHeaderSize: 16 * 1024 },
     frameworkErrors: (error, _request, reply) =>
       sendError(toApiError(error) ?? new ApiError(400, 'bad_request', 'the request is malformed'), reply),

@@ -60,12 +60,12 @@ export function changedBindings(before: Document, after: Document): string[] {
     if (document.port !== undefined) return document.port;
     return document.type === 'smtp' ? 587 : document.protocol === 'http' ? 80 : 443;
   };
-  const valueOf = (document: Document, field: string): string => {
+  const bindingOf = (document: Document, field: string): string => {
     if (field === 'port') return String(portOf(document));
     if (field === 'host') return String(document.host).toLowerCase();
     return JSON.stringify(document[field] ?? defaults[field] ?? null);
   };
-  return bindings.filter((field) => valueOf(before, field) !== valueOf(after, field));
+  return bindings.filter((field) => bindingOf(before, field) !== bindingOf(after, field));
 }
 
 /**

@@ -1,0 +1,103 @@
+// The application over a real database, for tests: as main.ts puts it together, without a listener.
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { loadPepper, openKeyring } from '@tocsin/adapters/postgres/api-keys.ts';
+import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
+import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
+import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
+import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
+import { createPool } from '@tocsin/adapters/postgres/pool.ts';
+import { actions } from '@tocsin/topologies/actions/registry.ts';
+import type { Logger } from '@tocsin/topologies/ports/logger.ts';
+import { sinks } from '@tocsin/topologies/sinks/registry.ts';
+import type { LightMyRequestResponse } from 'fastify';
+import { type AppSettings, createApp } from './app.ts';
+import type { Dependencies } from './dependencies.ts';
+import { createPaging } from './paging.ts';
+
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLogger,
+};
+
+export interface Request {
+  readonly method?: string;
+  readonly url: string;
+  readonly key?: string | null;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export async function openTestApi(databaseUrl: string, change: Partial<Dependencies> = {}, settings: AppSettings = {}) {
+  const pool = createPool({ connectionString: databaseUrl, applicationName: 'tocsin-test', logger: silentLogger });
+  const db = openDatabase(pool);
+  await migrate(db);
+  const pepper = await loadPepper(db);
+  const keyFile = join(tmpdir(), `tocsin-key-${randomBytes(6).toString('hex')}`);
+  const first = await createFirstKey(db, pepper, keyFile);
+  const adminKey = first === null ? '' : (await readFile(keyFile, 'utf8')).trim();
+  const keyring = openKeyring({ db, connectionString: databaseUrl, pepper, logger: silentLogger });
+  await keyring.refresh();
+  const secrets = new Map<string, { version: number; value: string; updatedAt: Date; updatedBy: string }>();
+  const dependencies: Dependencies = {
+    store: createConfigStore(db),
+    readOnly: null,
+    db,
+    keyring,
+    pepper,
+    vault: {
+      async put(_transaction, id, value, actor) {
+        const version = (secrets.get(id)?.version ?? 0) + 1;
+        secrets.set(id, { version, value, updatedAt: new Date(), updatedBy: actor });
+        return version;
+      },
+      describe: async (id) => secrets.get(id) ?? null,
+    },
+    history: createHistoryStore(db),
+    catalogue: { actions, sinks },
+    paging: createPaging(pepper),
+    lag: async () => [],
+    logger: silentLogger,
+    ...change,
+  };
+  const { http, routes } = await createApp(dependencies, settings);
+  await http.ready();
+
+  return {
+    http,
+    routes,
+    pool,
+    db,
+    keyring,
+    keyFile,
+    adminKey,
+    dependencies,
+    /** `key` null sends none; left out sends the admin key. A string body is sent as it is. */
+    call({ method = 'GET', url, key = adminKey, body, headers = {} }: Request): Promise<LightMyRequestResponse> {
+      return http.inject({
+        method: method as 'GET',
+        url,
+        headers: {
+          ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined
+          ? {}
+          : { payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) }),
+      });
+    },
+    async close() {
+      await http.close();
+      await keyring.stop();
+      await db.destroy();
+    },
+  };
+}
+
+export type TestApi = Awaited<ReturnType<typeof openTestApi>>;
