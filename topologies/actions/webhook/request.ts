@@ -64,11 +64,9 @@ export function webhookRequest(input: WebhookInput): WebhookRequest | Failed {
 
 function renderPath(path: string, views: Views): string | Failed {
   const template = mapText(parseTemplate(path, { raw: false }), encodeLiteral);
-  const { text, missing } = render(template, views, 'url');
-  if (missing.length > 0) return failed('template', `path: {{${missing[0]}}} has no value`);
+  const { text, empty } = render(template, views, 'url');
+  if (empty.length > 0) return failed('template', `path: {{${empty[0]}}} has no value`);
   const full = text.startsWith('/') ? text : `/${text}`;
-  if (full.includes('//') || (full.length > 1 && full.endsWith('/') && !path.endsWith('/')))
-    return failed('template', 'path: a token is empty');
   if (full.split('/').some(isDots)) return failed('template', 'path: a token would climb to another path');
   return full;
 }

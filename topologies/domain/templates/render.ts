@@ -10,6 +10,8 @@ export interface Rendered {
   readonly text: string;
   /** Names that no view has, each once, in order of appearance. */
   readonly missing: readonly string[];
+  /** Names that wrote nothing, missing or not. */
+  readonly empty: readonly string[];
   /** Other things a person should know, such as a list that was cut. */
   readonly warnings: readonly string[];
 }
@@ -19,6 +21,7 @@ interface State {
   readonly json: JsonPlace;
   readonly parts: string[];
   readonly missing: Set<string>;
+  readonly empty: Set<string>;
   readonly warnings: Set<string>;
   bytes: number;
   steps: number;
@@ -31,12 +34,18 @@ export function render(template: Template, views: Views, kind: Escape): Rendered
     json: new JsonPlace(),
     parts: [],
     missing: new Set(),
+    empty: new Set(),
     warnings: new Set(),
     bytes: 0,
     steps: 0,
   };
   renderNodes(template.nodes, views, state);
-  return { text: state.parts.join(''), missing: [...state.missing], warnings: [...state.warnings] };
+  return {
+    text: state.parts.join(''),
+    missing: [...state.missing],
+    empty: [...state.empty],
+    warnings: [...state.warnings],
+  };
 }
 
 /** Parses and renders in one step. Raw tags are accepted for 'text' and 'none' only. */
@@ -76,7 +85,9 @@ function renderNodes(nodes: readonly TemplateNode[], views: Views, state: State)
 function renderVariable(node: TemplateNode & { kind: 'variable' }, views: Views, state: State): void {
   const value = lookup(node.name, views);
   if (value === undefined) state.missing.add(node.name);
-  append(node.raw ? textOf(value) : escapeValue(value, state), state);
+  const text = node.raw ? textOf(value) : escapeValue(value, state);
+  if (text === '') state.empty.add(node.name);
+  append(text, state);
 }
 
 function escapeValue(value: unknown, state: State): string {
