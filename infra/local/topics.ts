@@ -4,7 +4,6 @@ import { createLogClient, parseLogSettings } from '@tocsin/adapters/log/client.t
 import { allTopics, topicSpec } from '@tocsin/topologies/all-topics.ts';
 import type { LogClient } from '@tocsin/topologies/ports/log.ts';
 
-
 /** Creates what is missing on the cluster that the environment names. Answers the created names. */
 export async function createMissingTopics(env: NodeJS.ProcessEnv): Promise<string[]> {
   const client: LogClient = createLogClient(parseLogSettings(env, 'tocsin-setup'));
