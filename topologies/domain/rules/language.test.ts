@@ -20,13 +20,18 @@ function holds(when: Fields, data: Fields, envelope: Fields = {}): boolean {
 }
 
 function holdsForRow(when: Fields, row: Fields, search: Fields = {}): boolean {
-  return compile({ source: 'search-results', when }).match({ source: 'search-results', fields: row, search }).length === 1;
+  return (
+    compile({ source: 'search-results', when }).match({ source: 'search-results', fields: row, search })
+      .length === 1
+  );
 }
 
 type Case = readonly [statement: string, when: Fields, data: Fields, expected: boolean];
 
 function pin(cases: readonly Case[]): void {
-  test.each(cases)('%s: %j on %j', (_statement, when, data, expected) => expect(holds(when, data)).toBe(expected));
+  test.each(cases)('%s: %j on %j', (_statement, when, data, expected) =>
+    expect(holds(when, data)).toBe(expected),
+  );
 }
 
 describe('values', () => {
@@ -58,9 +63,24 @@ describe('operators', () => {
     ['prefix takes one of a list', { 'data.a': { prefix: ['db-', 'web-'] } }, { a: 'web-01' }, true],
     ['suffix', { 'data.a': { suffix: '.lab.example' } }, { a: 'x.LAB.example' }, true],
     ['suffix', { 'data.a': { suffix: '.lab.example' } }, { a: 'lab.example' }, false],
-    ['contains takes one of a list', { 'data.a': { contains: ['sqli', 'sql injection'] } }, { a: 'SQL Injection in /x' }, true],
-    ['contains_all takes all of a list', { 'data.a': { contains_all: ['sql', 'login'] } }, { a: 'SQL in /login' }, true],
-    ['contains_all takes all of a list', { 'data.a': { contains_all: ['sql', 'admin'] } }, { a: 'SQL in /login' }, false],
+    [
+      'contains takes one of a list',
+      { 'data.a': { contains: ['sqli', 'sql injection'] } },
+      { a: 'SQL Injection in /x' },
+      true,
+    ],
+    [
+      'contains_all takes all of a list',
+      { 'data.a': { contains_all: ['sql', 'login'] } },
+      { a: 'SQL in /login' },
+      true,
+    ],
+    [
+      'contains_all takes all of a list',
+      { 'data.a': { contains_all: ['sql', 'admin'] } },
+      { a: 'SQL in /login' },
+      false,
+    ],
     ['texts are looked for in texts only', { 'data.a': { contains: '9' } }, { a: 9.8 }, false],
     ['gte', { 'data.cvss': { gte: 7 } }, { cvss: 7 }, true],
     ['gt', { 'data.cvss': { gt: 7 } }, { cvss: 7 }, false],
@@ -69,8 +89,18 @@ describe('operators', () => {
     ['a number in quotes fits no comparison', { 'data.cvss': { gte: 7 } }, { cvss: '9.8' }, false],
     ['a range', { 'data.cvss': { gte: 4, lt: 7 } }, { cvss: 6.9 }, true],
     ['a range', { 'data.cvss': { gte: 4, lt: 7 } }, { cvss: 7 }, false],
-    ['severity words compare on the scale', { 'data.asset.criticality': { gte: 'high' } }, { asset: { criticality: 'Critical' } }, true],
-    ['severity words compare on the scale', { 'data.asset.criticality': { lt: 'high' } }, { asset: { criticality: 'moderate' } }, true],
+    [
+      'severity words compare on the scale',
+      { 'data.asset.criticality': { gte: 'high' } },
+      { asset: { criticality: 'Critical' } },
+      true,
+    ],
+    [
+      'severity words compare on the scale',
+      { 'data.asset.criticality': { lt: 'high' } },
+      { asset: { criticality: 'moderate' } },
+      true,
+    ],
     ['an unknown word fits no comparison', { 'data.x': { lt: 'high' } }, { x: 'Kritisch' }, false],
     ['and no comparison the other way', { 'data.x': { gte: 'info' } }, { x: 'Kritisch' }, false],
     ['exists', { 'data.a': { exists: true } }, { a: 0 }, true],
@@ -94,23 +124,58 @@ describe('lists in the data', () => {
     ['not: no element', { 'data.tags': { not: 'b' } }, { tags: ['a', 'c'] }, true],
     ['not on an empty list', { 'data.tags': { not: 'b' } }, { tags: [] }, true],
     ['nothing equals an element of an empty list', { 'data.tags': 'b' }, { tags: [] }, false],
-    ['all: every value is some element', { 'data.tags': { all: ['a', 'b'] } }, { tags: ['c', 'B', 'a'] }, true],
+    [
+      'all: every value is some element',
+      { 'data.tags': { all: ['a', 'b'] } },
+      { tags: ['c', 'B', 'a'] },
+      true,
+    ],
     ['all: every value is some element', { 'data.tags': { all: ['a', 'b'] } }, { tags: ['a'] }, false],
     ['none: no value is an element', { 'data.tags': { none: ['a', 'b'] } }, { tags: ['c', 'B'] }, false],
     ['none on an empty list', { 'data.tags': { none: ['a'] } }, { tags: [] }, true],
     ['operators together mean one element', { 'data.n': { gt: 1, lt: 3 } }, { n: [0, 4] }, false],
     ['operators together mean one element', { 'data.n': { gt: 1, lt: 3 } }, { n: [0, 2, 4] }, true],
-    ['operators together mean one element', { 'data.a': { prefix: 'a', suffix: 'z' } }, { a: ['ab', 'yz'] }, false],
-    ['all beside another operator', { 'data.t': { all: ['a', 'b'], prefix: 'c' } }, { t: ['a', 'b', 'cd'] }, true],
-    ['a path goes through lists', { 'data.evidence.status': 500 }, { evidence: [{ status: 200 }, { status: 500 }] }, true],
+    [
+      'operators together mean one element',
+      { 'data.a': { prefix: 'a', suffix: 'z' } },
+      { a: ['ab', 'yz'] },
+      false,
+    ],
+    [
+      'all beside another operator',
+      { 'data.t': { all: ['a', 'b'], prefix: 'c' } },
+      { t: ['a', 'b', 'cd'] },
+      true,
+    ],
+    [
+      'a path goes through lists',
+      { 'data.evidence.status': 500 },
+      { evidence: [{ status: 200 }, { status: 500 }] },
+      true,
+    ],
     ['two paths may mean two elements', { 'data.e.a': 1, 'data.e.b': 2 }, { e: [{ a: 1 }, { b: 2 }] }, true],
     ['an object equals nothing', { 'data.a': { not: 'x' } }, { a: { b: 'x' } }, true],
   ]);
 });
 
 describe('absent fields', () => {
-  const absentFails: Fields[] = ['x', ['x'], 1, false, { in: ['x'] }, { prefix: 'x' }, { suffix: 'x' }, { contains: 'x' }]
-    .concat([{ contains_all: ['x'] }, { gt: 0 }, { lte: 'high' }, { cased: 'x' }, { exists: true }] as never[])
+  const absentFails: Fields[] = [
+    'x',
+    ['x'],
+    1,
+    false,
+    { in: ['x'] },
+    { prefix: 'x' },
+    { suffix: 'x' },
+    { contains: 'x' },
+  ]
+    .concat([
+      { contains_all: ['x'] },
+      { gt: 0 },
+      { lte: 'high' },
+      { cased: 'x' },
+      { exists: true },
+    ] as never[])
     .concat([{ not: 'x' }, { not: null }, { not: { gt: 1 } }, { none: ['x'] }, { all: ['x'] }] as never[])
     .map((wanted) => ({ 'data.a': wanted }));
   test.each(absentFails)('%j fails', (when) => {
@@ -137,17 +202,42 @@ describe('paths', () => {
   pin([
     ['nested', { 'data.source.ip': 'x' }, { source: { ip: 'x' } }, true],
     ['flat', { 'data.source.ip': 'x' }, { 'source.ip': 'x' }, true],
-    ['nested wins over flat', { 'data.source.ip': 'flat' }, { source: { ip: 'nested' }, 'source.ip': 'flat' }, false],
-    ['nested null wins over flat', { 'data.source.ip': null }, { source: { ip: null }, 'source.ip': 'flat' }, true],
-    ['flat when nested leads nowhere', { 'data.source.ip': 'flat' }, { source: { port: 1 }, 'source.ip': 'flat' }, true],
+    [
+      'nested wins over flat',
+      { 'data.source.ip': 'flat' },
+      { source: { ip: 'nested' }, 'source.ip': 'flat' },
+      false,
+    ],
+    [
+      'nested null wins over flat',
+      { 'data.source.ip': null },
+      { source: { ip: null }, 'source.ip': 'flat' },
+      true,
+    ],
+    [
+      'flat when nested leads nowhere',
+      { 'data.source.ip': 'flat' },
+      { source: { port: 1 }, 'source.ip': 'flat' },
+      true,
+    ],
     ['half flat', { 'data.a.b.c': 1 }, { 'a.b': { c: 1 } }, true],
     ['shorter keys first', { 'data.a.b.c': 1 }, { 'a.b': { c: 2 }, a: { 'b.c': 1 } }, true],
     ['names are exact', { 'data.Title': 'x' }, { title: 'x' }, false],
     ['numbers are names, not positions', { 'data.a.0': 'x' }, { a: ['x'] }, false],
     ['inherited members are absent', { 'data.constructor': { exists: true } }, {}, false],
     ['inherited members are absent', { 'data.__proto__': { exists: true } }, {}, false],
-    ['own members may have any name', { 'data.constructor.name': 'x' }, JSON.parse('{"constructor":{"name":"x"}}'), true],
-    ['own members may have any name', { 'data.__proto__.x': 'y' }, JSON.parse('{"__proto__":{"x":"y"}}'), true],
+    [
+      'own members may have any name',
+      { 'data.constructor.name': 'x' },
+      JSON.parse('{"constructor":{"name":"x"}}'),
+      true,
+    ],
+    [
+      'own members may have any name',
+      { 'data.__proto__.x': 'y' },
+      JSON.parse('{"__proto__":{"x":"y"}}'),
+      true,
+    ],
   ]);
   test('other members of the event are behind envelope.', () => {
     expect(holds({ 'envelope.source.ip': 'x' }, {}, { 'source.ip': 'x' })).toBe(true);
@@ -177,7 +267,8 @@ describe('blocks', () => {
 });
 
 describe('aliases', () => {
-  const event = (type: string, when: Fields, data: Fields = {}): boolean => holds(when, data, { event: type });
+  const event = (type: string, when: Fields, data: Fields = {}): boolean =>
+    holds(when, data, { event: type });
   test('events names types, in any case, and families with .*', () => {
     expect(event('finding.new', { events: ['scan.completed', 'Finding.New'] })).toBe(true);
     expect(event('finding.new', { events: 'finding' })).toBe(false);
@@ -222,12 +313,32 @@ describe('aliases', () => {
   });
   pin([
     ['min_severity without severity', { min_severity: 'info' }, {}, false],
-    ['severity takes words of the scale', { severity: ['Critical', 'informational'] }, { severity: 'INFO' }, true],
-    ['severity takes comparisons', { severity: { gt: 'low', lt: 'critical' } }, { severity: 'moderate' }, true],
+    [
+      'severity takes words of the scale',
+      { severity: ['Critical', 'informational'] },
+      { severity: 'INFO' },
+      true,
+    ],
+    [
+      'severity takes comparisons',
+      { severity: { gt: 'low', lt: 'critical' } },
+      { severity: 'moderate' },
+      true,
+    ],
     ['severity takes not', { severity: { not: 'info' } }, { severity: 'none' }, false],
     ['asset_tags: any of a list', { asset_tags: ['production', 'pci'] }, { asset: { tags: ['PCI'] } }, true],
-    ['asset_tags: any, all, none', { asset_tags: { any: ['a', 'b'], none: ['c'] } }, { asset: { tags: ['a'] } }, true],
-    ['asset_tags: any, all, none', { asset_tags: { any: ['a', 'b'], none: ['c'] } }, { asset: { tags: ['a', 'C'] } }, false],
+    [
+      'asset_tags: any, all, none',
+      { asset_tags: { any: ['a', 'b'], none: ['c'] } },
+      { asset: { tags: ['a'] } },
+      true,
+    ],
+    [
+      'asset_tags: any, all, none',
+      { asset_tags: { any: ['a', 'b'], none: ['c'] } },
+      { asset: { tags: ['a', 'C'] } },
+      false,
+    ],
     ['asset_tags: any, all, none', { asset_tags: { all: ['a', 'b'] } }, { asset_tags: ['b', 'a'] }, true],
     ['an asset without tags fails', { asset_tags: { none: ['c'] } }, { asset: {} }, false],
     ['unless the block not says so', { not: { asset_tags: ['c'] } }, { asset: {} }, true],
@@ -235,17 +346,43 @@ describe('aliases', () => {
     ['scan_type', { scan_type: ['web', 'network'] }, { scan: { type: 'Web' } }, true],
     ['scan_category', { scan_category: 'dast' }, { category: 'DAST' }, true],
     ['category', { category: 'dast' }, { scan_category: 'dast' }, true],
-    ['vulnerabilities fold and trim', { vulnerabilities: [' cve-2024-3094'] }, { vulnerability: { id: 'CVE-2024-3094 ' } }, true],
-    ['vulnerabilities are looked for in lists', { vulnerabilities: ['CWE-89'] }, { cwe: ['CWE-20', 'cwe-89'] }, true],
-    ['vulnerabilities are looked for in objects', { vulnerabilities: 'GHSA-1' }, { vulnerabilities: [{ id: 'ghsa-1' }] }, true],
-    ['template ids are identifiers', { vulnerabilities: 'sqli-detect' }, { template: { id: 'SQLI-detect' } }, true],
+    [
+      'vulnerabilities fold and trim',
+      { vulnerabilities: [' cve-2024-3094'] },
+      { vulnerability: { id: 'CVE-2024-3094 ' } },
+      true,
+    ],
+    [
+      'vulnerabilities are looked for in lists',
+      { vulnerabilities: ['CWE-89'] },
+      { cwe: ['CWE-20', 'cwe-89'] },
+      true,
+    ],
+    [
+      'vulnerabilities are looked for in objects',
+      { vulnerabilities: 'GHSA-1' },
+      { vulnerabilities: [{ id: 'ghsa-1' }] },
+      true,
+    ],
+    [
+      'template ids are identifiers',
+      { vulnerabilities: 'sqli-detect' },
+      { template: { id: 'SQLI-detect' } },
+      true,
+    ],
     ['identifiers are equal as a whole', { vulnerabilities: 'CVE-2024-1' }, { cve: 'CVE-2024-0001' }, false],
   ]);
 });
 
 describe('the rule set', () => {
   const named = (id: string, priority?: number) => {
-    const document = { kind: 'rule', id, match_all: true, then: [{ action: 'a' }], ...(priority === undefined ? {} : { priority }) };
+    const document = {
+      kind: 'rule',
+      id,
+      match_all: true,
+      then: [{ action: 'a' }],
+      ...(priority === undefined ? {} : { priority }),
+    };
     const { rule } = parseRule(document);
     return { ...(rule as NonNullable<typeof rule>), revision: 1 };
   };

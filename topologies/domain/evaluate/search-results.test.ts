@@ -1,0 +1,233 @@
+// What comes out of the run of a search job: modes, rows, chunks, limits.
+import type { ActionConfig, Command, Rule, ThenAction } from '@tocsin/schemas/types.ts';
+import { describe, expect, test } from 'vitest';
+import { decide } from './decide.ts';
+import { action, eventInput, finding, rule, run, searchInput, tables } from './fixtures.ts';
+
+const rows = [
+  { user: 'ada', failures: 3 },
+  { user: 'bob', failures: 12 },
+  { user: 'eve', failures: 40 },
+];
+
+function onRows(then: ThenAction | [ThenAction, ...ThenAction[]], more: Partial<Rule> = {}): Rule {
+  return rule('r', Array.isArray(then) ? then : [then], { source: 'search-results', ...more });
+}
+
+/** `mode: row indexes of the commands`, for one action over three rows. */
+function outline(commands: readonly Command[]): string {
+  return `${commands[0]?.mode}: ${commands.map((command) => command.row_index).join(' ')}`;
+}
+
+describe('modes', () => {
+  test.each([
+    ['webhook', {}, 'each: 0 1 2'],
+    ['email', {}, 'each: 0 1 2'],
+    ['log', {}, 'all: all'],
+    ['webhook', { run_once: true }, 'first: 0'],
+    ['email', { run_once: true }, 'all: all'],
+    ['log', { run_once: true }, 'all: all'],
+    ['webhook', { run_once: false }, 'each: 0 1 2'],
+    ['log', { run_once: false }, 'each: 0 1 2'],
+    ['webhook', { mode: 'all' }, 'all: all'],
+    ['email', { mode: 'first' }, 'first: 0'],
+  ] as const)('%s with %j: %s', (type, settings, expected) => {
+    const inThen = decide(searchInput(run(rows)), tables([onRows({ action: type, ...settings })]));
+    expect(outline(inThen.commands)).toBe(expected);
+    const inAction = decide(
+      searchInput(run(rows)),
+      tables([onRows({ action: type })], [action(type, settings)]),
+    );
+    expect(outline(inAction.commands)).toBe(expected);
+  });
+
+  type Level = { then?: Partial<ThenAction>; action?: Partial<ActionConfig>; rule?: Partial<Rule> };
+  test.each<[string, Level, string]>([
+    [
+      'mode of the entry over everything',
+      { then: { mode: 'each', run_once: true }, action: { mode: 'first' }, rule: { run: 'once' } },
+      'each: 0 1 2',
+    ],
+    [
+      'run_once of the entry over the action',
+      { then: { run_once: true }, action: { mode: 'each', run_once: false } },
+      'all: all',
+    ],
+    [
+      'mode of the action over its run_once',
+      { action: { mode: 'first', run_once: true }, rule: { run: 'each' } },
+      'first: 0',
+    ],
+    [
+      'run_once of the action over the rule',
+      { action: { run_once: false }, rule: { run: 'once' } },
+      'each: 0 1 2',
+    ],
+    ['run of the rule over the type', { rule: { run: 'once' } }, 'all: all'],
+    ['the type', {}, 'each: 0 1 2'],
+  ])('%s', (_name, level, expected) => {
+    const document = onRows({ action: 'email', ...level.then }, level.rule);
+    const decision = decide(searchInput(run(rows)), tables([document], [action('email', level.action)]));
+    expect(outline(decision.commands)).toBe(expected);
+  });
+  test('run: each of a rule switches off the collective default', () => {
+    const decision = decide(searchInput(run(rows)), tables([onRows({ action: 'log' }, { run: 'each' })]));
+    expect(outline(decision.commands)).toBe('each: 0 1 2');
+  });
+});
+
+describe('rows', () => {
+  const failing = { when: { failures: { gt: 10 }, 'search.job_id': 'failed-logins' } };
+  const search = { job_id: 'failed-logins', run_id: '2026-04-28T12:00', name: 'Failed logins' };
+
+  test('each: one command per matching row, with its index in the run', () => {
+    const decision = decide(
+      searchInput(run(rows, { row_base: 500 })),
+      tables([onRows({ action: 'webhook' }, failing)]),
+    );
+    expect(decision.commands.map((command) => command.row_index)).toEqual([501, 502]);
+    expect(decision.commands[1]?.subject).toEqual({
+      rows: [rows[2]],
+      total_rows: 3,
+      search: { ...search, row_base: 500 },
+    });
+    expect(decision.matched).toEqual([{ rule: 'r', revision: 3, rows: 2 }]);
+    expect(decision.commands[0]?.source).toMatchObject({
+      id: 'failed-logins/2026-04-28T12:00',
+      kind: 'search-result',
+    });
+  });
+  test('all: one command with the matching rows', () => {
+    const decision = decide(
+      searchInput(run(rows)),
+      tables([onRows({ action: 'email', mode: 'all' }, failing)]),
+    );
+    expect(decision.commands).toHaveLength(1);
+    expect(decision.commands[0]).toMatchObject({
+      row_index: 'all',
+      subject: { rows: [rows[1], rows[2]], total_rows: 3, search },
+    });
+  });
+  test('first: the first matching row', () => {
+    const decision = decide(
+      searchInput(run(rows)),
+      tables([onRows({ action: 'webhook', mode: 'first' }, failing)]),
+    );
+    expect(decision.commands).toMatchObject([{ row_index: 1, subject: { rows: [rows[1]], total_rows: 3 } }]);
+  });
+  test.each(['each', 'first', 'all'] as const)('no row, no command: %s', (mode) => {
+    const decision = decide(searchInput(run([])), tables([onRows({ action: 'email', mode })]));
+    expect(decision).toEqual({ commands: [], matched: [], refused: [], notes: [{ reason: 'no_rows' }] });
+  });
+  test('no matching row, no command', () => {
+    const when = { failures: { gt: 100 } };
+    expect(decide(searchInput(run(rows)), tables([onRows({ action: 'log' }, { when })])).commands).toEqual(
+      [],
+    );
+  });
+  test('rules keep their order although rows match them in another', () => {
+    const rules = [
+      { ...onRows({ action: 'log' }, { when: { user: 'eve' } }), id: 'a' },
+      { ...onRows({ action: 'log' }, { when: { user: 'ada' } }), id: 'b' },
+    ];
+    expect(decide(searchInput(run(rows)), tables(rules)).matched.map((match) => match.rule)).toEqual([
+      'a',
+      'b',
+    ]);
+  });
+  test('rules over events do not see rows, and the other way round', () => {
+    const both = tables([onRows({ action: 'log' }), rule('events', [{ action: 'log' }])]);
+    expect(decide(searchInput(run(rows)), both).matched.map((match) => match.rule)).toEqual(['r']);
+    expect(decide(eventInput(finding), both).matched.map((match) => match.rule)).toEqual(['events']);
+  });
+  test('two jobs never share a source id', () => {
+    const id = (job_id: string, run_id: string) =>
+      decide(searchInput(run(rows, { job_id, run_id })), tables([onRows({ action: 'log' })])).commands[0]
+        ?.source.id;
+    const ids = [id('a/b', 'c'), id('a', 'b/c'), id('a%2Fb', 'c'), id('a', 'b'), id('a#1', 'b')];
+    expect(ids).toEqual(['a%2Fb/c', 'a/b%2Fc', 'a%252Fb/c', 'a/b', 'a%231/b']);
+  });
+  test.each([
+    [{ run_id: 'x', rows: [] }, '/job_id: is required'],
+    [{ job_id: 'x', run_id: 'x' }, '/rows: is required'],
+    [{ job_id: 'x', run_id: 'x', rows: [1] }, '/rows/0: must be object'],
+    [{ job_id: 'x', run_id: 'x', rows: [], chunks: 0 }, '/chunks: must be >= 1'],
+  ])('%j is refused', (value, detail) => {
+    expect(decide(searchInput(value), tables([])).refused).toMatchObject([
+      { reason: 'invalid_envelope', detail, deadLetter: true },
+    ]);
+  });
+});
+
+describe('runs in several chunks', () => {
+  const chunk = (index: number, document: Rule) =>
+    decide(searchInput(run(rows, { chunk: index, chunks: 2, row_base: index * 3 })), tables([document]));
+
+  test('each works, with ids and indexes of its own', () => {
+    const decisions = [0, 1].map((index) => chunk(index, onRows({ action: 'webhook' })));
+    expect(decisions.flatMap(({ commands }) => commands.map((command) => command.row_index))).toEqual([
+      0, 1, 2, 3, 4, 5,
+    ]);
+    expect(decisions[1]?.commands[0]?.source.id).toBe('failed-logins/2026-04-28T12:00#1');
+    expect(decisions[1]?.commands[0]?.subject).not.toHaveProperty('total_rows');
+  });
+  test('all is refused', () => {
+    expect(chunk(0, onRows({ action: 'log' }))).toMatchObject({
+      commands: [],
+      refused: [
+        {
+          reason: 'needs_complete_run',
+          deadLetter: true,
+          detail: 'rule r, action log: mode all needs the whole run; this is chunk 0 of 2',
+        },
+      ],
+    });
+  });
+  test('first is the first row of chunk 0', () => {
+    const document = onRows({ action: 'webhook', mode: 'first' });
+    expect(outline(chunk(0, document).commands)).toBe('first: 0');
+    expect(chunk(1, document)).toMatchObject({ commands: [], refused: [] });
+  });
+  test('first with conditions is refused where an earlier chunk may have had a match', () => {
+    const document = onRows({ action: 'webhook', mode: 'first' }, { when: { user: 'eve' } });
+    expect(outline(chunk(0, document).commands)).toBe('first: 2');
+    expect(chunk(1, document)).toMatchObject({ commands: [], refused: [{ reason: 'needs_complete_run' }] });
+  });
+});
+
+describe('the limit of commands', () => {
+  const many = Array.from({ length: 250 }, (_, index) => ({ index }));
+
+  test('the first 100 rows become commands, the rest is refused with its count', () => {
+    const decision = decide(
+      searchInput(run(many)),
+      tables([onRows([{ action: 'webhook' }, { action: 'log' }])]),
+    );
+    expect(decision.commands.map((command) => command.row_index)).toEqual([...Array(100).keys(), 'all']);
+    expect(decision.refused).toEqual([
+      {
+        reason: 'fanout_limit',
+        detail: 'rule r, action webhook: 150 of 250 commands are over the limit of 100',
+        deadLetter: true,
+        rule: 'r',
+        action: 'webhook',
+        count: 150,
+      },
+    ]);
+  });
+  test('exactly the limit is no excess', () => {
+    const decision = decide(searchInput(run(many.slice(0, 100))), tables([onRows({ action: 'webhook' })]));
+    expect([decision.commands.length, decision.refused]).toEqual([100, []]);
+  });
+  test('the limit is a setting', () => {
+    const decision = decide(
+      searchInput(run(many)),
+      tables([onRows({ action: 'webhook' })], undefined, { maxCommandsPerTrigger: 2 }),
+    );
+    expect([decision.commands.length, decision.refused[0]?.count]).toEqual([2, 248]);
+  });
+  test('mode all carries every row in one command', () => {
+    const decision = decide(searchInput(run(many)), tables([onRows({ action: 'email', run_once: true })]));
+    expect(decision.commands.map((command) => command.subject.rows?.length)).toEqual([250]);
+  });
+});
