@@ -30,16 +30,23 @@ export interface AppSettings {
 }
 
 export async function createApp(dependencies: Dependencies, settings: AppSettings = {}): Promise<App> {
+  const requestTimeout = settings.requestTimeoutMs ?? 30_000;
   const http = Fastify({
     bodyLimit: maxBodyBytes,
-    requestTimeout: settings.requestTimeoutMs ?? 30_000,
+    requestTimeout,
     connectionTimeout: 60_000,
     keepAliveTimeout: 72_000,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     // An unknown id is answered like any other that does not exist, however long it is.
     routerOptions: { maxParamLength: 8_192 },
-    http: { maxHeaderSize: 16 * 1024 },
+    // Node looks for overdue requests only every 30 s unless told otherwise.
+    http: {
+      maxHeaderSize: 16 * 1024,
+      requestTimeout,
+      headersTimeout: requestTimeout,
+      connectionsCheckingInterval: 500,
+    },
     frameworkErrors: (error, _request, reply) =>
       sendError(toApiError(error) ?? new ApiError(400, 'bad_request', 'the request is malformed'), reply),
     clientErrorHandler: answerClientError,

@@ -6,13 +6,18 @@ import { openTestApi, type TestApi } from './test-api.ts';
 let api: TestApi;
 beforeAll(async () => {
   api = await openTestApi(await newDatabase());
-  await api.call({ method: 'POST', url: '/api/actions', body: { id: 'note', type: 'log', params: logParams } });
+  await api.call({
+    method: 'POST',
+    url: '/api/actions',
+    body: { id: 'note', type: 'log', params: logParams },
+  });
 });
 afterAll(() => api.close());
 
 const logParams = {};
 const rule = { id: 'r', when: { severity: 'critical' }, then: [{ action: 'note' }] };
-const errorOf = (response: { json(): { error: { code: string; issues: { path: string }[] } } }) => response.json().error;
+const errorOf = (response: { json(): { error: { code: string; issues: { path: string }[] } } }) =>
+  response.json().error;
 
 describe('the life of a document', () => {
   it('is created, read, replaced, deleted, and remembers every revision', async () => {
@@ -22,16 +27,26 @@ describe('the life of a document', () => {
     expect(created.headers.location).toBe('/api/rules/life');
 
     const read = await api.call({ url: '/api/rules/life' });
-    expect(read.json()).toMatchObject({ revision: 1, document: { kind: 'rule', id: 'life', then: [{ action: 'note' }] } });
+    expect(read.json()).toMatchObject({
+      revision: 1,
+      document: { kind: 'rule', id: 'life', then: [{ action: 'note' }] },
+    });
 
     const body = { ...rule, id: 'life', name: 'second' };
-    const replaced = await api.call({ method: 'PUT', url: '/api/rules/life', body, headers: { 'if-match': '"1"' } });
+    const replaced = await api.call({
+      method: 'PUT',
+      url: '/api/rules/life',
+      body,
+      headers: { 'if-match': '"1"' },
+    });
     expect([replaced.statusCode, replaced.headers.etag]).toEqual([200, '"2"']);
 
     expect((await api.call({ method: 'DELETE', url: '/api/rules/life' })).statusCode).toBe(204);
     expect((await api.call({ url: '/api/rules/life' })).statusCode).toBe(404);
     const revisions = (await api.call({ url: '/api/rules/life/revisions' })).json();
-    expect(revisions.items.map((each: { revision: number; deleted: boolean }) => [each.revision, each.deleted])).toEqual([
+    expect(
+      revisions.items.map((each: { revision: number; deleted: boolean }) => [each.revision, each.deleted]),
+    ).toEqual([
       [3, true],
       [2, false],
       [1, false],
@@ -54,13 +69,21 @@ describe('the life of a document', () => {
   });
 
   it('refuses a reference to what does not exist, naming it', async () => {
-    const refused = await api.call({ method: 'POST', url: '/api/rules', body: { ...rule, then: [{ action: 'no-such' }] } });
+    const refused = await api.call({
+      method: 'POST',
+      url: '/api/rules',
+      body: { ...rule, then: [{ action: 'no-such' }] },
+    });
     expect(refused.statusCode).toBe(422);
     expect(errorOf(refused).issues[0]?.path).toBe('/then/0/action');
   });
 
   it('refuses an unknown action type and a change of type', async () => {
-    const unknown = await api.call({ method: 'POST', url: '/api/actions', body: { id: 'x', type: 'constructor', params: {} } });
+    const unknown = await api.call({
+      method: 'POST',
+      url: '/api/actions',
+      body: { id: 'x', type: 'constructor', params: {} },
+    });
     expect([unknown.statusCode, errorOf(unknown).issues[0]?.path]).toEqual([422, '/type']);
     const changed = await api.call({
       method: 'PUT',
@@ -93,14 +116,24 @@ describe('conditions (RFC 9110 section 13)', () => {
     ['*', 412],
   ])('If-Match %s gives %i', async (tag, status) => {
     const headers = tag === undefined ? {} : { 'if-match': tag };
-    const response = await api.call({ method: 'PUT', url: '/api/rules/cond', body: { ...rule, id: 'cond' }, headers });
+    const response = await api.call({
+      method: 'PUT',
+      url: '/api/rules/cond',
+      body: { ...rule, id: 'cond' },
+      headers,
+    });
     expect(response.statusCode).toBe(status);
   });
 
   it('lets exactly one of two parallel edits through', async () => {
     const edits = await Promise.all(
       ['a', 'b'].map((name) =>
-        api.call({ method: 'PUT', url: '/api/rules/cond', body: { ...rule, id: 'cond', name }, headers: { 'if-match': '"1"' } }),
+        api.call({
+          method: 'PUT',
+          url: '/api/rules/cond',
+          body: { ...rule, id: 'cond', name },
+          headers: { 'if-match': '"1"' },
+        }),
       ),
     );
     expect(edits.map((each) => each.statusCode).sort()).toEqual([200, 412]);
@@ -108,7 +141,12 @@ describe('conditions (RFC 9110 section 13)', () => {
 
   it('creates with If-None-Match and only then', async () => {
     const put = () =>
-      api.call({ method: 'PUT', url: '/api/rules/fresh', body: { ...rule, id: 'fresh' }, headers: { 'if-none-match': '*' } });
+      api.call({
+        method: 'PUT',
+        url: '/api/rules/fresh',
+        body: { ...rule, id: 'fresh' },
+        headers: { 'if-none-match': '*' },
+      });
     expect((await put()).statusCode).toBe(201);
     expect((await put()).statusCode).toBe(412);
   });
@@ -116,13 +154,16 @@ describe('conditions (RFC 9110 section 13)', () => {
 
 describe('lists', () => {
   it('pages through everything once, and takes only its own cursors', async () => {
-    for (const id of ['p1', 'p2', 'p3', 'p4', 'p5']) await api.call({ method: 'POST', url: '/api/rules', body: { ...rule, id } });
+    for (const id of ['p1', 'p2', 'p3', 'p4', 'p5'])
+      await api.call({ method: 'POST', url: '/api/rules', body: { ...rule, id } });
     const seen: string[] = [];
     let cursor: string | null = '';
     while (cursor !== null) {
-      const page = (await api.call({ url: `/api/rules?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}` })).json();
+      const page: { items: { document: { id: string } }[]; next_cursor: string | null } = (
+        await api.call({ url: `/api/rules?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}` })
+      ).json();
       expect(page.items.length).toBeLessThanOrEqual(2);
-      seen.push(...page.items.map((item: { document: { id: string } }) => item.document.id));
+      seen.push(...page.items.map((item) => item.document.id));
       cursor = page.next_cursor;
     }
     expect(seen).toEqual([...new Set(seen)].sort());
@@ -149,7 +190,10 @@ describe('lists', () => {
     const actor = { id: 'test', scopes: ['admin'] };
     await api.dependencies.store.write(actor, async (writer) => {
       for (let index = 0; index < 205; index += 1)
-        await writer.put({ ...rule, kind: 'rule', id: `cap-${String(index).padStart(4, '0')}` } as never, 'absent');
+        await writer.put(
+          { ...rule, kind: 'rule', id: `cap-${String(index).padStart(4, '0')}` } as never,
+          'absent',
+        );
     });
     expect((await api.call({ url: '/api/rules?limit=1000000000' })).json().items.length).toBe(200);
   });
@@ -158,11 +202,19 @@ describe('lists', () => {
 describe('Idempotency-Key', () => {
   it('answers the same request with the same answer and makes one effect', async () => {
     const send = (id: string) =>
-      api.call({ method: 'POST', url: '/api/rules', body: { ...rule, id }, headers: { 'idempotency-key': 'k-1' } });
+      api.call({
+        method: 'POST',
+        url: '/api/rules',
+        body: { ...rule, id },
+        headers: { 'idempotency-key': 'k-1' },
+      });
     const [first, second] = await Promise.all([send('idem'), send('idem')]);
     expect([first?.statusCode, second?.statusCode]).toEqual([201, 201]);
     expect(first?.body).toBe(second?.body);
-    expect([first?.headers['idempotent-replayed'], second?.headers['idempotent-replayed']].sort()).toEqual(['true', undefined]);
+    expect([first?.headers['idempotent-replayed'], second?.headers['idempotent-replayed']].sort()).toEqual([
+      'true',
+      undefined,
+    ]);
     expect((await api.call({ url: '/api/rules/idem/revisions' })).json().items).toHaveLength(1);
     const other = await send('idem-other');
     expect([other.statusCode, errorOf(other).code]).toEqual([409, 'idempotency_mismatch']);
@@ -171,12 +223,20 @@ describe('Idempotency-Key', () => {
 });
 
 describe('ids that are none', () => {
-  it.each(['1%20OR%201=1', '..%2Fx', '%00', 'A', `${'a'.repeat(129)}`, 'a'.repeat(4096), '%2e%2e', 'no-such'])(
-    'GET /api/rules/%s answers like any unknown id',
-    async (id) => {
-      const response = await api.call({ url: `/api/rules/${id}` });
-      expect(response.statusCode).toBe(404);
-      expect(response.json()).toEqual({ error: { code: 'not_found', message: 'no such resource', issues: [] } });
-    },
-  );
+  it.each([
+    '1%20OR%201=1',
+    '..%2Fx',
+    '%00',
+    'A',
+    `${'a'.repeat(129)}`,
+    'a'.repeat(4096),
+    '%2e%2e',
+    'no-such',
+  ])('GET /api/rules/%s answers like any unknown id', async (id) => {
+    const response = await api.call({ url: `/api/rules/${id}` });
+    expect(response.statusCode).toBe(404);
+    expect(response.json()).toEqual({
+      error: { code: 'not_found', message: 'no such resource', issues: [] },
+    });
+  });
 });

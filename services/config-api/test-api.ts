@@ -1,8 +1,9 @@
 // The application over a real database, for tests: as main.ts puts it together, without a listener.
+
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { loadPepper, openKeyring } from '@tocsin/adapters/postgres/api-keys.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
@@ -33,8 +34,16 @@ export interface Request {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export async function openTestApi(databaseUrl: string, change: Partial<Dependencies> = {}, settings: AppSettings = {}) {
-  const pool = createPool({ connectionString: databaseUrl, applicationName: 'tocsin-test', logger: silentLogger });
+export async function openTestApi(
+  databaseUrl: string,
+  change: Partial<Dependencies> = {},
+  settings: AppSettings = {},
+) {
+  const pool = createPool({
+    connectionString: databaseUrl,
+    applicationName: 'tocsin-test',
+    logger: silentLogger,
+  });
   const db = openDatabase(pool);
   await migrate(db);
   const pepper = await loadPepper(db);
@@ -78,7 +87,13 @@ export async function openTestApi(databaseUrl: string, change: Partial<Dependenc
     adminKey,
     dependencies,
     /** `key` null sends none; left out sends the admin key. A string body is sent as it is. */
-    call({ method = 'GET', url, key = adminKey, body, headers = {} }: Request): Promise<LightMyRequestResponse> {
+    call({
+      method = 'GET',
+      url,
+      key = adminKey,
+      body,
+      headers = {},
+    }: Request): Promise<LightMyRequestResponse> {
       return http.inject({
         method: method as 'GET',
         url,

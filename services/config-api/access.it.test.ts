@@ -1,0 +1,111 @@
+// Who may use which route: every route against every role, from the routes that the application really has.
+// A route without a line here fails the test, as does a line without a route.
+import { roles } from '@tocsin/adapters/postgres/access.ts';
+import { newDatabase } from '@tocsin/testing/servers.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openTestApi, type TestApi } from './test-api.ts';
+
+const everyone = ['viewer', 'editor', 'admin'] as const;
+const editors = ['editor', 'admin'] as const;
+const admins = ['admin'] as const;
+
+type Expected = readonly (keyof typeof roles)[] | 'public';
+
+function document(resource: string, writers: Expected): Record<string, Expected> {
+  return {
+    [`GET /api/${resource}`]: everyone,
+    [`POST /api/${resource}`]: writers,
+    [`GET /api/${resource}/:id`]: everyone,
+    [`PUT /api/${resource}/:id`]: writers,
+    [`DELETE /api/${resource}/:id`]: writers,
+    [`GET /api/${resource}/:id/revisions`]: everyone,
+  };
+}
+
+const table: Record<string, Expected> = {
+  'GET /health': 'public',
+  ...document('rules', editors),
+  ...document('actions', editors),
+  ...document('sinks', editors),
+  ...document('connections', admins),
+  'GET /api/secrets/:id': everyone,
+  'PUT /api/secrets/:id': admins,
+  'GET /api/keys': admins,
+  'POST /api/keys': admins,
+  'DELETE /api/keys/:id': admins,
+  'GET /api/action-types': everyone,
+  'GET /api/sink-types': everyone,
+  'GET /api/actions/:id/executions': everyone,
+  'GET /api/executions/:command_id': everyone,
+  'GET /api/lag': everyone,
+  'GET /docs': everyone,
+  'GET /docs/json': everyone,
+  'GET /docs/yaml': everyone,
+  'GET /docs/static/index.html': everyone,
+  'GET /docs/static/swagger-initializer.js': everyone,
+  'GET /docs/static/*': everyone,
+  'HEAD /docs/static/*': everyone,
+};
+
+let api: TestApi;
+const keys = new Map<string, string | null>([['nobody', null]]);
+beforeAll(async () => {
+  api = await openTestApi(await newDatabase());
+  for (const role of everyone) {
+    const made = await api.call({ method: 'POST', url: '/api/keys', body: { name: role, role } });
+    keys.set(role, made.json().key);
+  }
+});
+afterAll(() => api.close());
+
+const bodies: Record<string, unknown> = {
+  '/api/rules': { match_all: true, then: [{ action: 'none' }] },
+  '/api/actions': { type: 'log', params: {} },
+  '/api/connections': { type: 'http', host: 'h.example' },
+  '/api/sinks': { type: 'splunk-hec', connection: 'none', params: {} },
+  '/api/secrets': { value: 'a-good-secret' },
+  '/api/keys': { name: 'x', role: 'viewer' },
+};
+
+it('has a line for every route and a route for every line', () => {
+  const real = api.routes.map((route) => `${route.method} ${route.url}`);
+  expect([...new Set(real)].sort()).toEqual(Object.keys(table).sort());
+});
+
+describe.each(Object.entries(table))('%s', (route, expected) => {
+  it.each(['nobody', ...everyone])('as %s', async (role) => {
+    const [method = '', pattern = ''] = route.split(' ');
+    const url = pattern
+      .replace(':id', 'unknown1')
+      .replace(':command_id', 'f'.repeat(32))
+      .replace('*', 'index.css');
+    const body = ['POST', 'PUT'].includes(method)
+      ? bodies[/^\/api\/\w+/.exec(pattern)?.[0] ?? '']
+      : undefined;
+    const response = await api.call({ method, url, key: keys.get(role) as string | null, body });
+    if (expected === 'public' || (expected as readonly string[]).includes(role)) {
+      expect([401, 403]).not.toContain(response.statusCode);
+      expect(response.statusCode).toBeLessThan(500);
+    } else {
+      expect(response.statusCode).toBe(role === 'nobody' ? 401 : 403);
+      expect(response.headers['www-authenticate'] !== undefined).toBe(role === 'nobody');
+    }
+  });
+});
+
+it('checks writes in the store too, for ways in that are no route', async () => {
+  const actor = { id: 'import', scopes: roles.viewer };
+  const document = { kind: 'action', id: 'x', type: 'log', params: {} } as const;
+  await expect(api.dependencies.store.write(actor, (writer) => writer.put(document))).rejects.toThrow(
+    'write:actions',
+  );
+  await expect(api.dependencies.store.write(actor, (writer) => writer.remove('action', 'x'))).rejects.toThrow(
+    'write:actions',
+  );
+});
+
+it('answers unknown paths without a key like known ones', async () => {
+  const response = await api.call({ url: '/api/no-such', key: null });
+  expect(response.statusCode).toBe(401);
+  expect((await api.call({ url: '/api/no-such' })).json().error.code).toBe('not_found');
+});
