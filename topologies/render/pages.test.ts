@@ -3,9 +3,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { allTopics } from '../all-topics.ts';
 import { flows } from '../flows/all.ts';
 import { topics } from '../topics.ts';
-import { allTopics, renderAll } from './pages.ts';
+import { renderAll } from './pages.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 

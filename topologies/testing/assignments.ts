@@ -1,4 +1,5 @@
 // Assignments and batches made by hand, to drive a handler without a log.
+import { memoryBatch } from '../ports/fakes/record-batch.ts';
 import type { Assignment, Header, RecordBatch } from '../ports/log.ts';
 
 export interface FakeAssignment extends Assignment {
@@ -35,32 +36,14 @@ export function fakeBatch(
   baseOffset = 0,
   partition = 0,
 ): RecordBatch {
-  const values = records.map(({ value }) => (value === null ? null : Buffer.from(value as string)));
-  const buffer = Buffer.concat(values.filter((value) => value !== null));
-  const valueStart = new Int32Array(records.length);
-  const valueEnd = new Int32Array(records.length);
-  let position = 0;
-  for (const [index, value] of values.entries()) {
-    valueStart[index] = value === null ? -1 : position;
-    position += value?.length ?? 0;
-    valueEnd[index] = value === null ? -1 : position;
-  }
-  return {
+  const placed = records.map(({ key, value, headers, timestamp }, index) => ({
     topic,
     partition,
-    count: records.length,
-    nextOffset: baseOffset + records.length,
-    byteLength: buffer.length,
-    buffer,
-    valueStart,
-    valueEnd,
-    offset: (index) => baseOffset + index,
-    timestamp: (index) => records[index]?.timestamp ?? 0,
-    key: (index) => {
-      const key = records[index]?.key;
-      return key === undefined || key === null ? null : Buffer.from(key);
-    },
-    value: (index) => values[index] ?? null,
-    headers: (index) => records[index]?.headers ?? [],
-  };
+    offset: baseOffset + index,
+    timestamp: timestamp ?? 0,
+    key: key === undefined || key === null ? null : Buffer.from(key),
+    value: value === null ? null : Buffer.from(value as string),
+    headers: headers ?? [],
+  }));
+  return memoryBatch({ topic, partition }, placed, baseOffset + records.length);
 }

@@ -56,7 +56,7 @@ export function fakeClock(start = Date.UTC(2026, 3, 28, 12, 0, 0)): FakeClock {
   };
 }
 
-// A macrotask runs only when every promise chain has come to its end.
+// A macrotask runs only when every promise chain has come to its end; twins that hand work over by macrotasks need a few.
 async function settle(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

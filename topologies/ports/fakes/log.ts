@@ -242,6 +242,7 @@ class Owned implements Assignment {
   stopped = false;
   closed = false;
   running: Promise<void> | null = null;
+  woken = false;
   drained: () => void = () => undefined;
   readonly #commit: (offset: number) => void;
 
@@ -396,8 +397,15 @@ class Member implements LogConsumer {
   }
 
   #run(owned: Owned): void {
-    owned.running ??= this.#deliver(owned).finally(() => {
+    if (owned.running !== null) {
+      // Records that come between the last look and the end of the delivery must not wait for the next ones.
+      owned.woken = true;
+      return;
+    }
+    owned.woken = false;
+    owned.running = this.#deliver(owned).finally(() => {
       owned.running = null;
+      if (owned.woken) this.#run(owned);
     });
   }
 

@@ -1,0 +1,145 @@
+// The whole system in memory with a virtual clock: configuration in, findings in, every record and every effect out.
+//
+// It runs the same runners, flows, actions and decisions as the services do; only the ports are twins.
+import type { ConfigRecord } from '@tocsin/schemas/types.ts';
+import { actions } from '../actions/registry.ts';
+import { allTopics } from '../all-topics.ts';
+import { applyConfig, type ConfigDocument, configKey, emptyConfig } from '../domain/config/config-table.ts';
+import { buildTables } from '../domain/evaluate/tables.ts';
+import { actionFlows } from '../flows/actions.ts';
+import { evaluatorFlow } from '../flows/evaluator.ts';
+import { actionGroup } from '../groups.ts';
+import { fakeClock } from '../ports/fakes/clock.ts';
+import { fakeEffects } from '../ports/fakes/effects.ts';
+import { type FakeAnswer, fakeHttp } from '../ports/fakes/http.ts';
+import { fakeLineLog } from '../ports/fakes/line-log.ts';
+import { fakeLog } from '../ports/fakes/log.ts';
+import { fakeLogger } from '../ports/fakes/logger.ts';
+import { fakeMail } from '../ports/fakes/mail.ts';
+import { fakeMetrics } from '../ports/fakes/metrics.ts';
+import { fakeSecrets } from '../ports/fakes/secrets.ts';
+import type { HttpRequest } from '../ports/http.ts';
+import type { LogConsumer, OutRecord } from '../ports/log.ts';
+import { createConnectionLookup, laneSettingsOf } from '../run/connections.ts';
+import { createDecider } from '../run/decide.ts';
+import { createOutbox } from '../run/outbox.ts';
+import { createPerformer } from '../run/perform.ts';
+import type { Topic } from '../topics.ts';
+
+export interface DriveOptions {
+  /** Rules, actions and connections, each at revision 1. An invalid one fails the call. */
+  readonly documents: readonly ConfigDocument[];
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** What HTTP receivers answer; 200 without it. */
+  readonly http?: FakeAnswer | ((request: HttpRequest) => FakeAnswer);
+}
+
+/** Starts all flows; nothing moves until `settle` or `advance`. */
+export async function startDrive(options: DriveOptions) {
+  const clock = fakeClock();
+  const log = fakeLog({ clock, topics: Object.fromEntries(allTopics().map((topic) => [topic.name, 2])) });
+  const metrics = fakeMetrics();
+  const logger = fakeLogger();
+  const effects = fakeEffects();
+  const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog() };
+  const stopping = new AbortController();
+  let config = emptyConfig;
+  let tables = buildTables(config, manifests);
+
+  /** Puts one revision of a document into force. */
+  function configure(document: ConfigDocument, revision = 1): void {
+    const record: ConfigRecord = {
+      v: 1,
+      revision,
+      updated_at: 0,
+      document: document as unknown as ConfigRecord['document'],
+    };
+    const applied = applyConfig(config, configKey(document.kind, document.id), record);
+    if (applied.problem !== undefined) throw new Error(applied.problem);
+    config = applied.table;
+    tables = buildTables(config, manifests);
+    if (tables.problems.length > 0) throw new Error(tables.problems.join('\n'));
+  }
+  const order = { connection: 0, action: 1, sink: 2, rule: 3 };
+  for (const document of [...options.documents].sort((a, b) => order[a.kind] - order[b.kind]))
+    configure(document);
+
+  const common = { clock, metrics, logger, signal: stopping.signal };
+  const outbox = (): ReturnType<typeof createOutbox> =>
+    createOutbox({ producer: log.producer(), clock, logger });
+  const fail = (error: Error): never => {
+    throw error;
+  };
+  const evaluator = (): LogConsumer =>
+    log.consumer({
+      group: evaluatorFlow.group?.id ?? '',
+      topics: evaluatorFlow.reads.map((topic) => topic.name),
+      handler: createDecider({
+        ...common,
+        service: 'evaluator',
+        inputs: evaluatorFlow.reads,
+        tables: () => tables,
+        schemas: null,
+        outbox: outbox(),
+      }),
+      onFailure: fail,
+    });
+  const worker = (type: keyof typeof actions): LogConsumer =>
+    log.consumer({
+      group: actionGroup(type).id,
+      topics: actionFlows
+        .filter((flow) => flow.title === type)
+        .flatMap((flow) => flow.reads.map((topic) => topic.name)),
+      handler: createPerformer({
+        ...common,
+        action: actions[type],
+        service: `actions/${type}`,
+        ports,
+        effects,
+        outbox: outbox(),
+        connection: createConnectionLookup(() => config, fakeSecrets(options.secrets ?? {})),
+        laneSettings: laneSettingsOf(() => config),
+      }),
+      onFailure: fail,
+    });
+
+  const types = Object.keys(actions) as (keyof typeof actions)[];
+  const consumers = new Map<string, LogConsumer>([
+    ['evaluator', evaluator()],
+    ...types.map((type) => [type, worker(type)] as const),
+  ]);
+  for (const consumer of consumers.values()) await consumer.start();
+
+  return {
+    clock,
+    log,
+    metrics,
+    logger,
+    effects,
+    ...ports,
+    configure,
+    /** Appends one record, as a producer would. */
+    async publish(topic: Topic, value: unknown, key: string | null = null): Promise<void> {
+      const bytes = typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value);
+      const record: OutRecord = { topic: topic.name, key, value: bytes };
+      await log.producer().send([record]);
+    },
+    /** Lets everything that can happen now happen, then `ms` pass. */
+    advance: (ms = 0) => clock.advance(ms),
+    /** Values of a topic as JSON. */
+    read: (topic: Topic): unknown[] => log.records(topic.name).map(({ value }) => JSON.parse(String(value))),
+    /** kill -9 of one service, and a new one in its place. */
+    async crash(name: 'evaluator' | keyof typeof actions): Promise<void> {
+      await log.crash(consumers.get(name)!);
+      const next = name === 'evaluator' ? evaluator() : worker(name);
+      consumers.set(name, next);
+      await next.start();
+    },
+    async stop(): Promise<void> {
+      stopping.abort();
+      for (const consumer of consumers.values()) await consumer.stop();
+    },
+  };
+}
+
+const manifests = new Map(Object.values(actions).map((action) => [action.manifest.id, action.manifest]));
