@@ -1,0 +1,83 @@
+// What every effects ledger has to do; run by the Redis, the PostgreSQL and the in-memory one.
+import type { Outcome } from '@tocsin/topologies/domain/action/outcome.ts';
+import type { EffectsPort } from '@tocsin/topologies/ports/effects.ts';
+import { expect, it } from 'vitest';
+
+let count = 0;
+const newId = (): string =>
+  `${process.pid.toString(16)}${(++count).toString(16).padStart(8, '0')}${'ab'.repeat(8)}`;
+
+const done: Outcome = {
+  status: 'done',
+  ref: 'SEC-1',
+  output: { key: 'é "x" \\ \u2028', n: [1, 2.5, null] },
+  warnings: ['w'],
+};
+const failed: Outcome = {
+  status: 'failed',
+  code: 'http_4xx',
+  retry: 'never',
+  detail: 'no',
+  status_code: 404,
+};
+
+/** `ledger` may be made anew per call: two of them over one store have to agree. */
+export function effectsContract(ledger: () => EffectsPort): void {
+  it('is fresh once, then uncertain with the time of the first begin', async () => {
+    const id = newId();
+    expect(await ledger().begin(id, 1_700_000_000_123)).toEqual({ state: 'fresh' });
+    expect(await ledger().begin(id, 1_700_000_009_999)).toEqual({
+      state: 'uncertain',
+      begunAt: 1_700_000_000_123,
+    });
+  });
+
+  it('answers a finished command with its outcome, character by character', async () => {
+    for (const outcome of [done, failed]) {
+      const id = newId();
+      await ledger().begin(id, 1);
+      await ledger().finish(id, outcome, 2);
+      expect(await ledger().begin(id, 3)).toEqual({ state: 'finished', outcome });
+    }
+  });
+
+  it('keeps the first outcome', async () => {
+    const id = newId();
+    await ledger().begin(id, 1);
+    await ledger().finish(id, done, 2);
+    await ledger().finish(id, failed, 3);
+    expect(await ledger().begin(id, 4)).toEqual({ state: 'finished', outcome: done });
+  });
+
+  it('stores an outcome of a command that nobody began', async () => {
+    const id = newId();
+    await ledger().finish(id, done, 2);
+    expect(await ledger().begin(id, 3)).toEqual({ state: 'finished', outcome: done });
+  });
+
+  it('releases a mark but not an outcome', async () => {
+    const id = newId();
+    await ledger().release(id);
+    await ledger().begin(id, 1);
+    await ledger().release(id);
+    expect(await ledger().begin(id, 2)).toEqual({ state: 'fresh' });
+    await ledger().finish(id, done, 3);
+    await ledger().release(id);
+    expect(await ledger().begin(id, 4)).toEqual({ state: 'finished', outcome: done });
+  });
+
+  it('lets exactly one of a hundred concurrent begins be fresh', async () => {
+    for (let round = 0; round < 5; round++) {
+      const id = newId();
+      const states = await Promise.all(Array.from({ length: 100 }, (_, i) => ledger().begin(id, 1_000 + i)));
+      expect(states.filter((state) => state.state === 'fresh')).toHaveLength(1);
+      expect(states.filter((state) => state.state === 'uncertain')).toHaveLength(99);
+    }
+  });
+
+  it('keeps commands apart', async () => {
+    const [one, two] = [newId(), newId()];
+    await ledger().begin(one, 1);
+    expect(await ledger().begin(two, 1)).toEqual({ state: 'fresh' });
+  });
+}

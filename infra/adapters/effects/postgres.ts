@@ -1,0 +1,55 @@
+// The effects ledger in PostgreSQL: for effects that must not be repeated (tickets, mail, scripts, incidents).
+// Invariant: of all callers that begin one command exactly one hears 'fresh', also when they are different processes; the first
+// stored outcome stays.
+// Surprise: a begin that collides reads the row in a second statement; when the row was released in between it tries again.
+import type { Outcome } from '@tocsin/topologies/domain/action/outcome.ts';
+import type { EffectState, EffectsPort } from '@tocsin/topologies/ports/effects.ts';
+import type { SqlRunner } from './schema.sql.ts';
+
+const ATTEMPTS = 5;
+
+/** Rejects with pg's error when the database does not answer. The table must exist (schema.sql.ts or the migrations). */
+export function createPostgresEffects(sql: SqlRunner): EffectsPort {
+  return {
+    async begin(commandId, now) {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const inserted = await sql.query(
+          'insert into effects (command_id, begun_at) values ($1, $2) on conflict (command_id) do nothing returning command_id',
+          [commandId, new Date(now)],
+        );
+        if (inserted.rows.length === 1) return { state: 'fresh' };
+        const held = await sql.query('select begun_at, outcome from effects where command_id = $1', [
+          commandId,
+        ]);
+        const row = held.rows[0] as { begun_at: Date; outcome: Outcome | null } | undefined;
+        if (row !== undefined) return stateOf(row);
+      }
+      throw new Error('the effect was begun and released again and again');
+    },
+    async finish(commandId, outcome, now) {
+      await sql.query(
+        `insert into effects (command_id, begun_at, finished_at, outcome) values ($1, $2, $2, $3)
+         on conflict (command_id) do update set finished_at = excluded.finished_at, outcome = excluded.outcome
+         where effects.outcome is null`,
+        [commandId, new Date(now), JSON.stringify(outcome)],
+      );
+    },
+    async release(commandId) {
+      await sql.query('delete from effects where command_id = $1 and outcome is null', [commandId]);
+    },
+  };
+}
+
+/** Deletes finished and begun entries older than `before` (epoch ms), at most `limit` at a time; returns how many. */
+export async function pruneEffects(sql: SqlRunner, before: number, limit = 10_000): Promise<number> {
+  const deleted = await sql.query(
+    'delete from effects where command_id in (select command_id from effects where begun_at < $1 order by begun_at limit $2)',
+    [new Date(before), limit],
+  );
+  return deleted.rowCount ?? 0;
+}
+
+function stateOf(row: { begun_at: Date; outcome: Outcome | null }): EffectState {
+  if (row.outcome !== null) return { state: 'finished', outcome: row.outcome };
+  return { state: 'uncertain', begunAt: row.begun_at.getTime() };
+}

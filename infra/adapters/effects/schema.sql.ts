@@ -1,0 +1,27 @@
+// The table of the PostgreSQL effects ledger. One row per command; `outcome` is null while it is only begun.
+// Invariant: the statements may run any number of times, by several processes at once.
+
+export const effectsTable = `
+create table if not exists effects (
+  command_id text primary key,
+  begun_at timestamptz not null,
+  finished_at timestamptz,
+  outcome jsonb
+);
+create index if not exists effects_begun_at on effects (begun_at);
+`;
+
+/** What `pg` offers in Pool and PoolClient. */
+export interface SqlRunner {
+  query(
+    sql: string,
+    values?: unknown[],
+  ): Promise<{ rows: Record<string, unknown>[]; rowCount: number | null }>;
+}
+
+/** Creates the table where no migration did. */
+export async function ensureEffectsTable(sql: SqlRunner): Promise<void> {
+  // Two processes that create the same table at once collide in the catalogue even with `if not exists`; the lock belongs to the
+  // implicit transaction that PostgreSQL makes of a query with several statements.
+  await sql.query(`select pg_advisory_xact_lock(7164010533);${effectsTable}`);
+}
