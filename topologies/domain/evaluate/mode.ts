@@ -1,18 +1,27 @@
 // How often an action runs for a result set: once per row, for the first row, or once for all rows.
 //
-// Invariant: the most specific setting wins: entry of the rule, then the action, then the rule, then the action type.
+// Invariant: the most specific setting wins: entry of the rule, then the action, then the rule, then the parameters of
+// the command, then the action type.
 import type { ActionConfig, Command, Rule, ThenAction } from '@tocsin/schemas/types.ts';
-import type { ActionManifest } from '../action/define-action.ts';
+import type { Action, ActionManifest } from '../action/define-action.ts';
 
 export type Mode = Command['mode'];
 
+/** The mode that parameters of an action type ask for: `Action.modeOf` by type. */
+export type ModeOf = (type: string, params: Command['params']) => ReturnType<NonNullable<Action['modeOf']>>;
+
+export interface ModeSettings {
+  readonly rule: Rule;
+  readonly entry: ThenAction;
+  readonly action: ActionConfig;
+  readonly manifest: ActionManifest;
+  /** Of the command: those of the action with `with` applied. */
+  readonly params: Command['params'];
+  readonly modeOf: ModeOf;
+}
+
 /** `run_once: true` means what the type says (all for e-mail, first for webhook); `run_once: false` means each. */
-export function resolveMode(
-  rule: Rule,
-  entry: ThenAction,
-  action: ActionConfig,
-  manifest: ActionManifest,
-): Mode {
+export function resolveMode({ rule, entry, action, manifest, params, modeOf }: ModeSettings): Mode {
   const ofRunOnce = (runOnce: boolean | undefined): Mode | undefined => {
     if (runOnce === undefined) return undefined;
     return runOnce ? manifest.runOnce : 'each';
@@ -23,6 +32,7 @@ export function resolveMode(
     action.mode ??
     ofRunOnce(action.run_once) ??
     ofRunOnce(rule.run === undefined ? undefined : rule.run === 'once') ??
+    modeOf(action.type, params) ??
     manifest.defaultMode
   );
 }

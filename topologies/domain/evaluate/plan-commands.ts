@@ -68,7 +68,8 @@ function planAction(
     return refuse('unknown_action', `the type ${action.document.type} does not exist`);
   if (action.document.enabled === false) return refuse('action_disabled', 'the action is switched off');
 
-  const mode = resolveMode(rule, entry, action.document, manifest);
+  const params = { ...action.document.params, ...entry.with };
+  const mode = resolveMode({ rule, entry, action: action.document, manifest, params, modeOf: tables.modeOf });
   const shares = sharesOf(match, trigger, mode);
   if (shares === null) {
     const { chunk, chunks } = trigger.rows as Rows;
@@ -81,7 +82,7 @@ function planAction(
   const max = tables.maxCommandsPerTrigger;
   const commands = shares
     .slice(0, max)
-    .map((share) => commandOf(share, mode, { entry, key, match, trigger, action }));
+    .map((share) => commandOf(share, mode, { key, params, match, trigger, action }));
   if (shares.length <= max) return { commands, refused: [] };
   const left = shares.length - max;
   return {
@@ -111,14 +112,14 @@ function sharesOf({ rule, rows: matching }: RuleMatch, { event, rows }: Trigger,
 }
 
 interface CommandParts {
-  readonly entry: ThenAction;
   readonly key: string;
+  readonly params: Command['params'];
   readonly match: RuleMatch;
   readonly trigger: Trigger;
   readonly action: NonNullable<ReturnType<EvaluatorTables['actions']['get']>>;
 }
 
-function commandOf(share: Share, mode: Mode, { entry, key, match, trigger, action }: CommandParts): Command {
+function commandOf(share: Share, mode: Mode, { key, params, match, trigger, action }: CommandParts): Command {
   const { document: rule, revision } = match.rule;
   const { document: config } = action;
   const { source, tenant } = trigger;
@@ -145,7 +146,7 @@ function commandOf(share: Share, mode: Mode, { entry, key, match, trigger, actio
     ...(config.connection === undefined ? {} : { connection: config.connection }),
     mode,
     row_index: share.rowIndex,
-    params: { ...config.params, ...entry.with },
+    params,
     ...(config.retry === undefined ? {} : { retry: config.retry }),
     ...(config.on_uncertain === undefined ? {} : { on_uncertain: config.on_uncertain }),
     subject: share.subject,

@@ -76,6 +76,17 @@ describe('modes', () => {
   });
 });
 
+test('parameters may ask for a mode when neither rule nor action says one', () => {
+  const modeOf = (type: string, params: Record<string, unknown>) =>
+    type === 'email' && params['merge'] === true ? 'all' : null;
+  const outcome = (then: ThenAction, more: Partial<Rule> = {}) =>
+    outline(decide(searchInput(run(rows)), tables([onRows(then, more)], undefined, { modeOf })).commands);
+  expect(outcome({ action: 'email', with: { merge: true } })).toBe('all: all');
+  expect(outcome({ action: 'email', with: { merge: false } })).toBe('each: 0 1 2');
+  expect(outcome({ action: 'email', with: { merge: true }, mode: 'first' })).toBe('first: 0');
+  expect(outcome({ action: 'email', with: { merge: true } }, { run: 'each' })).toBe('each: 0 1 2');
+});
+
 describe('rows', () => {
   const failing = { when: { failures: { gt: 10 }, 'search.job_id': 'failed-logins' } };
   const search = { job_id: 'failed-logins', run_id: '2026-04-28T12:00', name: 'Failed logins' };

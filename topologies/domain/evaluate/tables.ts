@@ -8,6 +8,7 @@ import type { ActionManifest } from '../action/define-action.ts';
 import type { ConfigTable, Revision } from '../config/config-table.ts';
 import { compileRules, type RuleSet } from '../rules/compile.ts';
 import { checkRule, parseRule, type RuleRevision } from '../rules/parse-rule.ts';
+import type { ModeOf } from './mode.ts';
 
 export interface EvaluatorTables {
   /** Enabled rules only. */
@@ -15,6 +16,7 @@ export interface EvaluatorTables {
   readonly actions: ReadonlyMap<string, Revision<ActionConfig>>;
   /** By action type. */
   readonly manifests: ReadonlyMap<string, ActionManifest>;
+  readonly modeOf: ModeOf;
   /** Most commands that one input may cause per rule and action. */
   readonly maxCommandsPerTrigger: number;
   /** One line per document that is left out or that will be refused when it is needed. */
@@ -22,6 +24,8 @@ export interface EvaluatorTables {
 }
 
 export interface TableOptions {
+  /** `Action.modeOf` by type; without it parameters ask for no mode. */
+  readonly modeOf?: ModeOf;
   readonly maxCommandsPerTrigger?: number;
 }
 
@@ -31,7 +35,7 @@ export const defaultMaxCommandsPerTrigger = 100;
 export function buildTables(
   config: Pick<ConfigTable, 'rules' | 'actions'>,
   manifests: ReadonlyMap<string, ActionManifest>,
-  { maxCommandsPerTrigger = defaultMaxCommandsPerTrigger }: TableOptions = {},
+  { modeOf = () => null, maxCommandsPerTrigger = defaultMaxCommandsPerTrigger }: TableOptions = {},
 ): EvaluatorTables {
   const problems: string[] = [];
   const report = (key: string, revision: number, issues: readonly Issue[]): void => {
@@ -51,6 +55,7 @@ export function buildTables(
     ruleSet: compileRules(rules),
     actions: config.actions,
     manifests,
+    modeOf,
     maxCommandsPerTrigger,
     problems,
   };
