@@ -1,0 +1,51 @@
+// When a batch is full or due: by bytes, by events, by time; at once when the sink is idle.
+import type { SinkConfig } from '@tocsin/schemas/types.ts';
+
+export interface BatchLimits {
+  readonly maxBytes: number;
+  readonly maxEvents: number;
+  /** Longest wait of the first event for company while requests are in flight, ms. */
+  readonly lingerMs: number;
+  /** Most requests at a time. */
+  readonly inFlight: number;
+}
+
+/** The defaults of schemas/documents/sink.json. */
+export const defaultBatch: BatchLimits = {
+  maxBytes: 1_048_576,
+  maxEvents: 10_000,
+  lingerMs: 100,
+  inFlight: 4,
+};
+
+export function batchLimits(config: SinkConfig['batch']): BatchLimits {
+  return {
+    maxBytes: config?.max_bytes ?? defaultBatch.maxBytes,
+    maxEvents: config?.max_events ?? defaultBatch.maxEvents,
+    lingerMs: config?.linger_ms ?? defaultBatch.lingerMs,
+    inFlight: config?.in_flight ?? defaultBatch.inFlight,
+  };
+}
+
+/** Whether an event of at most `bytes` may join a batch that holds `used` bytes in `events` events. An empty one takes any. */
+export function fits(limits: BatchLimits, used: number, events: number, bytes: number): boolean {
+  return events === 0 || (events < limits.maxEvents && used + bytes <= limits.maxBytes);
+}
+
+/** What to do with an unfinished batch when no more records are at hand. Nothing in flight means nobody to wait for. */
+export function whenIdle(
+  limits: BatchLimits,
+  events: number,
+  inFlight: number,
+): 'nothing' | 'flush' | 'linger' {
+  if (events === 0) return 'nothing';
+  return inFlight === 0 || limits.lingerMs === 0 ? 'flush' : 'linger';
+}
+
+/**
+ * How many requests at a time, in steps of a fraction: halved when the receiver asks for less, one more per full round of
+ * successes (additive increase, multiplicative decrease). Between 1 and `most`.
+ */
+export function nextLimit(limit: number, most: number, slowDown: boolean): number {
+  return slowDown ? Math.max(1, limit / 2) : Math.min(most, limit + 1 / limit);
+}

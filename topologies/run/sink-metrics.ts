@@ -1,0 +1,48 @@
+// The metrics of the sink runner, declared once.
+import type { MetricDeclaration } from '../metrics.ts';
+
+export const sinkMetrics: readonly MetricDeclaration[] = [
+  {
+    name: 'tocsin_sink_events_total',
+    kind: 'counter',
+    help: 'Records by outcome: delivered, filtered, tombstone, dead_letter; resent counts events sent again after an answer was lost.',
+    labels: ['sink', 'outcome'],
+  },
+  {
+    name: 'tocsin_sink_bytes_total',
+    kind: 'counter',
+    help: 'Body bytes of delivered requests, before compression.',
+    labels: ['sink'],
+  },
+  {
+    name: 'tocsin_sink_requests_total',
+    kind: 'counter',
+    help: 'Requests by class of the answer: delivered, transient, sink-fault, event-fault, too-large.',
+    labels: ['sink', 'class'],
+  },
+  {
+    name: 'tocsin_sink_in_flight',
+    kind: 'gauge',
+    help: 'Batches being delivered, retries included.',
+    labels: ['sink'],
+  },
+  {
+    name: 'tocsin_sink_paused',
+    kind: 'gauge',
+    help: '1 while the receiver refuses the sink as a whole.',
+    labels: ['sink'],
+  },
+  {
+    name: 'tocsin_sink_request_seconds',
+    kind: 'histogram',
+    help: 'Time from request to answer.',
+    labels: ['sink'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  },
+  {
+    name: 'tocsin_sink_oldest_uncommitted_seconds',
+    kind: 'gauge',
+    help: 'Age of the oldest record that waits for its delivery.',
+    labels: ['sink'],
+  },
+];

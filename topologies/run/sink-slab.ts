@@ -1,0 +1,104 @@
+// Fixed memory for batches on their way out: slabs from a free list, each with the frames and where they came from.
+//
+// Invariant: a slab never grows and the list never grows, so an outage of hours holds no more memory than a busy second. The
+// record batches that a slab refers to (for dead letters) are bounded by `retainedBytes`.
+import type { Assignment, RecordBatch } from '../ports/log.ts';
+
+/** Consecutive events of a slab that came from one batch, and the offsets that they complete. */
+export interface Segment {
+  readonly batch: RecordBatch;
+  readonly assignment: Assignment;
+  readonly firstEvent: number;
+  readonly firstOffset: number;
+  /** Offset after the last record covered, filtered ones and gaps included; final once the filler waits or ends. */
+  nextOffset: number;
+}
+
+export interface Slab {
+  readonly bytes: Buffer;
+  /** End of each frame in `bytes`. */
+  readonly ends: Int32Array;
+  /** Index of each event in its record batch. */
+  readonly records: Int32Array;
+  segments: Segment[];
+  used: number;
+  events: number;
+  retainedBytes: number;
+  /** Timestamp of the oldest event, epoch ms; Infinity without one. */
+  oldest: number;
+  /** Grows with every use, so that a late timer can tell. */
+  use: number;
+}
+
+export interface SlabPool {
+  /** An empty slab, or null when all are out. */
+  take(): Slab | null;
+  give(slab: Slab): void;
+  /** Resolves when a slab came back or `wake` was called. */
+  freed(): Promise<void>;
+  /** Makes everybody who waits look again. */
+  wake(): void;
+}
+
+/** `count` slabs of `bytes` for at most `events` frames; allocated when first needed. */
+export function createSlabPool(count: number, bytes: number, events: number): SlabPool {
+  const free: Slab[] = [];
+  let made = 0;
+  let waiters: (() => void)[] = [];
+
+  function wake(): void {
+    const woken = waiters;
+    waiters = [];
+    for (const resolve of woken) resolve();
+  }
+
+  return {
+    take() {
+      const slab = free.pop();
+      if (slab !== undefined) return slab;
+      if (made === count) return null;
+      made += 1;
+      return {
+        bytes: Buffer.allocUnsafeSlow(bytes),
+        ends: new Int32Array(events),
+        records: new Int32Array(events),
+        segments: [],
+        used: 0,
+        events: 0,
+        retainedBytes: 0,
+        oldest: Number.POSITIVE_INFINITY,
+        use: 0,
+      };
+    },
+    give(slab) {
+      slab.segments = [];
+      slab.used = 0;
+      slab.events = 0;
+      slab.retainedBytes = 0;
+      slab.oldest = Number.POSITIVE_INFINITY;
+      slab.use += 1;
+      free.push(slab);
+      wake();
+    },
+    freed: () => new Promise((resolve) => waiters.push(resolve)),
+    wake,
+  };
+}
+
+/** The frames of events [from, to) as one contiguous view. */
+export function framesOf(slab: Slab, from: number, to: number): Buffer {
+  return slab.bytes.subarray(from === 0 ? 0 : slab.ends[from - 1]!, slab.ends[to - 1]!);
+}
+
+/** The segment that holds an event. */
+export function segmentOf(slab: Slab, event: number): Segment {
+  let found = slab.segments[0]!;
+  for (const segment of slab.segments) if (segment.firstEvent <= event) found = segment;
+  return found;
+}
+
+/** Every offset in the slab has its outcome. */
+export function completeSlab(slab: Slab): void {
+  for (const { assignment, firstOffset, nextOffset } of slab.segments)
+    assignment.complete(firstOffset, nextOffset);
+}

@@ -1,0 +1,12 @@
+// Every sink type, by the id that SinkConfig.type names. A new sink is one folder and one line here.
+import type { Sink } from '../domain/sink/define-sink.ts';
+import { splunkHec } from './splunk-hec/sink.ts';
+
+export const sinks = {
+  'splunk-hec': splunkHec,
+} as const satisfies Record<string, Sink>;
+
+/** The sink type, or undefined when there is none of this name. */
+export function findSink(type: string): Sink | undefined {
+  return Object.hasOwn(sinks, type) ? sinks[type as keyof typeof sinks] : undefined;
+}

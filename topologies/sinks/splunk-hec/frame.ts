@@ -1,0 +1,98 @@
+// Wraps one event in the HEC envelope by copying bytes: {"time":…,"source":…,"sourcetype":…,"index":…,"host":…,"event":<event>}
+//
+// Invariant: what comes from the event is pasted only where checkObject has proved it: the event itself, and the asset name as
+// the JSON string that it already is. Everything else was encoded once, when the sink was opened.
+// Surprise: the head is kept ready with the time of the last event in it; only the digits that change are written again.
+import type { SinkWire } from '../../domain/sink/define-sink.ts';
+import { epochMsOf } from '../../domain/sink/event-time.ts';
+import type { SplunkHecParams } from './manifest.ts';
+
+/** Longer asset names are left out: they are no host names. */
+const maxHostBytes = 255;
+const maxTrackBytes = 384;
+const eventKey = Buffer.from(',"event":');
+const timeKey = '{"time":';
+// Seconds from 2001-09-09 to 2286-11-20 have ten digits.
+const tenDigits = { least: 1e12, above: 1e13 };
+
+/** The frame function of a sink and the most bytes it adds. */
+export function hecFrame(params: SplunkHecParams): Pick<SinkWire, 'frame' | 'overheadBytes'> {
+  const fixed = [
+    ['source', params.source ?? 's4e'],
+    ['sourcetype', params.sourcetype ?? '_json'],
+    ...(params.index === undefined ? [] : [['index', params.index] as const]),
+    ...(params.host === undefined ? [] : [['host', params.host] as const]),
+  ]
+    .map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`)
+    .join(',');
+  const hostFromAsset = params.host === undefined;
+  const timeFrom = params.time ?? 'event';
+  const track = params.track === true;
+
+  const timed = Buffer.from(`${timeKey}0000000000.000,${fixed}`);
+  const timedForHost = Buffer.from(`${timed.toString()},"host":`);
+  const timedForEvent = Buffer.from(`${timed.toString()},"event":`);
+  const timeless = Buffer.from(`{${fixed}`);
+  const digitsAt = timeKey.length;
+  let shown = Number.NaN;
+
+  function showTime(ms: number): void {
+    shown = ms;
+    let seconds = Math.floor(ms / 1000);
+    let rest = ms - seconds * 1000;
+    for (let at = digitsAt + 13; at > digitsAt + 10; at--) {
+      const digit = rest % 10;
+      timedForHost[at] = timedForEvent[at] = 0x30 + digit;
+      rest = (rest - digit) / 10;
+    }
+    for (let at = digitsAt + 9; at >= digitsAt; at--) {
+      const digit = seconds % 10;
+      timedForHost[at] = timedForEvent[at] = 0x30 + digit;
+      seconds = (seconds - digit) / 10;
+    }
+  }
+
+  return {
+    overheadBytes: timedForHost.length + maxHostBytes + (track ? maxTrackBytes : 0) + 64,
+    frame(out, start, source, from, to, marks, batch, index) {
+      let at = start;
+      let ms = Number.NaN;
+      if (timeFrom === 'event' && marks.timeStart >= 0)
+        ms = epochMsOf(source, marks.timeStart + 1, marks.timeEnd - 1);
+      if (timeFrom !== 'none' && !(ms >= tenDigits.least && ms < tenDigits.above))
+        ms = batch.timestamp(index);
+      const hasTime = ms >= tenDigits.least && ms < tenDigits.above;
+      if (hasTime && ms !== shown) showTime(ms);
+      const hostBytes = hostFromAsset && marks.assetStart >= 0 ? marks.assetEnd - marks.assetStart : 0;
+      const hasHost = hostBytes > 2 && hostBytes <= maxHostBytes;
+
+      if (hasTime && !track && !hasHost) {
+        timedForEvent.copy(out, at);
+        at += timedForEvent.length;
+      } else {
+        if (!hasTime) {
+          timeless.copy(out, at);
+          at += timeless.length;
+          if (hasHost) at += out.write(',"host":', at, 'latin1');
+        } else {
+          // The last eight bytes are `,"host":` and stay unused without one.
+          timedForHost.copy(out, at);
+          at += hasHost ? timedForHost.length : timed.length;
+        }
+        if (hasHost) for (let k = marks.assetStart; k < marks.assetEnd; k++) out[at++] = source[k]!;
+        if (track)
+          at += out.write(trackFields(batch.topic, batch.partition, batch.offset(index)), at, 'latin1');
+        for (let k = 0; k < eventKey.length; k++) out[at++] = eventKey[k]!;
+      }
+      source.copy(out, at, from, to);
+      at += to - from;
+      out[at++] = 0x7d;
+      return at;
+    },
+  };
+}
+
+// Topic names are [a-zA-Z0-9._-], at most 249 characters: nothing to escape.
+function trackFields(topic: string, partition: number, offset: number): string {
+  return `,"fields":{"kafka_topic":"${topic}","kafka_partition":"${partition}","kafka_offset":"${offset}"}`;
+}

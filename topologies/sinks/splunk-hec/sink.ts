@@ -1,0 +1,34 @@
+// The Splunk HTTP Event Collector sink: manifest, frames, requests and verdicts put together.
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Sink } from '../../domain/sink/define-sink.ts';
+import { hecFrame } from './frame.ts';
+import { judge, judgeFailure, judgeProbe } from './judge.ts';
+import { manifest, type SplunkHecParams } from './manifest.ts';
+import { hecRequests } from './request.ts';
+
+const compressBody = promisify<Buffer, { level: number }, Buffer>(gzip);
+
+export const splunkHec: Sink = {
+  manifest,
+  check(params) {
+    const { path } = params as SplunkHecParams;
+    if (path !== undefined && path.split('/').some((segment) => segment === '.' || segment === '..'))
+      return [{ path: '/path', message: 'must be a plain path' }];
+    if (path !== undefined && /\/raw(\/|$)/.test(path))
+      return [{ path: '/path', message: 'must be the event endpoint: the raw endpoint takes no envelopes' }];
+    return [];
+  },
+  open(raw, connection) {
+    const params = raw as SplunkHecParams;
+    return {
+      maxEventBytes: params.max_event_bytes ?? 1_048_576,
+      ...hecFrame(params),
+      ...hecRequests(params, connection),
+      ...(params.gzip === true ? { compress: (body: Buffer) => compressBody(body, { level: 1 }) } : {}),
+      judge,
+      judgeFailure,
+      judgeProbe,
+    };
+  },
+};
