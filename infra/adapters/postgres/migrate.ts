@@ -6,14 +6,18 @@ import { readdir, readFile } from 'node:fs/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import type { Pool } from 'pg';
-import type { Database } from './schema.ts';
+import { effectsTable } from '../effects/schema.sql.ts';
+import type { Database, Db } from './schema.ts';
 
 const folder = new URL('./migrations/', import.meta.url);
 
 /** The typed query builder over a pool; `destroy` of it ends the pool. */
-export function openDatabase(pool: Pool): Kysely<Database> {
+export function openDatabase(pool: Pool): Db {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
 }
+
+// Tables whose statements live beside the store that uses them.
+const ownedElsewhere: Readonly<Record<string, string>> = { '0004_effects': effectsTable };
 
 async function readMigrations(): Promise<Record<string, Migration>> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
@@ -22,11 +26,13 @@ async function readMigrations(): Promise<Record<string, Migration>> {
     const text = await readFile(new URL(name, folder), 'utf8');
     migrations[name.slice(0, -'.sql'.length)] = { up: async (db) => void (await sql.raw(text).execute(db)) };
   }
+  for (const [name, text] of Object.entries(ownedElsewhere))
+    migrations[name] = { up: async (db) => void (await sql.raw(text).execute(db)) };
   return migrations;
 }
 
 /** Applies what is missing and returns the names applied. Throws the database's error; nothing is applied then. */
-export async function migrate(db: Kysely<Database>): Promise<string[]> {
+export async function migrate(db: Db): Promise<string[]> {
   const migrator = new Migrator({
     db,
     provider: { getMigrations: readMigrations },
