@@ -1,0 +1,467 @@
+// What is special to e-mail: recipients, reserved headers, content, merge, and the answers of mail servers.
+import type { Command } from '@tocsin/schemas/types.ts';
+import { describe, expect, it } from 'vitest';
+import { checkParams } from '../../domain/action/check-params.ts';
+import type { ResolvedConnection } from '../../domain/action/define-action.ts';
+import type { Outcome } from '../../domain/action/outcome.ts';
+import { MailFailure, type MailFailureClass, type MailMessage } from '../../ports/mail.ts';
+import { eventCommand, rowsCommand, smtpConnection } from '../../testing/fixtures.ts';
+import { contextFor, contract, contractNow, type Fakes, fakes } from '../contract.ts';
+import { safeFileName } from './content.ts';
+import { email } from './execute.ts';
+
+contract(email, {
+  folder: new URL('./', import.meta.url),
+  params: {
+    to: 'soc@example.com',
+    subject: 'Host {{host}}',
+    body: '{{host}}',
+    headers: [{ name: 'X-Tag', values: ['{{host}}'] }],
+  },
+  missing: { to: 'soc@example.com', subject: 'x {{nowhere.to_be_found}}' },
+  connection: smtpConnection({ username: 'tocsin' }),
+  secrets: ['password'],
+});
+
+interface Sent {
+  readonly outcome: Outcome;
+  readonly messages: readonly MailMessage[];
+  readonly message: MailMessage;
+}
+
+async function send(
+  params: Record<string, unknown>,
+  command: Command = eventCommand(),
+  options: { connection?: ResolvedConnection; ports?: Fakes; now?: number } = {},
+): Promise<Sent> {
+  const { connection = smtpConnection(), ports = fakes(), now = contractNow } = options;
+  const merged = { to: 'soc@example.com', subject: 'Subject', ...params };
+  const outcome = await email.execute(
+    { ...command, type: 'email', params: merged },
+    contextFor(email, ports, { connection, now }),
+  );
+  const messages = ports.mail.sent.map(({ message }) => message);
+  return { outcome, messages, message: messages[0] as MailMessage };
+}
+
+const check = (params: Record<string, unknown>): string[] =>
+  checkParams(email, { to: 'soc@example.com', subject: 'x', ...params }).map(({ path }) => path);
+const data = (fields: Record<string, unknown>): Command =>
+  eventCommand({ event: { event: 'x', data: fields } });
+
+describe('email: recipients', () => {
+  it('takes a list or a text with commas, drops duplicates, and makes domains ASCII', async () => {
+    const { message } = await send({ to: 'a@example.com, b@Bücher.Example ,A@EXAMPLE.com,' });
+    expect(message.envelope).toEqual({
+      from: 'tocsin@example.com',
+      to: ['a@example.com', 'b@xn--bcher-kva.example'],
+    });
+    expect(
+      (await send({ to: ['{{data.m}}', 'c@x.example'] }, data({ m: "o'neil+x@x.example" }))).message.to,
+    ).toEqual(["o'neil+x@x.example", 'c@x.example']);
+  });
+
+  it.each([
+    'b@x.example\r\nBcc: evil@y.example',
+    'b@x.example, evil@y.example',
+    'b@x.example;evil@y.example',
+    '"evil@y.example x"@internal.example',
+    '<@a.example,@b.example:u@x.example>',
+    'friends: a@x.example;',
+    'a(comment)@x.example',
+    'Bob <b@x.example>',
+    'b@[127.0.0.1]',
+    'b@127.0.0.1',
+    'b@x_y.example',
+    'b@-x.example',
+    'b@x..example',
+    '.b@x.example',
+    'b@x@y.example',
+    'ü@x.example',
+    'b@x.example\u0000',
+    `${'('.repeat(100_000)}@x.example`,
+    `${'a'.repeat(65)}@x.example`,
+    `a@${'b.'.repeat(160)}example`,
+    'b',
+    '@x.example',
+  ])('refuses the address %#', async (address) => {
+    const ports = fakes();
+    const started = performance.now();
+    const { outcome } = await send({ to: ['ok@x.example', '{{data.m}}'] }, data({ m: address }), { ports });
+    expect(performance.now() - started).toBeLessThan(100);
+    expect(outcome).toMatchObject({ status: 'failed', code: 'invalid_recipient', retry: 'never' });
+    expect(ports.mail.sent).toEqual([]);
+    expect(check({ to: [address.slice(0, 1024)] })).toEqual(['/to/0']);
+  });
+
+  it('refuses nobody, too many, and people outside the allowed domains', async () => {
+    expect(check({ to: ' , ' })).toEqual(['/to']);
+    expect(check({ to: Array.from({ length: 101 }, (_, i) => `u${i}@x.example`).join(',') })).toEqual([
+      '/to',
+    ]);
+    expect((await send({ to: '{{data.none}}' })).outcome).toMatchObject({ code: 'invalid_recipient' });
+    const connection = smtpConnection({ allowed_domains: ['Example.com', 'bücher.example'] });
+    expect(
+      (await send({ to: 'a@example.com,b@xn--bcher-kva.example' }, eventCommand(), { connection })).outcome
+        .status,
+    ).toBe('done');
+    for (const to of ['a@sub.example.com', 'a@example.com.evil.example', 'a@evilexample.com'])
+      expect((await send({ to }, eventCommand(), { connection })).outcome, to).toMatchObject({
+        code: 'invalid_recipient',
+      });
+  });
+
+  it('leaves out an entry that renders empty, and says so', async () => {
+    const { message, outcome } = await send({ to: ['{{data.none}}', 'a@x.example'] });
+    expect(message.to).toEqual(['a@x.example']);
+    expect(outcome).toMatchObject({ warnings: ['to: {{data.none}} has no value and was left empty'] });
+  });
+});
+
+describe('email: reserved headers', () => {
+  const reserved = [
+    'Return-Path',
+    'Received',
+    'Resent-Date',
+    'Resent-From',
+    'Resent-Sender',
+    'Resent-To',
+    'Resent-Cc',
+    'Resent-Bcc',
+    'Resent-Message-Id',
+    'Resent-Message-ID',
+    'Date',
+    'From',
+    'Sender',
+    'Reply-To',
+    'To',
+    'Message-Id',
+    'In-Reply-T',
+    'In-Reply-To',
+    'References',
+    'Subject',
+    'Errors-To',
+    'MIME-Version',
+    'Content-Type',
+    'Content-Transfer-Encoding',
+    'Content-MD5',
+    'Content-Length',
+    'Received-SPF',
+    'Cc',
+    'Bcc',
+    'Content-Disposition',
+    'Content-Id',
+    'DKIM-Signature',
+    'ARC-Seal',
+    'Authentication-Results',
+    'Disposition-Notification-To',
+    'List-Unsubscribe',
+    'Return-Receipt-To',
+    'Auto-Submitted',
+  ];
+  it.each(reserved.flatMap((name) => [name, name.toUpperCase(), name.toLowerCase()]))(
+    'refuses %s',
+    async (name) => {
+      expect(check({ headers: [{ name, values: ['x'] }] })).toEqual(['/headers/0/name']);
+      expect((await send({ headers: [{ name, values: ['x'] }] })).outcome).toMatchObject({
+        code: 'reserved_header',
+        retry: 'never',
+      });
+      const viaToken = await send({ headers: [{ name: '{{data.n}}', values: ['x'] }] }, data({ n: name }));
+      expect(viaToken.outcome).toMatchObject({ code: 'reserved_header', retry: 'never' });
+      expect(viaToken.messages).toEqual([]);
+    },
+  );
+
+  it.each([
+    'Sub ject',
+    'Bcc:',
+    'Bcc: x',
+    ' To',
+    'X-A: 1\r\nY',
+    'B\u0000cc',
+    'X Y',
+    'Ünder',
+    'X-A\t',
+    '{{#a}}',
+  ])('refuses the name %j', (name) => {
+    expect(check({ headers: [{ name, values: ['x'] }] })).toEqual(['/headers/0/name']);
+  });
+
+  it('says that a stripped name is the reserved one', () => {
+    expect(
+      checkParams(email, { to: 'a@x.example', subject: 'x', headers: [{ name: 'Sub ject', values: ['x'] }] }),
+    ).toEqual([{ path: '/headers/0/name', message: 'the header "Sub ject" is reserved' }]);
+  });
+
+  it('sends one line for every value, keeps each on its line, and leaves out empty ones', async () => {
+    const headers = [{ name: 'X-Tag', values: ['a', '{{data.t}}', ''] }];
+    const { message, outcome } = await send({ headers }, data({ t: 'b\r\nBcc: evil@y.example' }));
+    expect(message.headers).toEqual([
+      ['Auto-Submitted', 'auto-generated'],
+      ['X-Tag', 'a'],
+      ['X-Tag', 'b Bcc: evil@y.example'],
+    ]);
+    expect(outcome).toMatchObject({ warnings: ['header X-Tag: an empty value was left out'] });
+    expect(check({ headers: [{ name: 'X-Tag', values: ['a\r\nb'] }] })).toEqual(['/headers/0/values/0']);
+    expect(check({ headers: [{ name: 'X-Tag', values: Array.from({ length: 100 }, () => 'v') }] })).toEqual(
+      [],
+    );
+  });
+});
+
+describe('email: content', () => {
+  it('keeps the subject one line of at most 255 characters', async () => {
+    const { message } = await send(
+      { subject: 'a {{data.t}}' },
+      data({ t: `x\r\nBcc: evil@y.example\u2028${'😀'.repeat(1000)}` }),
+    );
+    expect(message.subject).toMatch(/^a x Bcc: evil@y\.example 😀/);
+    expect([...message.subject]).toHaveLength(255);
+    const empty = await send({ subject: '{{data.none}}' });
+    expect(empty.message.subject).toBe('Critical findings');
+    expect(empty.outcome).toMatchObject({
+      warnings: expect.arrayContaining([expect.stringContaining('subject: empty')]),
+    });
+  });
+
+  it('is body, time, table, signature; the time is that of the attempt', async () => {
+    const params = { body: 'Hello {{a}}', enable_time: true, enable_table: true, sign: 'SOC' };
+    const command = rowsCommand([
+      { a: 1, 'b.c': 'x' },
+      { d: { e: 1 }, a: 22 },
+    ]);
+    const { message } = await send(params, command);
+    expect(message.text).toBe(
+      [
+        'Hello 1',
+        '',
+        'Sent at: 2026-04-28T12:00:01.000Z',
+        '',
+        'a   b.c  d',
+        '--  ---  -------',
+        '1   x',
+        '22       {"e":1}',
+        '',
+        '-- ',
+        'SOC',
+        '',
+      ].join('\n'),
+    );
+    expect(message.html).toBeUndefined();
+    const later = await send(params, command, { now: contractNow + 3_600_000 });
+    expect(later.message.text).toContain('Sent at: 2026-04-28T13:00:01.000Z');
+    expect(later.message.messageId).toBe(message.messageId);
+  });
+
+  it('escapes tokens in HTML and generates the text part', async () => {
+    const body = '<p title="{{data.t}}">Hi <b>{{data.t}}</b></p>';
+    const t = '<script>alert(1)</script>" onx=\'';
+    const { message } = await send({ body, html: true, sign: '<i>SOC</i>', enable_table: true }, data({ t }));
+    expect(message.html).not.toMatch(/<script|onx=/);
+    expect(message.html).toContain('<b>&lt;script&gt;alert(1)&lt;/script&gt;&quot; onx&#61;&#39;</b>');
+    expect(message.text).toContain(`Hi ${t}`);
+    expect(message.text).toContain('-- \nSOC');
+  });
+
+  it('refuses HTML where escaping cannot hold a value', () => {
+    for (const body of [
+      '{{{raw}}}',
+      '{{&raw}}',
+      '<script>{{x}}</script>',
+      '<style>{{x}}</style>',
+      '<a href={{x}}>',
+      '<{{x}}>',
+      '<!-- {{x}} -->',
+      '<a {{#x}}"{{/x}}>',
+      '<p on{{x}}="">',
+    ])
+      expect(check({ body, html: true }), body).toEqual(['/body']);
+    expect(check({ body: '{{{raw}}} <{{x}}>' })).toEqual([]);
+    expect(check({ body: '<a href="{{x}}">{{y}}</a>', html: true })).toEqual([]);
+    expect(check({ body: { path: '/etc/passwd' } })).toEqual(['/body']);
+  });
+
+  it('turns an HTML signature of a text mail into text', async () => {
+    expect((await send({ sign: '<b>SOC</b><br>Team' })).message.text).toContain('-- \nSOC\nTeam');
+  });
+
+  it('attaches the rows as CSV or JSON under a safe name', async () => {
+    const rows = rowsCommand([{ a: '=1+1', b: -5 }, { c: 'x,"y"\nz' }]);
+    const csv = (await send({ send_file: true, file_name: '../../{{a}}\r\nX: y' }, rows)).message
+      .attachments[0];
+    expect(csv?.filename).toBe('=1+1 X_ y.csv');
+    expect(csv?.contentType).toBe('text/csv; charset=utf-8');
+    expect(csv?.content.toString()).toBe('a,b,c\r\n\'=1+1,-5,\r\n,,"x,""y""\nz"\r\n');
+    const json = (await send({ send_file: true, file_type: 'json' }, rows)).message.attachments[0];
+    expect(JSON.parse(json?.content.toString() ?? '')).toEqual(rows.subject.rows);
+    expect(json?.filename).toBe('results.json');
+    expect(check({ file_type: 'xls' })).toEqual(['/file_type']);
+  });
+
+  it.each([
+    ['../../x', 'x.csv'],
+    ['a.csv\r\nX:', 'a.csv X_.csv'],
+    ['a'.repeat(1024), `${'a'.repeat(90)}.csv`],
+    ['', 'results.csv'],
+    ['..', 'results.csv'],
+    ['C:\\x\\report.CSV', 'C__x_report.csv'],
+    ['\u202egpj.exe', 'gpj.exe.csv'],
+  ])('makes the file name %# safe', (name, expected) => {
+    expect(safeFileName(name, 'csv')).toBe(expected);
+  });
+
+  it('uses sender, reply address and Message-ID of connection and command', async () => {
+    const connection = smtpConnection({
+      from: 'Tocsin SOC <tocsin@example.com>',
+      reply_to: 'soc@example.com',
+      message_id_domain: 'Mail.Example.org',
+    });
+    const { message } = await send({}, eventCommand(), { connection });
+    expect(message).toMatchObject({
+      from: '"Tocsin SOC" <tocsin@example.com>',
+      envelope: { from: 'tocsin@example.com' },
+      replyTo: 'soc@example.com',
+      messageId: '<0123456789abcdef0123456789abcdef@mail.example.org>',
+      date: contractNow,
+    });
+    for (const over of [
+      { from: 'a@x.example\r\nBcc: y@z.example' },
+      { from: 'a, b@x.example' },
+      { reply_to: 'x' },
+      { message_id_domain: 'a b' },
+    ])
+      expect((await send({}, eventCommand(), { connection: smtpConnection(over) })).outcome).toMatchObject({
+        code: 'invalid_params',
+        retry: 'pause',
+      });
+  });
+});
+
+describe('email: merge', () => {
+  const rows = [
+    { owner: 'ann@x.example', host: 'h1' },
+    { owner: 'bob@x.example', host: 'h2' },
+    { owner: 'ann@x.example', host: 'h3' },
+  ];
+  const params = {
+    to: '{{owner}}',
+    subject: 'Hosts of {{owner}}',
+    body: '{{host}}',
+    merge: true,
+    enable_table: true,
+  };
+
+  it('sends each distinct recipient one message with the rows that name them', async () => {
+    const { messages, outcome } = await send(params, rowsCommand(rows));
+    expect(messages.map(({ to, subject, text }) => [to, subject, text.split('\n\n').slice(0, 2)])).toEqual([
+      [['ann@x.example'], 'Hosts of ann@x.example', ['h1', 'h3']],
+      [['bob@x.example'], 'Hosts of bob@x.example', ['h2', expect.stringContaining('owner')]],
+    ]);
+    expect(messages[0]?.text).not.toContain('h2');
+    expect(new Set(messages.map(({ messageId }) => messageId)).size).toBe(2);
+    expect(
+      (await send(params, rowsCommand(rows), { now: contractNow + 1 })).messages.map(
+        ({ messageId }) => messageId,
+      ),
+    ).toEqual(messages.map(({ messageId }) => messageId));
+    expect(outcome.status).toBe('done');
+  });
+
+  it('is one message for recipients that share all rows', async () => {
+    const { messages } = await send({ ...params, to: 'a@x.example,b@x.example' }, rowsCommand(rows));
+    expect(messages.map(({ to, messageId }) => [to, messageId])).toEqual([
+      [['a@x.example', 'b@x.example'], '<0123456789abcdef0123456789abcdef@example.com>'],
+    ]);
+  });
+
+  it('yields to run once', async () => {
+    const { messages } = await send({ ...params, is_once: true }, rowsCommand(rows));
+    expect(messages.map(({ to, text }) => [to, text.split('\n')[0]])).toEqual([[['ann@x.example'], 'h1']]);
+    expect(email.modeOf?.({ merge: true })).toBe('all');
+    expect(email.modeOf?.({ is_once: true })).toBe('all');
+    expect(email.modeOf?.({})).toBeNull();
+  });
+
+  it('never repeats what was accepted: later failures are warnings, a first failure is a failure', async () => {
+    const ports = fakes();
+    ports.mail.reject('bob@x.example', 450);
+    const partly = await send(params, rowsCommand(rows), { ports });
+    expect(partly.outcome).toMatchObject({
+      status: 'done',
+      warnings: [expect.stringContaining('not delivered to bob@x.example')],
+      output: { undelivered: [{ to: ['bob@x.example'], code: 'smtp_transient' }] },
+    });
+    const down = fakes();
+    down.mail.fail(new MailFailure('connect', 'refused'));
+    expect((await send(params, rowsCommand(rows), { ports: down })).outcome).toMatchObject({
+      status: 'failed',
+      code: 'connect',
+      retry: 'backoff',
+    });
+    expect(down.mail.sent).toEqual([]);
+  });
+});
+
+describe('email: answers of the server', () => {
+  it.each<[MailFailureClass, number | undefined, string, unknown]>([
+    ['denied', undefined, 'denied', 'never'],
+    ['dns', undefined, 'dns', 'backoff'],
+    ['connect', undefined, 'connect', 'backoff'],
+    ['timeout', undefined, 'timeout', 'backoff'],
+    ['tls', undefined, 'tls', 'pause'],
+    ['auth', 535, 'smtp_auth', 'pause'],
+    ['permanent', 530, 'smtp_auth', 'pause'],
+    ['transient', 421, 'smtp_transient', 'backoff'],
+    ['transient', 450, 'smtp_transient', 'backoff'],
+    ['transient', 451, 'smtp_transient', { afterMs: 300_000 }],
+    ['transient', 452, 'smtp_transient', 'backoff'],
+    ['permanent', 550, 'smtp_permanent', 'never'],
+    ['permanent', 552, 'too_large', 'never'],
+    ['permanent', 554, 'smtp_permanent', 'never'],
+    ['uncertain', undefined, 'uncertain', { afterMs: 900_000 }],
+  ])('%s %s', async (failure, code, expected, retry) => {
+    const ports = fakes();
+    ports.mail.fail(new MailFailure(failure, 'as scripted', code === undefined ? {} : { code }));
+    const { outcome } = await send({}, eventCommand(), { ports });
+    expect(outcome).toMatchObject({ status: 'failed', code: expected, retry });
+    expect('uncertain' in outcome).toBe(failure === 'uncertain');
+  });
+
+  it('delivers to those who were accepted and names the others', async () => {
+    const ports = fakes();
+    ports.mail.reject('b@x.example', 550);
+    const { outcome } = await send({ to: 'a@x.example,b@x.example,c@x.example' }, eventCommand(), { ports });
+    expect(outcome).toMatchObject({
+      status: 'done',
+      ref: '<0123456789abcdef0123456789abcdef@example.com>',
+      warnings: ['not delivered to b@x.example: the server answered 550'],
+      output: {
+        messages: [
+          { accepted: ['a@x.example', 'c@x.example'], rejected: [{ address: 'b@x.example', code: 550 }] },
+        ],
+      },
+    });
+  });
+
+  it('passes server, port, security and credential of the connection', async () => {
+    const ports = fakes();
+    const connection = smtpConnection(
+      { username: 'u', security: 'tls', port: 465, timeout_ms: 7000, client_name: 'me', ca: 'CA' },
+      { password: 'p' },
+    );
+    await send({}, eventCommand(), { ports, connection });
+    expect(ports.mail.sent[0]?.server).toEqual({
+      host: 'mail.example.com',
+      port: 465,
+      security: 'tls',
+      timeoutMs: 7000,
+      auth: { user: 'u', password: 'p' },
+      ca: 'CA',
+      clientName: 'me',
+    });
+    expect(
+      (await send({}, eventCommand(), { connection: smtpConnection({ username: 'u' }) })).outcome,
+    ).toMatchObject({ code: 'secret', retry: 'pause' });
+  });
+});
