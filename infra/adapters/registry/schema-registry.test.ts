@@ -32,7 +32,7 @@ afterEach(async () => {
 });
 
 function registry(settings: Partial<SchemaRegistrySettings> = {}): SchemaRegistry {
-  const made = createSchemaRegistry({ url, ...settings }, { now: () => now, sleep: () => Promise.resolve() });
+  const made = createSchemaRegistry({ url, ...settings }, { now: () => now });
   open.push(made);
   return made;
 }

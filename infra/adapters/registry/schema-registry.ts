@@ -35,7 +35,10 @@ type Found = { readonly ok: true; readonly body: Record<string, unknown> };
 type Failed = Extract<SchemaAnswer, { ok: false }>;
 
 /** Known schemas are kept for the life of the process: an id never changes its meaning. */
-export function createSchemaRegistry(settings: SchemaRegistrySettings, clock: Clock): SchemaRegistry {
+export function createSchemaRegistry(
+  settings: SchemaRegistrySettings,
+  clock: Pick<Clock, 'now'>,
+): SchemaRegistry {
   const { timeoutMs = 5_000, maxResponseBytes = 1_048_576, unknownForMs = 60_000 } = settings;
   const { base, authorization } = target(settings);
   const agent = new Agent({
