@@ -1,4 +1,6 @@
-// The documents in docs/examples are read as a service reads them, fit each other, and do what their comments say.
+// The documents in docs/examples are read as a service reads them, fit each other, and do what their comments say; the
+// rules in docs/rules.md are valid and its table of aliases is complete.
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compileCheck } from '@tocsin/schemas/codecs/validate.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
@@ -6,8 +8,10 @@ import type { Action } from '@tocsin/topologies/domain/action/define-action.ts';
 import { applyConfig, emptyConfig } from '@tocsin/topologies/domain/config/config-table.ts';
 import { decide } from '@tocsin/topologies/domain/evaluate/decide.ts';
 import { buildTables } from '@tocsin/topologies/domain/evaluate/tables.ts';
+import { aliases } from '@tocsin/topologies/domain/rules/aliases.ts';
 import { checkRule } from '@tocsin/topologies/domain/rules/parse-rule.ts';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { readConfigDirectory } from './directory.ts';
 
 const types = new Map<string, Action>(Object.entries(actions));
@@ -107,4 +111,21 @@ test('failed logins become one mail with the rows that match', () => {
   const result = { job_id: 'job-failed-logins', run_id: 'run-1', rows };
   expect(outline(result, 'search-results')).toEqual(['failed-logins mail-results all 2']);
   expect(outline({ ...result, job_id: 'other' }, 'search-results')).toEqual([]);
+});
+
+const guide = readFileSync(new URL('../../../docs/rules.md', import.meta.url), 'utf8');
+const guideRules = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => parse(match[1] as string));
+
+test('the guide shows rules', () => expect(guideRules.length).toBeGreaterThan(1));
+
+test.each(guideRules)('the rule $id of the guide is valid', (document) => {
+  expect(checkRule(document, { actions: table.actions })).toEqual([]);
+});
+
+test.each(Object.entries(aliases))('the guide lists the paths of the alias %s', (name, { paths }) => {
+  const row =
+    guide.split('\n').find((line) => line.startsWith('| `') && line.split('|')[1]?.includes(`\`${name}\``)) ??
+    '';
+  for (const path of [...(paths.events ?? []), ...(paths['search-results'] ?? [])])
+    expect(row).toContain(`\`${path}\``);
 });
