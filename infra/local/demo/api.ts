@@ -1,0 +1,27 @@
+// The config API as the demo uses it: a bearer key and JSON; anything but success is an error that shows the answer.
+
+export interface ApiClient {
+  get<T>(path: string): Promise<T>;
+  post(path: string, body: unknown): Promise<void>;
+}
+
+export function createApiClient(baseUrl: string, key: string): ApiClient {
+  async function call(method: string, path: string, body?: unknown): Promise<string> {
+    const response = await fetch(`${baseUrl}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(20_000),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    return text;
+  }
+  return {
+    get: async (path) => JSON.parse(await call('GET', path)),
+    post: async (path, body) => void (await call('POST', path, body)),
+  };
+}

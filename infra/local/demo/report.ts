@@ -1,0 +1,152 @@
+// The table at the end of the demo, and the verdict: does every input have an outcome?
+import { readFileSync } from 'node:fs';
+import type { LogClient } from '@tocsin/topologies/ports/log.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
+import { percentile, readTopic, type SeenRecord } from './observe.ts';
+import type { Receivers } from './receivers.ts';
+import { type Sample, scrape } from './scrape.ts';
+
+export interface ReportInput {
+  readonly client: LogClient;
+  readonly urls: Readonly<Record<string, string>>;
+  readonly receivers: Receivers;
+  /** File of the `log` action. */
+  readonly logFile: string;
+}
+
+interface Final {
+  readonly command_id: string;
+  readonly type: string;
+  readonly status: string;
+  readonly final: boolean;
+}
+
+/** Prints the report; true when nothing is missing and nothing came twice. */
+export async function printReport({ client, urls, receivers, logFile }: ReportInput): Promise<boolean> {
+  const findings = await readTopic(client, topics.findings.name);
+  const searches = await readTopic(client, topics.searchResults.name);
+  const letters = await readTopic(client, topics.deadLetters.name);
+  const results = (await readTopic(client, topics.results.name)).map(
+    ({ value }) => JSON.parse(value) as Final,
+  );
+  const matches = await scrape(urls['evaluator'] ?? '', 'tocsin_rule_matches_total');
+  const commands = await scrape(urls['evaluator'] ?? '', 'tocsin_commands_total');
+  const { webhook, mail, hec } = receivers;
+  const lines = readFileSync(logFile, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '').length;
+  const verified = webhook.requests.filter((request) => request.verified === true).length;
+  const latencies = latenciesOf(receivers, findings);
+
+  print('came in', [
+    [topics.findings.name, `${findings.length} records`],
+    [topics.searchResults.name, `${searches.length} run, ${rowsOf(searches)} rows`],
+  ]);
+  print(
+    'rules that fired',
+    matches.map(({ labels, value }) => [labels['rule'] ?? '', `${value} times`]),
+  );
+  print('receivers got', [
+    [
+      'webhook',
+      `${webhook.requests.length} requests, ${verified} with a valid signature, ${webhook.duplicates().size} twice`,
+    ],
+    ['mail', `${mail.messages.length} messages`],
+    ['log file', `${lines} lines`],
+    ['Splunk HEC', `${hec.events.length} events in ${hec.requests.length} requests`],
+  ]);
+  print(
+    'dead letters',
+    letters.map(({ headers }) => [
+      `${headers['x-dlq-service']}: ${headers['x-dlq-reason']}`,
+      `${headers['x-dlq-source']} ${headers['x-dlq-error']}`,
+    ]),
+  );
+  print('finding in Kafka to webhook received', [
+    ['p50', `${percentile(latencies, 0.5).toFixed(0)} ms`],
+    ['p99', `${percentile(latencies, 0.99).toFixed(0)} ms (a burst of ${findings.length} at once)`],
+  ]);
+  print(
+    'look at',
+    Object.entries(urls).map(([name, url]) => [
+      name,
+      name === 'config-api' ? `${url}/docs` : `${url}/metrics`,
+    ]),
+  );
+  return verdict({
+    findings,
+    letters,
+    results,
+    commands,
+    webhook: webhook.requests.length,
+    verified,
+    hec: hec.events.length,
+  });
+}
+
+function print(title: string, rows: readonly (readonly string[])[]): void {
+  const width = Math.max(0, ...rows.map(([name]) => (name ?? '').length));
+  console.log(`\n${title}`);
+  for (const [name = '', text = ''] of rows) console.log(`  ${name.padEnd(width)}  ${text}`);
+}
+
+function rowsOf(searches: readonly SeenRecord[]): number {
+  return searches.reduce((sum, { value }) => sum + (JSON.parse(value) as { rows: unknown[] }).rows.length, 0);
+}
+
+/** Kafka's record time to the receiver's clock, ms, for webhooks whose body is the event itself. */
+function latenciesOf({ webhook }: Receivers, findings: readonly SeenRecord[]): number[] {
+  const writtenAt = new Map<string, number>();
+  for (const { value, timestamp } of findings)
+    try {
+      const { id, data } = JSON.parse(value) as { id?: string; data: { finding_id: string } };
+      writtenAt.set(id ?? data.finding_id, timestamp);
+    } catch {
+      // The record that is broken on purpose.
+    }
+  return webhook.requests.flatMap(({ body, at }) => {
+    const event = JSON.parse(body.toString('utf8')) as { id?: string; data?: { finding_id?: string } };
+    const written = writtenAt.get(event.id ?? event.data?.finding_id ?? '');
+    return written === undefined ? [] : [at - written];
+  });
+}
+
+interface Books {
+  readonly findings: readonly SeenRecord[];
+  readonly letters: readonly SeenRecord[];
+  readonly results: readonly Final[];
+  readonly commands: readonly Sample[];
+  readonly webhook: number;
+  readonly verified: number;
+  readonly hec: number;
+}
+
+function verdict(books: Books): boolean {
+  const decided = books.commands.reduce((sum, { value }) => sum + value, 0);
+  const ended = new Set(books.results.filter(({ final }) => final).map(({ command_id }) => command_id)).size;
+  const succeeded = books.results.filter(
+    ({ type, status }) => type === 'webhook' && status === 'succeeded',
+  ).length;
+  const lettersOf = (service: string): number =>
+    books.letters.filter(({ headers }) => headers['x-dlq-service']?.startsWith(service)).length;
+  const checks: [string, boolean][] = [
+    [`${decided} commands decided, ${ended} have an outcome`, decided === ended && decided > 0],
+    [
+      `${succeeded} webhooks succeeded, ${books.webhook} arrived, ${books.verified} verified`,
+      succeeded === books.webhook && books.webhook === books.verified,
+    ],
+    [
+      `${books.findings.length} findings = ${books.hec} in Splunk + ${lettersOf('sinks')} dead letters`,
+      books.findings.length === books.hec + lettersOf('sinks'),
+    ],
+    [
+      `${lettersOf('evaluator')} broken record is in the evaluator's dead letters`,
+      lettersOf('evaluator') === 1,
+    ],
+  ];
+  print(
+    'verdict',
+    checks.map(([text, ok]) => [ok ? 'ok' : 'WRONG', text]),
+  );
+  return checks.every(([, ok]) => ok);
+}
