@@ -9,6 +9,7 @@ it.each([
   ['{"level":"info","msg":"ready"}', true, undefined],
   ['plain text', false, undefined],
   ['TypeError: boom', true, 'TypeError: boom'],
+  ['    at file:///x.ts:1:2', true, undefined],
   ['', true, undefined],
   ['null', true, undefined],
 ])('%s (stderr %s)', (line, isError, expected) => {

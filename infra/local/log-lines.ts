@@ -4,14 +4,14 @@ const NAMES: Record<number, string> = { 40: 'warn', 50: 'error', 60: 'fatal' };
 
 /**
  * The line to show, or undefined. Reads pino's JSON lines (`level` as number or name, `msg`); a line on stderr that is no JSON is shown
- * as it is (Node's own crash messages).
+ * as it is, stack frames left out (Node's own crash messages).
  */
 export function warningLine(line: string, isError: boolean): string | undefined {
   let entry: Record<string, unknown>;
   try {
     entry = JSON.parse(line) as Record<string, unknown>;
   } catch {
-    return isError && line.trim() !== '' ? line : undefined;
+    return isError && line.trim() !== '' && !/^\s+at /.test(line) ? line : undefined;
   }
   if (typeof entry !== 'object' || entry === null) return undefined;
   const level = typeof entry.level === 'number' ? NAMES[entry.level] : entry.level;

@@ -61,6 +61,15 @@ it('says which one is not healthy, with the end of its log', async () => {
   await set.stop();
 });
 
+it('gives up waiting for one that cannot start, long before the time is over', async () => {
+  const said: string[] = [];
+  const set = supervise([await service('hopeless', 'throw new Error("boom");')], (line) => said.push(line));
+  await expect(set.healthy(60_000)).rejects.toThrow(/hopeless ended 4 times while starting[\s\S]*boom/);
+  expect(said.filter((line) => line.includes('Error: boom'))).toHaveLength(4);
+  expect(said.join('\n')).not.toMatch(/^\[hopeless\]\s+at /m);
+  await set.stop();
+});
+
 it('does not start again what was ended on purpose', async () => {
   const said: string[] = [];
   const set = supervise([await service('ended')], (line) => said.push(line));

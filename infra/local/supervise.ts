@@ -36,12 +36,17 @@ type Say = (line: string) => void;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 const STEADY_MS = 60_000;
+const PLAIN_LINES = 6;
+/** Deaths in a row after which waiting for health is given up. */
+const HOPELESS = 4;
 
 type Kept = {
   service: Service;
   log: WriteStream;
   running?: Running | undefined;
   ended: boolean;
+  /** Deaths in a row; a steady minute resets it. */
+  failures: number;
   loop: Promise<void>;
 };
 
@@ -50,7 +55,13 @@ export function supervise(services: readonly Service[], say: Say): Supervised {
   const stopping = new AbortController();
   const kept = new Map<string, Kept>();
   for (const service of services) {
-    const entry: Kept = { service, log: openLog(service.logFile), ended: false, loop: Promise.resolve() };
+    const entry: Kept = {
+      service,
+      log: openLog(service.logFile),
+      ended: false,
+      failures: 0,
+      loop: Promise.resolve(),
+    };
     kept.set(service.name, entry);
     entry.loop = keepRunning(entry, stopping.signal, say);
   }
@@ -86,7 +97,6 @@ export function restartPause(failures: number): number {
 
 async function keepRunning(entry: Kept, stopping: AbortSignal, say: Say): Promise<void> {
   const { service } = entry;
-  let failures = 0;
   while (!entry.ended && !stopping.aborted) {
     const since = performance.now();
     let how: string;
@@ -101,14 +111,15 @@ async function keepRunning(entry: Kept, stopping: AbortSignal, say: Say): Promis
     }
     entry.running = undefined;
     if (entry.ended || stopping.aborted) return;
-    failures = performance.now() - since > STEADY_MS ? 1 : failures + 1;
-    const pause = restartPause(failures);
+    entry.failures = performance.now() - since > STEADY_MS ? 1 : entry.failures + 1;
+    const pause = restartPause(entry.failures);
     say(`${service.name} ended (${how}); starting it again in ${pause / 1000} s. Log: ${service.logFile}`);
     await delay(pause, undefined, { signal: stopping }).catch(() => {});
   }
 }
 
 function copyOutput(entry: Kept, say: Say): void {
+  let plain = 0;
   for (const [stream, isError] of [
     [entry.running?.stdout, false],
     [entry.running?.stderr, true],
@@ -117,7 +128,10 @@ function copyOutput(entry: Kept, say: Say): void {
     createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
       entry.log.write(`${line}\n`);
       const warning = warningLine(line, isError);
-      if (warning !== undefined) say(`[${entry.service.name}] ${warning}`);
+      // A crash message is told by its first lines; the rest is in the file.
+      if (warning === line) plain += 1;
+      if (warning !== undefined && (warning !== line || plain <= PLAIN_LINES))
+        say(`[${entry.service.name}] ${warning}`);
     });
   }
 }
@@ -132,12 +146,18 @@ function openLog(file: string): WriteStream {
 async function allHealthy(entries: readonly Kept[], timeoutMs: number, stopping: AbortSignal): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   await Promise.all(
-    entries.map(async ({ service }) => {
+    entries.map(async (entry) => {
+      const { service } = entry;
       let last = 'no answer';
       while (!stopping.aborted) {
         const answer = await askHealth(service.health);
         if (answer === true) return;
         last = answer;
+        if (entry.failures >= HOPELESS) {
+          throw new Error(
+            `${service.name} ended ${HOPELESS} times while starting. End of ${service.logFile}:\n${logTail(service.logFile)}`,
+          );
+        }
         if (performance.now() > deadline) {
           throw new Error(
             `${service.name} is not healthy after ${timeoutMs / 1000} s: ${last}\n${logTail(service.logFile)}`,

@@ -80,7 +80,18 @@ function binariesFolder(): string {
   return join(tocsinHome(), 'cache', name);
 }
 
-async function fetch(kafkaVersion: string, say: Say): Promise<void> {
+const underWay = new Map<string, Promise<void>>();
+
+// Kafka, PostgreSQL and Redis of one process ask at the same moment; one of them fetches for all.
+function fetch(kafkaVersion: string, say: Say): Promise<void> {
+  const running = underWay.get(kafkaVersion);
+  if (running !== undefined) return running;
+  const mine = fetchAlone(kafkaVersion, say).finally(() => underWay.delete(kafkaVersion));
+  underWay.set(kafkaVersion, mine);
+  return mine;
+}
+
+async function fetchAlone(kafkaVersion: string, say: Say): Promise<void> {
   const cache = join(tocsinHome(), 'cache');
   mkdirSync(cache, { recursive: true });
   const lock = await waitForLock(join(cache, 'lock'), (pid) =>
@@ -120,8 +131,7 @@ async function runMaven(staging: string, kafkaVersion: string, others: boolean, 
     `-Dplatform=${platformNames().postgres}`,
   ];
   if (!others) args.push('-Dbinaries.skip=true');
-  if (!writable(join(userInfo().homedir, '.m2', 'repository')))
-    args.push(`-Dmaven.repo.local=${join(staging, '..', 'm2')}`);
+  if (!writable(mavenRepository())) args.push(`-Dmaven.repo.local=${join(staging, '..', 'm2')}`);
   const env = java.home === '/usr' ? process.env : { ...process.env, JAVA_HOME: java.home };
   const child = spawn('mvn', [...args, 'validate'], { stdio: ['ignore', 'pipe', 'pipe'], env });
   let output = '';
@@ -214,6 +224,15 @@ function isComplete(folder: string): boolean {
     return Object.entries(sizes).every(([file, size]) => statSync(join(folder, file)).size === size);
   } catch {
     return false;
+  }
+}
+
+// Java takes the home from the user database, whatever HOME says. A user without an entry there has none.
+function mavenRepository(): string {
+  try {
+    return join(userInfo().homedir, '.m2', 'repository');
+  } catch {
+    return '/nonexistent';
   }
 }
 
