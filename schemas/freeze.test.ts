@@ -4,9 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { freeze } from './freeze.ts';
+import { breaksSince, freeze, schemaFiles } from './freeze.ts';
 import { generateTypes } from './generate.ts';
-import { breaksSince, schemaFiles } from './released.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const history = join(here, 'history');
