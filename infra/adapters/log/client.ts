@@ -2,6 +2,7 @@
 import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
 import type { LogClient } from '@tocsin/topologies/ports/log.ts';
 import { systemClock } from './core/system-clock.ts';
+import { createKafkaJsLog } from './kafkajs/client.ts';
 import { createPlatformaticLog } from './platformatic/client.ts';
 import type { LogSettings } from './settings.ts';
 
@@ -11,7 +12,9 @@ export function createLogClient(
   clock: Clock = systemClock,
   random: Random = Math.random,
 ): LogClient {
-  return createPlatformaticLog(settings, clock, random);
+  return settings.client === 'kafkajs'
+    ? createKafkaJsLog(settings, clock, random)
+    : createPlatformaticLog(settings, clock, random);
 }
 
 export { type LogClientName, type LogSettings, LogSettingsError, parseLogSettings } from './settings.ts';

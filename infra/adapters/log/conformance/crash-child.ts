@@ -1,0 +1,25 @@
+// A consumer that is killed in the middle of its work: prints `partition/offset` for each record it has completed.
+// Arguments: client, brokers, topic, group.
+import { writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createLogClient } from '../client.ts';
+import type { LogClientName } from '../settings.ts';
+import { settingsFor } from './broker-subject.ts';
+
+const [client, brokers, topic, group] = process.argv.slice(2) as [LogClientName, string, string, string];
+const consumer = createLogClient(settingsFor(client, brokers)).consumer({
+  group,
+  topics: [topic],
+  commitIntervalMs: 50,
+  sessionTimeoutMs: 6_000,
+  handler: {
+    onBatch: async (batch, assignment) => {
+      for (let index = 0; index < batch.count; index++) {
+        await sleep(2);
+        writeSync(1, `${batch.partition}/${batch.offset(index)}\n`);
+        assignment.complete(batch.offset(index), batch.offset(index) + 1);
+      }
+    },
+  },
+});
+await consumer.start();

@@ -1,0 +1,4 @@
+// The kafkajs adapter against real brokers.
+import { judgeAdapter } from './judge.ts';
+
+judgeAdapter('kafkajs');

@@ -1,0 +1,4 @@
+// The default adapter against real brokers.
+import { judgeAdapter } from './judge.ts';
+
+judgeAdapter('platformatic');

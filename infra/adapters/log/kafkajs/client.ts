@@ -1,0 +1,18 @@
+// The log on kafkajs: the second adapter, chosen with KAFKA_CLIENT=kafkajs.
+import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
+import type { LogClient } from '@tocsin/topologies/ports/log.ts';
+import type { LogConnection } from '../core/settings.ts';
+import { KafkaJsAdmin } from './admin.ts';
+import { KafkaJsConsumer } from './consumer.ts';
+import { createKafka } from './library.ts';
+import { KafkaJsProducer } from './producer.ts';
+import { KafkaJsTable } from './table.ts';
+
+export function createKafkaJsLog(settings: LogConnection, clock: Clock, random: Random): LogClient {
+  return {
+    consumer: (options) => new KafkaJsConsumer(settings, options, clock, random),
+    producer: () => new KafkaJsProducer(createKafka(settings)),
+    table: (options) => new KafkaJsTable(settings, options, clock, random),
+    admin: () => new KafkaJsAdmin(createKafka(settings), clock),
+  };
+}
