@@ -36,6 +36,7 @@ describe('batches', () => {
     expect(whenIdle(defaultBatch, 1, 0)).toBe('flush');
     expect(whenIdle(defaultBatch, 1, 1)).toBe('linger');
     expect(whenIdle({ ...defaultBatch, lingerMs: 0 }, 1, 1)).toBe('flush');
+    expect(whenIdle(defaultBatch, 10_000, 1)).toBe('flush');
   });
 
   it('halve the requests in flight on a slow-down and win them back one by one', () => {

@@ -39,7 +39,7 @@ export function whenIdle(
   inFlight: number,
 ): 'nothing' | 'flush' | 'linger' {
   if (events === 0) return 'nothing';
-  return inFlight === 0 || limits.lingerMs === 0 ? 'flush' : 'linger';
+  return inFlight === 0 || limits.lingerMs === 0 || events >= limits.maxEvents ? 'flush' : 'linger';
 }
 
 /**

@@ -241,28 +241,31 @@ function isEscape(c: number): boolean {
 
 /** RFC 8259 section 6; -1 when it is not a number. */
 function endOfNumber(bytes: Buffer, start: number, end: number): number {
-  let i = start;
-  if (bytes[i] === 0x2d) i++;
-  if (i >= end) return -1;
-  let c = bytes[i]!;
-  if (c === 0x30) i++;
+  let i = bytes[start] === 0x2d ? start + 1 : start;
+  if (i < end && bytes[i] === 0x30) i++;
   else {
-    const from = i;
-    while (i < end && (c = bytes[i]!) >= 0x30 && c <= 0x39) i++;
-    if (i === from) return -1;
+    const after = endOfDigits(bytes, i, end);
+    if (after === i) return -1;
+    i = after;
   }
   if (i < end && bytes[i] === 0x2e) {
-    const from = ++i;
-    while (i < end && (c = bytes[i]!) >= 0x30 && c <= 0x39) i++;
-    if (i === from) return -1;
+    const after = endOfDigits(bytes, i + 1, end);
+    if (after === i + 1) return -1;
+    i = after;
   }
   if (i < end && (bytes[i] === 0x65 || bytes[i] === 0x45)) {
     i++;
     if (i < end && (bytes[i] === 0x2b || bytes[i] === 0x2d)) i++;
-    const from = i;
-    while (i < end && (c = bytes[i]!) >= 0x30 && c <= 0x39) i++;
-    if (i === from) return -1;
+    const after = endOfDigits(bytes, i, end);
+    if (after === i) return -1;
+    i = after;
   }
+  return i;
+}
+
+function endOfDigits(bytes: Buffer, start: number, end: number): number {
+  let i = start;
+  while (i < end && bytes[i]! >= 0x30 && bytes[i]! <= 0x39) i++;
   return i;
 }
 

@@ -13,7 +13,7 @@ export const splunkHec: Sink = {
   manifest,
   check(params) {
     const { path } = params as SplunkHecParams;
-    if (path !== undefined && path.split('/').some((segment) => segment === '.' || segment === '..'))
+    if (path?.split('/').some((segment) => segment === '.' || segment === '..'))
       return [{ path: '/path', message: 'must be a plain path' }];
     if (path !== undefined && /\/raw(\/|$)/.test(path))
       return [{ path: '/path', message: 'must be the event endpoint: the raw endpoint takes no envelopes' }];
