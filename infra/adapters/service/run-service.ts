@@ -4,24 +4,24 @@
 // part ends the process with code 1, so that whoever supervises it starts it again.
 import { metrics as declarations } from '@tocsin/topologies/metrics.ts';
 import type { Clock } from '@tocsin/topologies/ports/clock.ts';
-import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
-import { createSystemClock } from '../clock/system.ts';
+import { systemClock } from '../clock/system.ts';
 import { startHealthServer } from '../health/server.ts';
-import { createLogger } from '../logger/pino.ts';
-import { createMetrics } from '../metrics/prometheus.ts';
+import { createLogger, type PinoLogger } from '../logger/pino.ts';
+import { createPrometheusMetrics } from '../metrics/prometheus.ts';
 
 export interface ServiceSettings {
   readonly name: string;
   /** Address and port of health and metrics. */
   readonly host: string;
   readonly port: number;
-  readonly logLevel: string;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
 /** What a service hands its parts. */
 export interface ServiceContext {
-  readonly logger: Logger;
+  /** Also removes registered secrets from every line. */
+  readonly logger: PinoLogger;
   readonly metrics: MetricsPort;
   readonly clock: Clock;
   /** Aborted when the service begins to stop. */
@@ -42,8 +42,8 @@ export async function runService(
   settings: ServiceSettings,
   start: (context: ServiceContext) => Promise<void>,
 ): Promise<void> {
-  const logger = createLogger({ name: settings.name, level: settings.logLevel });
-  const registry = createMetrics(declarations);
+  const logger = createLogger({ service: settings.name, level: settings.logLevel });
+  const registry = createPrometheusMetrics({ declarations });
   const checks = new Map<string, () => true | string>();
   const stops: (() => Promise<void> | void)[] = [];
   const stopping = new AbortController();
@@ -92,7 +92,7 @@ export async function runService(
     await start({
       logger,
       metrics: registry,
-      clock: createSystemClock(),
+      clock: systemClock,
       signal: stopping.signal,
       fail,
       check: (name, probe) => checks.set(name, probe),
