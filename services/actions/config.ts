@@ -1,4 +1,6 @@
 // Settings of the action workers; the only place here that reads the environment.
+import type { EgressSettings } from '@tocsin/adapters/http/egress-policy.ts';
+import { egressSettings } from '@tocsin/adapters/http/egress-settings.ts';
 import { type LogSettings, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import type { ServiceSettings } from '@tocsin/adapters/service/run-service.ts';
 import { list, required, SettingError, serviceSettings } from '@tocsin/adapters/service/settings.ts';
@@ -16,8 +18,7 @@ export interface ActionsConfig {
   readonly logFile: string;
   /** Keys that decrypt the secret store; null when secrets come from files and variables only. */
   readonly keyringFile: string | null;
-  /** Passed on to the egress policy. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly egress: EgressSettings;
 }
 
 export function readConfig(): ActionsConfig {
@@ -35,6 +36,6 @@ export function readConfig(): ActionsConfig {
     types,
     logFile: process.env['ACTION_LOG_FILE'] ?? 'tocsin-actions.log',
     keyringFile: process.env['SECRETS_KEY_FILE'] || null,
-    environment: process.env,
+    egress: egressSettings(process.env),
   };
 }

@@ -51,6 +51,6 @@ export function localConnection(
     protocol: 'http',
     allow_insecure: true,
     port: splunk ? hec.port : webhook.port,
-    secrets: splunk ? { token: { value: secrets.token } } : { hmac: { value: secrets.hmac } },
+    secrets: { token: { value: secrets.token }, ...(splunk ? {} : { hmac: { value: secrets.hmac } }) },
   };
 }

@@ -1,0 +1,92 @@
+// The action workers: commands in, effects, results and dead letters out; one consumer group per type.
+import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
+import { createPostgresEffects } from '@tocsin/adapters/effects/postgres.ts';
+import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
+import { createHttpClient } from '@tocsin/adapters/http/client.ts';
+import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
+import { openLineLog } from '@tocsin/adapters/line-log/line-log.ts';
+import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { createPool } from '@tocsin/adapters/postgres/pool.ts';
+import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
+import { createSecrets } from '@tocsin/adapters/secrets/composite.ts';
+import { runService } from '@tocsin/adapters/service/run-service.ts';
+import { createMailClient } from '@tocsin/adapters/smtp/client.ts';
+import { actions } from '@tocsin/topologies/actions/registry.ts';
+import type { ActionPorts } from '@tocsin/topologies/domain/action/define-action.ts';
+import { actionFlows } from '@tocsin/topologies/flows/actions.ts';
+import { createConnectionLookup, laneSettingsOf } from '@tocsin/topologies/run/connections.ts';
+import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
+import { createPerformer } from '@tocsin/topologies/run/perform.ts';
+import { readConfig } from './config.ts';
+
+const config = readConfig();
+
+await runService(config.service, async (context) => {
+  const { logger, metrics, clock, signal, fail, onStop } = context;
+  const client = createLogClient(config.log);
+  const pool = createPool({
+    connectionString: config.databaseUrl,
+    applicationName: 'tocsin-actions',
+    logger,
+  });
+  onStop(() => pool.end());
+  const redis = connectRedis({ url: config.redisUrl, name: 'tocsin-actions', logger });
+  onStop(() => redis.disconnect());
+  const source = createConfigSource({
+    client,
+    directory: config.configDir,
+    logger,
+    metrics,
+    onFailure: fail,
+  });
+  onStop(() => source.stop());
+  await source.start();
+
+  const egress = createEgressPolicy(config.egress);
+  const http = createHttpClient({ egress });
+  onStop(() => http.close());
+  const lineLog = await openLineLog({ file: config.logFile });
+  onStop(() => lineLog.close());
+  const ports: ActionPorts = { http, mail: createMailClient({ egress }), lineLog };
+  const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
+  const secrets = createSecrets({
+    pool,
+    keyringFile: config.keyringFile,
+    onResolved: (value) => logger.registerSecret(value),
+  });
+  const connection = createConnectionLookup(() => source.table, secrets);
+
+  const producer = client.producer();
+  onStop(() => producer.close());
+  const outbox = createOutbox({ producer, clock, logger });
+  onStop(() => outbox.stop());
+  for (const flow of actionFlows.filter(({ title }) => config.types.includes(title))) {
+    const action = actions[flow.title as keyof typeof actions];
+    const { needs, ledger } = action.manifest;
+    const service = `actions/${flow.title}`;
+    const consumer = client.consumer({
+      group: flow.group?.id ?? '',
+      topics: flow.reads.map((topic) => topic.name),
+      handler: createPerformer({
+        action,
+        service,
+        ports: Object.fromEntries(needs.map((need) => [need, ports[need]])),
+        effects: ledgers[ledger],
+        outbox,
+        connection,
+        laneSettings: laneSettingsOf(() => source.table),
+        clock,
+        metrics,
+        logger: logger.child({ type: flow.title }),
+        signal,
+      }),
+      onFailure: fail,
+      onNotice: (notice) => {
+        metrics.count('tocsin_consumer_notices_total', { service, kind: notice.kind });
+        logger.info(notice.message, { kind: notice.kind, type: flow.title });
+      },
+    });
+    onStop(() => consumer.stop());
+    await consumer.start();
+  }
+});
