@@ -66,17 +66,20 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
   });
 
-  // Before the keys: a flood of wrong ones must be cheap.
-  await http.register(fastifyRateLimit, {
-    global: true,
-    max: settings.rateLimit ?? 6_000,
-    timeWindow: 60_000,
-    hook: 'onRequest',
-    errorResponseBuilder: (_request, context) =>
-      new ApiError(429, 'rate_limited', `more than ${context.max} requests a minute`, {
-        headers: { 'retry-after': String(Math.max(1, Math.ceil(context.ttl / 1000))) },
-      }),
-  });
+  // Before the keys: a flood of wrong ones must be cheap. As a hook of the application, because the plugin's own hooks
+  // belong to routes and would come after it.
+  await http.register(fastifyRateLimit, { global: false });
+  http.addHook(
+    'onRequest',
+    http.rateLimit({
+      max: settings.rateLimit ?? 6_000,
+      timeWindow: 60_000,
+      errorResponseBuilder: (_request, context) =>
+        new ApiError(429, 'rate_limited', `more than ${context.max} requests a minute`, {
+          headers: { 'retry-after': String(Math.max(1, Math.ceil(context.ttl / 1000))) },
+        }),
+    }),
+  );
   const routes = requireKeys(http, dependencies.keyring);
   http.setNotFoundHandler((_request, reply) => sendError(notFound(), reply));
   readJsonBodies(http);

@@ -109,8 +109,7 @@ export function createRecorder(options: RecorderOptions): BatchHandler {
         }
       }
       await outbox.send(letters);
-      const first = batch.count === 0 ? batch.nextOffset : batch.offset(0);
-      if (first < batch.nextOffset) assignment.complete(first, batch.nextOffset);
+      assignment.complete(batch.count === 0 ? batch.nextOffset : batch.offset(0), batch.nextOffset);
     },
     async onUnreadable(range) {
       metrics.count('tocsin_dead_letters_total', { service, reason: 'unreadable' });

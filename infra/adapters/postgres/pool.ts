@@ -1,7 +1,8 @@
 // The pool of PostgreSQL connections that every store shares.
 //
-// Invariant: no statement and no lock wait is without a limit, and a connection that dies while idle is a log line,
-// not a crash (pg emits 'error' on the pool, and an unheard 'error' ends the process).
+// Invariant: no statement and no lock wait is without a limit, and a connection that dies is a log line, not a crash.
+// Surprise: pg emits 'error' on the pool for an idle connection and on the client for one in use, besides failing its
+// query; an unheard 'error' event ends the process.
 
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import { Pool } from 'pg';
@@ -36,8 +37,9 @@ export function createPool(options: PoolOptions): Pool {
     // The server may be gone without a word; its own timeout cannot help then.
     query_timeout: statementTimeout + 5_000,
   });
-  pool.on('error', (error) =>
-    options.logger.warn('idle database connection failed', { error: error.message }),
-  );
+  pool.on('error', (error) => options.logger.warn('idle database connection failed', { error: error.message }));
+  pool.on('connect', (client) => {
+    client.on('error', (error) => options.logger.debug('database connection failed', { error: error.message }));
+  });
   return pool;
 }

@@ -1,0 +1,33 @@
+// Settings of the config API; the only place here that reads the environment.
+import { type LogSettings, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import type { ServiceSettings } from '@tocsin/adapters/service/run-service.ts';
+import { integer, required, serviceSettings } from '@tocsin/adapters/service/settings.ts';
+
+export interface ConfigApiConfig {
+  /** Metrics and health for machines, on HEALTH_PORT; people and tools use `http`. */
+  readonly service: ServiceSettings;
+  readonly log: LogSettings;
+  readonly databaseUrl: string;
+  readonly http: { readonly host: string; readonly port: number };
+  /** Keyring that encrypts stored secrets. */
+  readonly keyringFile: string;
+  /** Where the first admin key is written, once, on an empty database. */
+  readonly firstKeyFile: string;
+  readonly configDir: string | null;
+  /** Requests per minute and client address. */
+  readonly rateLimit: number;
+}
+
+export function readConfig(): ConfigApiConfig {
+  const api = serviceSettings('config-api', process.env);
+  return {
+    service: { ...api, port: integer(process.env, 'HEALTH_PORT', 0, { min: 0, max: 65_535 }) },
+    log: parseLogSettings(process.env, 'tocsin-config-api'),
+    databaseUrl: required(process.env, 'DATABASE_URL', 'where the configuration is stored'),
+    http: { host: api.host, port: api.port },
+    keyringFile: required(process.env, 'SECRETS_KEY_FILE', 'the keyring that encrypts stored secrets'),
+    firstKeyFile: required(process.env, 'BOOTSTRAP_KEY_FILE', 'where the first admin key is written'),
+    configDir: process.env['CONFIG_DIR'] || null,
+    rateLimit: integer(process.env, 'RATE_LIMIT_PER_MINUTE', 6_000, { min: 1, max: 10_000_000 }),
+  };
+}

@@ -1,0 +1,186 @@
+// Connections and their secrets: write-only, bound to the destination they were given for.
+import { newDatabase } from '@tocsin/testing/servers.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openTestApi, type TestApi } from './test-api.ts';
+
+const canary = 'canary-5b1f0f9e-token';
+let api: TestApi;
+beforeAll(async () => {
+  api = await openTestApi(await newDatabase());
+});
+afterAll(() => api.close());
+
+const web = { type: 'http', host: 'hooks.example.org', auth: { type: 'bearer' } };
+
+async function make(id: string, fields: object = {}) {
+  const body = { id, ...web, secrets: { token: { value: canary } }, ...fields };
+  const response = await api.call({ method: 'POST', url: '/api/connections', body });
+  expect(response.statusCode, response.body).toBe(201);
+  return response;
+}
+
+function put(id: string, body: object, revision = 1) {
+  return api.call({
+    method: 'PUT',
+    url: `/api/connections/${id}`,
+    body,
+    headers: { 'if-match': `"${revision}"` },
+  });
+}
+
+it('never gives a value back, in any answer, record or audit row', async () => {
+  const created = await make('shown');
+  expect(created.json().document.secrets).toEqual({
+    token: { secret: 'connection.shown.token', version: 1 },
+  });
+  const seen = [created.body];
+  for (const url of [
+    '/api/connections',
+    '/api/connections/shown',
+    '/api/connections/shown/revisions',
+    '/api/secrets/connection.shown.token',
+  ])
+    seen.push((await api.call({ url })).body);
+  for (const table of ['config_revisions', 'outbox', 'audit', 'idempotency_keys'] as const)
+    seen.push(JSON.stringify(await api.db.selectFrom(table).selectAll().execute()));
+  expect(seen.join('\n')).not.toContain(canary);
+  expect((await api.call({ url: '/api/secrets/connection.shown.token' })).json()).toMatchObject({
+    set: true,
+    version: 1,
+  });
+});
+
+it('keeps the hash of a replayable request useless for guessing', async () => {
+  const headers = { 'idempotency-key': 'c-1' };
+  const body = { id: 'idem', ...web, secrets: { token: { value: canary } } };
+  const first = await api.call({ method: 'POST', url: '/api/connections', body, headers });
+  const second = await api.call({ method: 'POST', url: '/api/connections', body, headers });
+  expect([first.statusCode, second.statusCode, second.body]).toEqual([201, 201, first.body]);
+  expect((await api.call({ url: '/api/secrets/connection.idem.token' })).json().version).toBe(1);
+});
+
+describe('a stored credential goes to no other destination', () => {
+  beforeAll(() => make('bound', { allow_cidrs: ['10.0.0.0/8'] }));
+  it.each([
+    ['host', { host: 'evil.example' }],
+    ['port', { port: 8443 }],
+    ['protocol', { protocol: 'http', allow_insecure: true }],
+    ['certificate check', { tls: { verify: false } }],
+    ['certificate authority', { tls: { ca: '-----BEGIN CERTIFICATE-----' } }],
+  ])('%s', async (_title, change) => {
+    for (const secrets of [undefined, { token: { secret: 'connection.bound.token', version: 1 } }]) {
+      const response = await put('bound', {
+        ...web,
+        ...change,
+        ...(secrets === undefined ? {} : { secrets }),
+      });
+      expect([response.statusCode, response.json().error.code]).toEqual([422, 'secret_required']);
+      expect(response.json().error.issues[0].path).toBe('/secrets/token');
+    }
+    expect((await api.call({ url: '/api/connections/bound' })).json()).toMatchObject({
+      revision: 1,
+      document: { host: web.host },
+    });
+  });
+  it('the default port written out, other case and other fields need nothing again', async () => {
+    const response = await put('bound', { ...web, host: 'HOOKS.example.org', port: 443, concurrency: 2 });
+    expect([response.statusCode, response.json().document.secrets.token.version]).toEqual([200, 1]);
+  });
+  it('a new value goes with a new destination', async () => {
+    const response = await put(
+      'bound',
+      { ...web, host: 'new.example.org', secrets: { token: { value: 'another-value' } } },
+      2,
+    );
+    expect([response.statusCode, response.json().document.secrets.token.version]).toEqual([200, 2]);
+  });
+  it('another connection cannot name it, nor the same id after a deletion', async () => {
+    const secrets = { token: { secret: 'connection.bound.token' } };
+    const thief = await api.call({
+      method: 'POST',
+      url: '/api/connections',
+      body: { id: 'thief', ...web, host: 'evil.example', secrets },
+    });
+    expect([thief.statusCode, thief.json().error.issues[0].path]).toEqual([422, '/secrets/token/secret']);
+    await api.call({ method: 'DELETE', url: '/api/connections/bound' });
+    const reborn = await api.call({
+      method: 'POST',
+      url: '/api/connections',
+      body: { id: 'bound', ...web, host: 'evil.example', secrets },
+    });
+    expect(reborn.statusCode).toBe(422);
+  });
+  it('a key without write:secrets cannot point a connection at a named secret', async () => {
+    await api.call({ method: 'PUT', url: '/api/secrets/shared', body: { value: 'shared-value' } });
+    const limited = { name: 'net', scopes: ['write:connections', 'read:connections'] };
+    const { key } = (await api.call({ method: 'POST', url: '/api/keys', body: limited })).json();
+    for (const token of [{ secret: 'shared' }, { env: 'PATH' }, { file: '/etc/passwd' }]) {
+      const body = { id: 'limited', ...web, host: 'evil.example', secrets: { token } };
+      expect((await api.call({ method: 'POST', url: '/api/connections', body, key })).statusCode).toBe(403);
+    }
+  });
+});
+
+it('keeps a secret that is not mentioned and clears one that is null', async () => {
+  await make('fields', {
+    tls: { cert: '-----BEGIN CERTIFICATE-----' },
+    secrets: { token: { value: canary }, tls_key: { value: '-----BEGIN PRIVATE KEY-----\nx\n' } },
+  });
+  const tls = { cert: '-----BEGIN CERTIFICATE-----' };
+  const kept = await put('fields', { ...web, tls, name: 'n' });
+  expect(Object.keys(kept.json().document.secrets).sort()).toEqual(['tls_key', 'token']);
+  const cleared = await put('fields', { type: 'http', host: web.host, tls, secrets: { token: null } }, 2);
+  expect(cleared.statusCode, cleared.body).toBe(200);
+  expect(Object.keys(cleared.json().document.secrets)).toEqual(['tls_key']);
+  const needed = await put('fields', { ...web, tls }, 3);
+  expect([needed.statusCode, needed.json().error.issues[0].path]).toEqual([422, '/secrets/token']);
+});
+
+describe('what is no secret', () => {
+  it.each([
+    '********',
+    '****',
+    '••••••',
+    '[secret]',
+    '<redacted>',
+    'xxxxxxxx',
+    '',
+    'two\nlines',
+    'a'.repeat(65 * 1024),
+  ])('%s', async (value) => {
+    const inline = await api.call({
+      method: 'POST',
+      url: '/api/connections',
+      body: { ...web, secrets: { token: { value } } },
+    });
+    expect([inline.statusCode, inline.json().error.issues[0].path]).toEqual([422, '/secrets/token/value']);
+    const named = await api.call({ method: 'PUT', url: '/api/secrets/named', body: { value } });
+    expect([named.statusCode, named.json().error.issues[0].path]).toEqual([422, '/value']);
+  });
+  it('1 MB is refused before it is read', async () => {
+    const named = await api.call({
+      method: 'PUT',
+      url: '/api/secrets/named',
+      body: { value: 'a'.repeat(1_000_000) },
+    });
+    expect(named.statusCode).toBe(413);
+  });
+  it('a bare string in place of {value}', async () => {
+    const response = await api.call({
+      method: 'POST',
+      url: '/api/connections',
+      body: { ...web, secrets: { token: canary } },
+    });
+    expect(response.statusCode).toBe(400);
+    expect(response.body).not.toContain(canary);
+  });
+});
+
+it('a named secret of a connection is set through the connection', async () => {
+  const response = await api.call({
+    method: 'PUT',
+    url: '/api/secrets/connection.shown.token',
+    body: { value: 'other-value' },
+  });
+  expect(response.statusCode).toBe(422);
+});
