@@ -3,16 +3,14 @@ import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { createLogClient } from '@tocsin/adapters/log/client.ts';
 import { createSchemaSource } from '@tocsin/adapters/registry/schema-source.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
-import { actions } from '@tocsin/topologies/actions/registry.ts';
-import { buildTables } from '@tocsin/topologies/domain/evaluate/tables.ts';
 import { evaluatorFlow } from '@tocsin/topologies/flows/evaluator.ts';
 import { groups } from '@tocsin/topologies/groups.ts';
 import { createDecider } from '@tocsin/topologies/run/decide.ts';
+import { evaluatorTables } from '@tocsin/topologies/run/evaluator-tables.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { readConfig } from './config.ts';
 
 const config = readConfig();
-const manifests = new Map(Object.values(actions).map((action) => [action.manifest.id, action.manifest]));
 
 await runService(config.service, async ({ logger, metrics, clock, signal, fail, onStop }) => {
   const client = createLogClient(config.log);
@@ -23,9 +21,9 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     metrics,
     onFailure: fail,
   });
-  let tables = buildTables(source.table, manifests);
+  let tables = evaluatorTables(source.table);
   source.onChange((table) => {
-    tables = buildTables(table, manifests);
+    tables = evaluatorTables(table);
     for (const problem of tables.problems) logger.error('rule left out', { problem });
   });
   onStop(() => source.stop());

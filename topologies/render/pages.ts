@@ -1,8 +1,10 @@
 // Everything that is generated from the topology: path below the repository root -> content.
 
+import { decodeReasons } from '@tocsin/schemas/codecs/decode.ts';
 import { actions } from '../actions/registry.ts';
 import { allTopics } from '../all-topics.ts';
 import { failureCodes } from '../domain/action/outcome.ts';
+import { noteReasons, refusalReasons } from '../domain/evaluate/refusal.ts';
 import { flows } from '../flows/all.ts';
 import type { Group } from '../groups.ts';
 import { metrics } from '../metrics.ts';
@@ -81,10 +83,23 @@ function actionsPage(): string {
 }
 
 function errorsPage(): string {
-  return `${banner}# Failure codes\n\nThe code of a failed attempt in history, metrics and dead letters.\n\n${table(
-    ['code', 'meaning'],
-    Object.entries(failureCodes).map(([code, text]) => [`\`${code}\``, text]),
-  )}`;
+  const codes = (rows: Readonly<Record<string, string>>): string =>
+    table(
+      ['code', 'meaning'],
+      Object.entries(rows).map(([code, text]) => [`\`${code}\``, text]),
+    );
+  const refusals = Object.fromEntries(
+    Object.entries(refusalReasons).map(([code, { summary, deadLetter }]) => [
+      code,
+      `${summary}${deadLetter ? ' Dead letter.' : ' Counted only.'}`,
+    ]),
+  );
+  return [
+    `${banner}# Failure codes and reasons\n\n## Attempts\n\nThe code of a failed attempt in history, metrics and dead letters.\n\n${codes(failureCodes)}`,
+    `## Inputs that cannot be read\n\nDead letters of the evaluator and the sinks.\n\n${codes(decodeReasons)}`,
+    `## What the evaluator refuses\n\n${codes(refusals)}`,
+    `## What the evaluator notes\n\nCounted in \`tocsin_notes_total\`; the input is evaluated all the same, but for tests.\n\n${codes(noteReasons)}`,
+  ].join('\n');
 }
 
 function metricsPage(): string {

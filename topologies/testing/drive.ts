@@ -5,7 +5,6 @@ import type { ConfigRecord } from '@tocsin/schemas/types.ts';
 import { actions } from '../actions/registry.ts';
 import { allTopics } from '../all-topics.ts';
 import { applyConfig, type ConfigDocument, configKey, emptyConfig } from '../domain/config/config-table.ts';
-import { buildTables } from '../domain/evaluate/tables.ts';
 import { actionFlows } from '../flows/actions.ts';
 import { evaluatorFlow } from '../flows/evaluator.ts';
 import { actionGroup } from '../groups.ts';
@@ -22,6 +21,7 @@ import type { HttpRequest } from '../ports/http.ts';
 import type { LogConsumer, OutRecord } from '../ports/log.ts';
 import { createConnectionLookup, laneSettingsOf } from '../run/connections.ts';
 import { createDecider } from '../run/decide.ts';
+import { evaluatorTables } from '../run/evaluator-tables.ts';
 import { createOutbox } from '../run/outbox.ts';
 import { createPerformer } from '../run/perform.ts';
 import type { Topic } from '../topics.ts';
@@ -44,7 +44,7 @@ export async function startDrive(options: DriveOptions) {
   const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog() };
   const stopping = new AbortController();
   let config = emptyConfig;
-  let tables = buildTables(config, manifests);
+  let tables = evaluatorTables(config);
 
   /** Puts one revision of a document into force. */
   function configure(document: ConfigDocument, revision = 1): void {
@@ -57,7 +57,7 @@ export async function startDrive(options: DriveOptions) {
     const applied = applyConfig(config, configKey(document.kind, document.id), record);
     if (applied.problem !== undefined) throw new Error(applied.problem);
     config = applied.table;
-    tables = buildTables(config, manifests);
+    tables = evaluatorTables(config);
     if (tables.problems.length > 0) throw new Error(tables.problems.join('\n'));
   }
   const order = { connection: 0, action: 1, sink: 2, rule: 3 };
@@ -141,5 +141,3 @@ export async function startDrive(options: DriveOptions) {
     },
   };
 }
-
-const manifests = new Map(Object.values(actions).map((action) => [action.manifest.id, action.manifest]));

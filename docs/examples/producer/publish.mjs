@@ -89,4 +89,6 @@ await producer.send({
   messages: [{ key: searchResult.job_id, value: JSON.stringify(searchResult) }],
 });
 await producer.disconnect();
-process.stdout.write(`${JSON.stringify({ guide_event: 1, scan_findings: scanSize, broken: 1, search_results: 1 })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ guide_event: 1, scan_findings: scanSize, broken: 1, search_results: 1 })}\n`,
+);

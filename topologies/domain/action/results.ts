@@ -53,7 +53,9 @@ function outcomeFields(outcome: Outcome): Partial<Result> {
     return {
       ...(outcome.ref === undefined ? {} : { ref: outcome.ref }),
       ...(outcome.output === undefined ? {} : { output: outcome.output as NonNullable<Result['output']> }),
-      ...(outcome.warnings === undefined || outcome.warnings.length === 0 ? {} : { warnings: [...outcome.warnings] }),
+      ...(outcome.warnings === undefined || outcome.warnings.length === 0
+        ? {}
+        : { warnings: [...outcome.warnings] }),
     };
   return {
     code: outcome.code,
@@ -70,7 +72,12 @@ export function resultRecord(result: Result): OutRecord {
 export type ActionEvent = 'action.triggered' | 'action.completed' | 'action.failed';
 
 /** The engine's own event about a command. Its id is derived from the command, so a repeat carries the same one. */
-export function actionEventRecord(command: Command, event: ActionEvent, at: number, facts: Record<string, unknown>): OutRecord {
+export function actionEventRecord(
+  command: Command,
+  event: ActionEvent,
+  at: number,
+  facts: Record<string, unknown>,
+): OutRecord {
   const envelope: EventEnvelope = {
     id: `${command.command_id}.${event.slice('action.'.length)}`,
     event,

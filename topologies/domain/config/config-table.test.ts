@@ -1,6 +1,7 @@
 // The table keeps the newest valid revision of each document; a bad one is reported and takes nothing down.
-import { expect, test } from 'vitest';
+
 import type { ConfigRecord } from '@tocsin/schemas/types.ts';
+import { expect, test } from 'vitest';
 import { applyConfig, emptyConfig } from './config-table.ts';
 
 const rule = (id: string, revision: number, extra: object = {}): ConfigRecord => ({

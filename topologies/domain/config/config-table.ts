@@ -28,7 +28,12 @@ const schemaOf: Record<ConfigKind, DocumentName> = {
   sink: 'sink.json',
 };
 
-export const emptyConfig: ConfigTable = { rules: new Map(), actions: new Map(), connections: new Map(), sinks: new Map() };
+export const emptyConfig: ConfigTable = {
+  rules: new Map(),
+  actions: new Map(),
+  connections: new Map(),
+  sinks: new Map(),
+};
 
 const tableOf = { action: 'actions', connection: 'connections', rule: 'rules', sink: 'sinks' } as const;
 
@@ -64,8 +69,10 @@ export function applyConfig(
   }
   const document = record.document as unknown as ConfigDocument;
   const issues = checkDocument(schemaOf[kind], document);
-  if (issues.length > 0) return { table, problem: `${key} revision ${record.revision}: ${formatIssues(issues)}` };
-  if (document.kind !== kind || document.id !== id) return { table, problem: `${key}: names itself ${document.kind}/${document.id}` };
+  if (issues.length > 0)
+    return { table, problem: `${key} revision ${record.revision}: ${formatIssues(issues)}` };
+  if (document.kind !== kind || document.id !== id)
+    return { table, problem: `${key}: names itself ${document.kind}/${document.id}` };
   const current = held.get(id);
   if (current !== undefined && current.revision >= record.revision) return { table };
   const next = new Map(held).set(id, { document, revision: record.revision });

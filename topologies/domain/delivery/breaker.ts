@@ -21,7 +21,12 @@ export const defaultBreaker: BreakerSettings = { threshold: 5, initialWaitMs: 1_
 export const closedBreaker: BreakerState = { failures: 0, openUntil: null, waitMs: 0 };
 
 /** State after one attempt. `down` is true when the destination could not be reached or failed as a whole. */
-export function afterAttempt(state: BreakerState, down: boolean, now: number, settings: BreakerSettings): BreakerState {
+export function afterAttempt(
+  state: BreakerState,
+  down: boolean,
+  now: number,
+  settings: BreakerSettings,
+): BreakerState {
   if (!down) return closedBreaker;
   const failures = state.failures + 1;
   if (failures < settings.threshold) return { ...state, failures };

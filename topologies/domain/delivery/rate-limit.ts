@@ -15,7 +15,11 @@ export function fullBucket(ratePerSecond: number, now: number): Bucket {
  * Takes one token: either the new bucket with `waitMs` 0, or the unchanged bucket and how long until a token is there.
  * A clock that went back refills nothing.
  */
-export function takeToken(bucket: Bucket, ratePerSecond: number, now: number): { bucket: Bucket; waitMs: number } {
+export function takeToken(
+  bucket: Bucket,
+  ratePerSecond: number,
+  now: number,
+): { bucket: Bucket; waitMs: number } {
   const elapsed = Math.max(0, now - bucket.at);
   const tokens = Math.min(Math.max(1, ratePerSecond), bucket.tokens + (elapsed * ratePerSecond) / 1000);
   if (tokens >= 1) return { bucket: { tokens: tokens - 1, at: now }, waitMs: 0 };
