@@ -90,7 +90,7 @@ function loadChecked(): typeof import('kafkajs') {
   return require('kafkajs') as typeof import('kafkajs');
 }
 
-export const kafkajs: typeof import('kafkajs') = loadChecked();
+let maxDecompressedBytes = MAX_DECOMPRESSED_BYTES;
 
 interface RequestQueue {
   readonly pending: unknown[];
@@ -98,15 +98,10 @@ interface RequestQueue {
   scheduleCheckPendingRequests(): void;
 }
 
-let prepared = false;
-let maxDecompressedBytes = MAX_DECOMPRESSED_BYTES;
-
-/** Registers the codecs and the timer fix, once per process. */
-function prepare(): void {
-  if (prepared) return;
-  prepared = true;
+/** Registers codecs with a limit and repairs the timer. */
+function repair(library: typeof import('kafkajs')): typeof import('kafkajs') {
   for (const codec of [1, 2, 3, 4] as const) {
-    kafkajs.CompressionCodecs[codec] = () => ({
+    library.CompressionCodecs[codec] = () => ({
       compress: () => Promise.reject(new Error('this adapter writes uncompressed batches')),
       decompress: async (input: Buffer) => decompress(codec, input, maxDecompressedBytes),
     });
@@ -120,10 +115,12 @@ function prepare(): void {
     // Nothing waits and nothing is throttled: there is nothing to check later.
     if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
   };
+  return library;
 }
 
+export const kafkajs: typeof import('kafkajs') = repair(loadChecked());
+
 export function createKafka(settings: LogConnection): Kafka {
-  prepare();
   maxDecompressedBytes = settings.maxDecompressedBytes ?? MAX_DECOMPRESSED_BYTES;
   const { tls, sasl } = settings;
   const config: KafkaConfig = {
