@@ -161,16 +161,13 @@ function drop(cursor: Cursor, key: string): void {
   if (cursor.dropped.length < 16) cursor.dropped.push(key);
 }
 
-// A negative count is followed by the block's size in bytes. Every item takes a byte, which bounds the count.
+// A negative count is followed by the block's size in bytes. A count may claim anything: every item takes a byte, so the
+// bytes end first.
 function readBlock(cursor: Cursor): number {
-  let count = readLong(cursor);
-  if (count < 0) {
-    count = -count;
-    readLong(cursor);
-  }
-  if (count > cursor.end - cursor.at)
-    throw new AvroFault('avro_decode', 'a block that claims more items than there are bytes');
-  return count;
+  const count = readLong(cursor);
+  if (count >= 0) return count;
+  readLong(cursor);
+  return -count;
 }
 
 function take(cursor: Cursor, size: number): number {

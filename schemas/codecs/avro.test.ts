@@ -126,6 +126,23 @@ test.each([
   expect(result.detail).toMatch(/^[^\n{}]{2,200}$/);
 });
 
+test('a body that lies in a larger buffer ends where it ends', () => {
+  const long = createAvroReader('"long"');
+  const text = createAvroReader('"string"');
+  if (!long.ok || !text.ok) throw new Error('refused');
+  expect(long.read(hex('ff 80 02 ff'), 1, 2)).toMatchObject({
+    ok: false,
+    reason: 'avro_decode',
+    detail: 'truncated',
+  });
+  expect(long.read(hex('ff 80 02 ff'), 1, 3)).toMatchObject({ ok: true, value: 128 });
+  expect(text.read(hex('04 61 62'), 0, 2)).toMatchObject({
+    ok: false,
+    reason: 'avro_decode',
+    detail: 'truncated',
+  });
+});
+
 test('K29: a recursive schema is refused, however it recurs', () => {
   const tree = { type: 'record', name: 'T', fields: [{ name: 'next', type: ['null', 'T'] }] };
   const inArray = {
