@@ -1,7 +1,11 @@
 // Connections and their secrets: write-only, bound to the destination they were given for.
+import { runnerOf } from '@tocsin/adapters/postgres/sql-runner.ts';
+import { parseKeyring } from '@tocsin/adapters/secrets/keyring.ts';
+import { resolveSecret } from '@tocsin/adapters/secrets/postgres-store.ts';
 import { newDatabase } from '@tocsin/testing/servers.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestApi, type TestApi } from './test-api.ts';
+import { checkKeyring } from './vault.ts';
 
 const canary = 'canary-5b1f0f9e-token';
 let api: TestApi;
@@ -48,6 +52,38 @@ it('never gives a value back, in any answer, record or audit row', async () => {
     set: true,
     version: 1,
   });
+});
+
+it('stores what an executor can decrypt, and nobody can read', async () => {
+  await make('sealed');
+  const runner = runnerOf(api.db);
+  const value = await resolveSecret(runner, api.secretKeys, {
+    secret: 'connection.sealed.token',
+    version: 1,
+  });
+  expect(value.reveal()).toBe(canary);
+  const { rows } = await runner.query('select * from secret_versions');
+  expect(rows.length).toBeGreaterThan(0);
+  for (const row of rows)
+    for (const cell of Object.values(row))
+      expect(Buffer.isBuffer(cell) ? cell.toString('latin1') : String(cell)).not.toContain(canary);
+});
+
+it('takes the value back when the connection is refused', async () => {
+  const secrets = { token: { value: canary } };
+  const body = { id: 'refused', ...web, host: '169.254.169.254', secrets };
+  expect((await api.call({ method: 'POST', url: '/api/connections', body })).statusCode).toBe(422);
+  expect((await api.call({ url: '/api/secrets/connection.refused.token' })).statusCode).toBe(404);
+});
+
+it('a keyring that does not fit the database is noticed', async () => {
+  const db = api.db;
+  await checkKeyring(db, api.secretKeys);
+  await checkKeyring(db, api.secretKeys);
+  const other = parseKeyring(
+    JSON.stringify({ active: 'k1', keys: { k1: Buffer.alloc(32, 7).toString('base64') } }),
+  );
+  await expect(checkKeyring(db, other)).rejects.toThrow('SECRETS_KEY_FILE');
 });
 
 it('keeps the hash of a replayable request useless for guessing', async () => {

@@ -10,6 +10,7 @@ import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
+import { parseKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import { sinks } from '@tocsin/topologies/sinks/registry.ts';
@@ -17,6 +18,7 @@ import type { LightMyRequestResponse } from 'fastify';
 import { type AppSettings, createApp } from './app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createPaging } from './paging.ts';
+import { createVault } from './vault.ts';
 
 export const silentLogger: Logger = {
   debug() {},
@@ -52,21 +54,16 @@ export async function openTestApi(
   const adminKey = first === null ? '' : (await readFile(keyFile, 'utf8')).trim();
   const keyring = openKeyring({ db, connectionString: databaseUrl, pepper, logger: silentLogger });
   await keyring.refresh();
-  const secrets = new Map<string, { version: number; value: string; updatedAt: Date; updatedBy: string }>();
+  const secretKeys = parseKeyring(
+    JSON.stringify({ active: 'k1', keys: { k1: randomBytes(32).toString('base64') } }),
+  );
   const dependencies: Dependencies = {
     store: createConfigStore(db),
     readOnly: null,
     db,
     keyring,
     pepper,
-    vault: {
-      async put(_transaction, id, value, actor) {
-        const version = (secrets.get(id)?.version ?? 0) + 1;
-        secrets.set(id, { version, value, updatedAt: new Date(), updatedBy: actor });
-        return version;
-      },
-      describe: async (id) => secrets.get(id) ?? null,
-    },
+    vault: createVault(db, secretKeys),
     history: createHistoryStore(db),
     catalogue: { actions, sinks },
     paging: createPaging(pepper),
@@ -84,6 +81,7 @@ export async function openTestApi(
     db,
     keyring,
     keyFile,
+    secretKeys,
     adminKey,
     dependencies,
     /** `key` null sends none; left out sends the admin key. A string body is sent as it is. */

@@ -7,6 +7,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import type { Pool } from 'pg';
 import { effectsTable } from '../effects/schema.sql.ts';
+import { secretTables } from '../secrets/schema.sql.ts';
 import type { Database, Db } from './schema.ts';
 
 const folder = new URL('./migrations/', import.meta.url);
@@ -17,7 +18,10 @@ export function openDatabase(pool: Pool): Db {
 }
 
 // Tables whose statements live beside the store that uses them.
-const ownedElsewhere: Readonly<Record<string, string>> = { '0004_effects': effectsTable };
+const ownedElsewhere: Readonly<Record<string, string>> = {
+  '0004_effects': effectsTable,
+  '0005_secrets': secretTables,
+};
 
 async function readMigrations(): Promise<Record<string, Migration>> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();

@@ -37,9 +37,13 @@ export function createPool(options: PoolOptions): Pool {
     // The server may be gone without a word; its own timeout cannot help then.
     query_timeout: statementTimeout + 5_000,
   });
-  pool.on('error', (error) => options.logger.warn('idle database connection failed', { error: error.message }));
+  pool.on('error', (error) =>
+    options.logger.warn('idle database connection failed', { error: error.message }),
+  );
   pool.on('connect', (client) => {
-    client.on('error', (error) => options.logger.debug('database connection failed', { error: error.message }));
+    client.on('error', (error) =>
+      options.logger.debug('database connection failed', { error: error.message }),
+    );
   });
   return pool;
 }

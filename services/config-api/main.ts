@@ -1,0 +1,120 @@
+// The config API: people and pipelines change configuration here; PostgreSQL keeps it, the outbox publishes it.
+import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
+import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { loadPepper, openKeyring } from '@tocsin/adapters/postgres/api-keys.ts';
+import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
+import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
+import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
+import { listen } from '@tocsin/adapters/postgres/listen.ts';
+import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
+import { startOutbox } from '@tocsin/adapters/postgres/outbox.ts';
+import { loadKeyring } from '@tocsin/adapters/secrets/keyring.ts';
+import { runService } from '@tocsin/adapters/service/run-service.ts';
+import { actions } from '@tocsin/topologies/actions/registry.ts';
+import { allTopics, topicSpec } from '@tocsin/topologies/all-topics.ts';
+import type { LogAdmin } from '@tocsin/topologies/ports/log.ts';
+import { sinks } from '@tocsin/topologies/sinks/registry.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
+import { createApp } from './app.ts';
+import { readConfig } from './config.ts';
+import { createDirectoryStore, readOnlyReason } from './directory-store.ts';
+import { createPaging } from './paging.ts';
+import { checkKeyring, createVault } from './vault.ts';
+
+const config = readConfig();
+
+await runService(config.service, async ({ logger, metrics, clock, signal, fail, check, onStop }) => {
+  const { databaseUrl: connectionString } = config;
+  const secretKeys = loadKeyring(config.keyringFile);
+  const database = await openMigratedDatabase({
+    connectionString,
+    applicationName: 'tocsin-config-api',
+    logger,
+    clock,
+    signal,
+  });
+  const { pool, db } = database;
+  onStop(() => database.close());
+  await checkKeyring(db, secretKeys);
+  const pepper = await loadPepper(db);
+  const firstKey = await createFirstKey(db, pepper, config.firstKeyFile);
+  if (firstKey !== null) logger.info('first admin key written', { file: config.firstKeyFile, id: firstKey });
+  const keyring = openKeyring({ db, connectionString, pepper, logger });
+  onStop(() => keyring.stop());
+  check('database', () => keyring.fresh || 'does not answer');
+
+  const client = createLogClient(config.log);
+  const admin = client.admin();
+  onStop(() => admin.close());
+  let store = createConfigStore(db);
+  if (config.configDir !== null) {
+    const source = createConfigSource({
+      client,
+      directory: config.configDir,
+      logger,
+      metrics,
+      onFailure: fail,
+    });
+    onStop(() => source.stop());
+    await source.start();
+    store = createDirectoryStore(() => source.table, store, new Date(clock.now()));
+  }
+
+  const { http } = await createApp(
+    {
+      store,
+      readOnly: config.configDir === null ? null : readOnlyReason,
+      db,
+      keyring,
+      pepper,
+      vault: createVault(db, secretKeys),
+      history: createHistoryStore(db),
+      catalogue: { actions, sinks },
+      paging: createPaging(pepper),
+      lag: (group, names) => admin.lag(group, names),
+      logger,
+    },
+    { rateLimit: config.rateLimit },
+  );
+  onStop(() => http.close());
+  const address = await http.listen({ host: config.http.host, port: config.http.port });
+  logger.info('API listens', { address, docs: `${address}/docs` });
+
+  // After the API listens: it is of use without the log, and what is written waits in the outbox.
+  for (let made = false; !made && !signal.aborted; ) {
+    made = await createTopics(admin).then(
+      (created) => {
+        if (created.length > 0) logger.info('topics created', { created });
+        return true;
+      },
+      async (error: unknown) => {
+        logger.warn('topics cannot be created yet, trying again', { error: String(error) });
+        await clock.sleep(1_000, signal).catch(() => undefined);
+        return false;
+      },
+    );
+  }
+  const producer = client.producer();
+  onStop(() => producer.close());
+  const outbox = startOutbox({
+    pool,
+    producer,
+    topics: { config: topics.config.name, audit: topics.audit.name },
+    logger,
+  });
+  onStop(() => outbox.stop());
+  const listener = listen({
+    connectionString,
+    channel: 'tocsin_outbox',
+    onWake: () => outbox.wake(),
+    logger,
+  });
+  onStop(() => listener.stop());
+});
+
+/** Topics that exist are left as they are: the cluster may be somebody else's. */
+async function createTopics(admin: LogAdmin): Promise<string[]> {
+  const existing = new Set(await admin.listTopics());
+  const missing = allTopics().filter((topic) => !existing.has(topic.name));
+  return missing.length === 0 ? [] : admin.ensureTopics(missing.map((topic) => topicSpec(topic)));
+}
