@@ -10,6 +10,8 @@ export interface SmtpServer {
   /** Name in EHLO. */
   readonly clientName?: string;
   readonly timeoutMs: number;
+  /** Addresses this server may resolve to beyond what the egress mode allows, as CIDR. */
+  readonly allowCidrs?: readonly string[];
 }
 
 export interface MailMessage {
@@ -24,12 +26,20 @@ export interface MailMessage {
   readonly text: string;
   readonly html?: string;
   readonly headers: readonly (readonly [string, string])[];
-  readonly attachments: readonly { readonly filename: string; readonly contentType: string; readonly content: Buffer }[];
+  readonly attachments: readonly {
+    readonly filename: string;
+    readonly contentType: string;
+    readonly content: Buffer;
+  }[];
 }
 
 export interface MailReceipt {
   readonly accepted: readonly string[];
-  readonly rejected: readonly { readonly address: string; readonly code: number; readonly response: string }[];
+  readonly rejected: readonly {
+    readonly address: string;
+    readonly code: number;
+    readonly response: string;
+  }[];
   /** The server's answer to the final dot. */
   readonly response: string;
 }

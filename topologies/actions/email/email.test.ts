@@ -447,7 +447,15 @@ describe('email: answers of the server', () => {
   it('passes server, port, security and credential of the connection', async () => {
     const ports = fakes();
     const connection = smtpConnection(
-      { username: 'u', security: 'tls', port: 465, timeout_ms: 7000, client_name: 'me', ca: 'CA' },
+      {
+        username: 'u',
+        security: 'tls',
+        port: 465,
+        timeout_ms: 7000,
+        client_name: 'me',
+        ca: 'CA',
+        allow_cidrs: ['10.0.0.0/8'],
+      },
       { password: 'p' },
     );
     await send({}, eventCommand(), { ports, connection });
@@ -459,6 +467,7 @@ describe('email: answers of the server', () => {
       auth: { user: 'u', password: 'p' },
       ca: 'CA',
       clientName: 'me',
+      allowCidrs: ['10.0.0.0/8'],
     });
     expect(
       (await send({}, eventCommand(), { connection: smtpConnection({ username: 'u' }) })).outcome,

@@ -96,6 +96,7 @@ function serverOf(config: SmtpConnection, context: ActionContext): SmtpServer | 
       ? {}
       : { auth: { user: config.username, password: password as string } }),
     ...(config.ca === undefined ? {} : { ca: config.ca }),
+    ...(config.allow_cidrs === undefined ? {} : { allowCidrs: config.allow_cidrs }),
     ...(config.client_name === undefined ? {} : { clientName: config.client_name }),
   };
 }

@@ -416,7 +416,12 @@ describe('webhook: signature', () => {
 
   it('has no signature without a secret, and pauses on a secret that is too weak or malformed', async () => {
     expect((await send({ sha256_signature: true })).header('webhook-signature')).toBeUndefined();
-    for (const hmac of ['short', 'whsec_c2hvcnQ=', 'whsec_!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!'])
+    for (const hmac of [
+      'short',
+      'whsec_c2hvcnQ=',
+      'whsec_!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!',
+      `whsec_${'QUJD'.repeat(8)}!!QUJD`,
+    ])
       expect((await send({}, eventCommand(), httpConnection({}, { hmac }))).outcome).toMatchObject({
         code: 'secret',
         retry: 'pause',

@@ -13,7 +13,7 @@ const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 export function parseMailbox(text: string): string | null {
   if (Buffer.byteLength(text) > mailboxMaxBytes) return null;
   const at = text.indexOf('@');
-  if (at < 1 || at > 64 || text.indexOf('@', at + 1) !== -1) return null;
+  if (at < 1 || at > 64) return null;
   const local = text.slice(0, at);
   const domain = parseDomain(text.slice(at + 1));
   return domain === null || !dotAtom.test(local) ? null : `${local}@${domain}`;

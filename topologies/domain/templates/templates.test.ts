@@ -81,6 +81,9 @@ describe('names', () => {
     expect(missing).toEqual(['toString', 'hasOwnProperty', 'f', 'text.length']);
     expect(render('{{#f}}x{{/f}}{{#toString}}y{{/toString}}', view)).toBe('');
     expect(render('{{a}}', JSON.parse('{"__proto__": {"a": 1}}'))).toBe('');
+    expect(
+      render('{{a}}{{o.a}}', Object.assign(Object.create({ a: 1 }), { o: Object.create({ a: 2 }) })),
+    ).toBe('');
   });
 
   it('names what is missing once, but not sections and not null', () => {
@@ -143,9 +146,11 @@ describe('bounds', () => {
     expect(warnings).toEqual(['{{#l}} shows 1000 of 1500 items']);
   });
 
-  it('stops three nested loops of 100 at the output limit', () => {
-    const view = { l: list(100) };
+  it('stops nested loops at the output limit', () => {
+    const view = { l: list(200) };
+    expect(() => render('{{#l}}{{#l}}{{x}}{{/l}}{{/l}}', view)).toThrow(/longer than 262144 bytes/);
     expect(() => render('{{#l}}{{#l}}{{#l}}{{x}}{{/l}}{{/l}}{{/l}}', view)).toThrow(TemplateError);
+    expect(() => render('{{x}}{{x}}', { x: 'é'.repeat(70_000) })).toThrow(TemplateError);
   });
 
   it('stops loops that write nothing', () => {
