@@ -19,7 +19,7 @@ export interface FillOptions {
   readonly wire: SinkWire;
   readonly limits: BatchLimits;
   readonly filter: EventFilter | null;
-  readonly decode: DecodeValue | null;
+  readonly decode: DecodeValue;
   readonly letters: Letters;
   /** The slab being filled, if any. */
   readonly open: () => Slab | null;
@@ -75,11 +75,6 @@ export async function fill(batch: RecordBatch, assignment: Assignment, options: 
   }
 
   async function decodeValue(index: number, bytes: Buffer): Promise<Decoded | null> {
-    if (decode === null)
-      return {
-        reason: 'avro_magic',
-        detail: 'a Confluent-framed value, and no schema registry is configured',
-      };
     for (;;) {
       try {
         const decoded = decode(batch.topic, bytes);

@@ -13,6 +13,7 @@ import { contractConnection } from '../sinks/contract.ts';
 import { splunkHec } from '../sinks/splunk-hec/sink.ts';
 import { assignmentOf, batchOf } from '../testing/batches.ts';
 import { createSinkRunner } from './sink.ts';
+import { createSinkDecode } from './sink-decode.ts';
 import type { DecodeValue } from './sink-fill.ts';
 
 interface Event {
@@ -110,7 +111,7 @@ function setup(options: Setup = {}) {
     wire: { ...splunkHec.open({ ...options.params }, contractConnection), ...options.wire },
     limits: { ...defaultBatch, ...options.limits },
     filter: compileFilter(options.filters),
-    decode: options.decode ?? null,
+    decode: options.decode ?? createSinkDecode(null),
     http: target.http,
     letters: {
       async send(records) {
@@ -511,7 +512,8 @@ describe('what never reaches the receiver', () => {
     ['empty', ''],
     ['not_object', 'null'],
     ['too_large', JSON.stringify({ a: 'x'.repeat(2_000_000) })],
-    ['avro_magic', Buffer.from([0, 0, 0, 0, 1, 7])],
+    ['no_registry', Buffer.from([0, 0, 0, 0, 1, 7])],
+    ['avro_frame', Buffer.from([0, 0, 1])],
   ];
 
   it.each(poison)('%s is dead-lettered with its bytes; its neighbours are stored', async (reason, bytes) => {

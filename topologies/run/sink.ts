@@ -25,8 +25,8 @@ export interface SinkRunnerOptions {
   readonly wire: SinkWire;
   readonly limits: BatchLimits;
   readonly filter: EventFilter | null;
-  /** Confluent-framed values; null when there is no schema registry. */
-  readonly decode: DecodeValue | null;
+  /** For values that begin with a zero byte: Confluent-framed Avro. */
+  readonly decode: DecodeValue;
   readonly http: HttpPort;
   readonly letters: LetterBox;
   readonly clock: Clock;

@@ -1,0 +1,52 @@
+// The sinks: everything on the input topics forwarded to SIEM receivers; one consumer group per configured sink.
+import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
+import { createHttpClient } from '@tocsin/adapters/http/client.ts';
+import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
+import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { createSchemaSource } from '@tocsin/adapters/registry/schema-source.ts';
+import { runService } from '@tocsin/adapters/service/run-service.ts';
+import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
+import { createSinkDecode } from '@tocsin/topologies/run/sink-decode.ts';
+import { readConfig } from './config.ts';
+import { createFleet } from './fleet.ts';
+import { openSecrets } from './secrets.ts';
+
+const config = readConfig();
+
+await runService(config.service, async (context) => {
+  const { logger, metrics, clock, fail, onStop } = context;
+  const client = createLogClient(config.log);
+  const http = createHttpClient({ egress: createEgressPolicy(config.egress) });
+  onStop(() => http.close());
+  const secrets = openSecrets(config, logger);
+  onStop(() => secrets.close());
+  const producer = client.producer();
+  onStop(() => producer.close());
+  const letters = createOutbox({ producer, clock, logger });
+  onStop(() => letters.stop());
+
+  const source = createConfigSource({
+    client,
+    directory: config.configDir,
+    logger,
+    metrics,
+    onFailure: fail,
+  });
+  onStop(() => source.stop());
+  await source.start();
+  const fleet = createFleet({
+    client,
+    http,
+    secrets: secrets.port,
+    letters,
+    decode: createSinkDecode(createSchemaSource(config.environment)),
+    clock,
+    random: Math.random,
+    metrics,
+    logger,
+    only: config.only,
+  });
+  onStop(() => fleet.stop());
+  source.onChange((table) => void fleet.apply(table));
+  await fleet.apply(source.table);
+});

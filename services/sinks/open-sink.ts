@@ -1,0 +1,103 @@
+// One configured sink made runnable: its type, checked parameters, connection with resolved secrets, and a consumer group of
+// its own, so that a dead receiver only grows its own lag.
+import { compileCheck, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
+import type { Connection, SinkConfig } from '@tocsin/schemas/types.ts';
+import { batchLimits } from '@tocsin/topologies/domain/sink/batch.ts';
+import { SinkConfigError } from '@tocsin/topologies/domain/sink/define-sink.ts';
+import { compileFilter, filterWarnings } from '@tocsin/topologies/domain/sink/filter.ts';
+import { sinkGroup } from '@tocsin/topologies/groups.ts';
+import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
+import type { HttpPort } from '@tocsin/topologies/ports/http.ts';
+import type { LogClient } from '@tocsin/topologies/ports/log.ts';
+import type { Logger } from '@tocsin/topologies/ports/logger.ts';
+import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
+import type { SecretsPort } from '@tocsin/topologies/ports/secrets.ts';
+import { resolveConnection } from '@tocsin/topologies/run/connections.ts';
+import { createSinkRunner } from '@tocsin/topologies/run/sink.ts';
+import type { DecodeValue } from '@tocsin/topologies/run/sink-fill.ts';
+import type { LetterBox } from '@tocsin/topologies/run/sink-letters.ts';
+import { findSink } from '@tocsin/topologies/sinks/registry.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
+
+export interface SinkResources {
+  readonly client: LogClient;
+  readonly http: HttpPort;
+  readonly secrets: SecretsPort;
+  readonly letters: LetterBox;
+  readonly decode: DecodeValue;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: MetricsPort;
+  readonly logger: Logger;
+  /** Topic names by their id in the topology; the defaults without it. */
+  readonly topicName?: (id: string) => string;
+}
+
+export interface RunningSink {
+  stop(): Promise<void>;
+}
+
+/** Starts the sink. Rejects with SinkConfigError when its documents cannot be used. */
+export async function openSink(
+  document: SinkConfig,
+  connection: Connection | undefined,
+  resources: SinkResources,
+  onFailure: (error: Error) => void,
+): Promise<RunningSink> {
+  const { client, metrics } = resources;
+  const logger = resources.logger.child({ sink: document.id });
+  const type = findSink(document.type);
+  if (type === undefined) throw new SinkConfigError(`unknown sink type ${document.type}`);
+  const issues = compileCheck(type.manifest.params)(document.params);
+  if (issues.length === 0) issues.push(...type.check(document.params));
+  if (issues.length > 0) throw new SinkConfigError(`params: ${formatIssues(issues)}`);
+  if (connection === undefined || connection.enabled === false)
+    throw new SinkConfigError(
+      `connection ${document.connection} ${connection === undefined ? 'does not exist' : 'is disabled'}`,
+    );
+  const resolved = await resolveConnection(connection, resources.secrets);
+  if ('status' in resolved) throw new SinkConfigError(resolved.detail);
+  for (const warning of filterWarnings(document.filters)) logger.warn(warning);
+
+  const runner = createSinkRunner({
+    id: document.id,
+    wire: type.open(document.params, resolved),
+    limits: batchLimits(document.batch),
+    filter: compileFilter(document.filters),
+    decode: resources.decode,
+    http: resources.http,
+    letters: resources.letters,
+    clock: resources.clock,
+    random: resources.random,
+    metrics,
+    logger,
+  });
+  const consumer = client.consumer({
+    group: sinkGroup(document.id).id,
+    topics: (document.topics ?? ['findings']).map(resources.topicName ?? defaultTopicName),
+    handler: runner.handler,
+    onFailure,
+    onNotice(notice) {
+      metrics.count('tocsin_consumer_notices_total', { service: 'sinks', kind: notice.kind });
+      logger.info(notice.message, { kind: notice.kind });
+    },
+  });
+  metrics.gauge('tocsin_sink_paused', 0, { sink: document.id });
+  const stop = async (): Promise<void> => {
+    await consumer.stop();
+    await runner.stop();
+  };
+  try {
+    await consumer.start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { stop };
+}
+
+function defaultTopicName(id: string): string {
+  const found = Object.values(topics).find((topic) => topic.id === id);
+  if (found === undefined) throw new SinkConfigError(`unknown topic ${id}`);
+  return found.name;
+}
