@@ -58,7 +58,10 @@ export interface BatchHandler {
    * bug and fails the consumer (see ConsumerOptions.onFailure).
    */
   onBatch(batch: RecordBatch, assignment: Assignment): Promise<void>;
-  /** 'revoked': completions are still accepted until it resolves; 'lost': the partition is already somebody else's. */
+  /**
+   * 'revoked': completions count until it resolves (or the drain deadline); without this method the consumer waits for
+   * every delivered record to complete. 'lost': the partition is already somebody else's.
+   */
   onRevoked?(assignment: Assignment, reason: 'revoked' | 'lost'): void | Promise<void>;
   /**
    * Records that are in the log and cannot be decoded (checksum, decompression limit), after repeated reads. When the
@@ -85,7 +88,7 @@ export interface ConsumerOptions {
   readonly maxBufferedBytes?: number;
   /** Most bytes that one fetch takes from one partition; default 1 MiB. */
   readonly maxBytesPerPartition?: number;
-  /** How long a revoke or a stop waits for completions, ms; default 10,000; below the rebalance timeout. */
+  /** How long a revoke or a stop waits at most, ms; default 10,000; below the rebalance timeout. */
   readonly drainMs?: number;
   /** Time between two commits, ms; default 500. */
   readonly commitIntervalMs?: number;

@@ -378,6 +378,7 @@ class Member implements LogConsumer {
     const told = this.#options.handler.onRevoked?.(owned, reason);
     const settled = (async () => {
       await told;
+      if (this.#options.handler.onRevoked !== undefined) return;
       await owned.running;
       if (owned.watermark >= owned.delivered) return;
       await new Promise<void>((resolve) => {

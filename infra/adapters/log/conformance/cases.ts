@@ -326,7 +326,7 @@ export const cases: readonly Case[] = [
         group,
         {
           commitIntervalMs: 60_000,
-          handler: { onBatch: async () => undefined, onRevoked: (_, reason) => void calls.push(reason) },
+          handler: { onBatch: async () => undefined },
         },
         (batch, assignment) => {
           // Handed over at once, completed much later: as a sink with requests in flight does it.
@@ -337,8 +337,32 @@ export const cases: readonly Case[] = [
       await until('all delivered', () => draining.seen.length === 60);
       await draining.consumer.stop();
       expect(await committed(log, group, topic)).toEqual([30, 30]);
-      expect(calls).toEqual(['revoked', 'revoked']);
       await draining.consumer.stop();
+
+      // A handler with onRevoked says itself when it is done: what it completes until then counts, the rest does not.
+      const other = unique('stop');
+      const partly = reader(
+        log,
+        topic,
+        other,
+        {
+          commitIntervalMs: 60_000,
+          handler: {
+            onBatch: async () => undefined,
+            onRevoked: async (assignment, reason) => {
+              calls.push(reason);
+              await sleep(100);
+              assignment.complete(0, 10);
+            },
+          },
+        },
+        () => undefined,
+      );
+      await partly.consumer.start();
+      await until('all delivered again', () => partly.seen.length === 60);
+      await partly.consumer.stop();
+      expect(await committed(log, other, topic)).toEqual([10, 10]);
+      expect(calls).toEqual(['revoked', 'revoked']);
     },
   },
   {

@@ -193,7 +193,9 @@ export class ConsumerCore {
         this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
       }
     });
-    const drained = reason === 'lost' ? told : [...told, ...leaving.map((owned) => owned.drained)];
+    // A handler that knows its own work says when it is done; work that waits for a retry must not hold a rebalance.
+    const knows = consumer.handler.onRevoked !== undefined;
+    const drained = reason === 'lost' || knows ? told : leaving.map((owned) => owned.drained);
     const expire = clock.sleep(consumer.drainMs ?? DEFAULT_DRAIN_MS, deadline.signal).catch(() => undefined);
     await Promise.race([Promise.all(drained), expire]);
     deadline.abort();
