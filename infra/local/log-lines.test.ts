@@ -10,6 +10,7 @@ it.each([
   ['plain text', false, undefined],
   ['TypeError: boom', true, 'TypeError: boom'],
   ['    at file:///x.ts:1:2', true, undefined],
+  ['node:internal/modules/run_main:107', true, undefined],
   ['', true, undefined],
   ['null', true, undefined],
 ])('%s (stderr %s)', (line, isError, expected) => {

@@ -11,7 +11,7 @@ export function warningLine(line: string, isError: boolean): string | undefined 
   try {
     entry = JSON.parse(line) as Record<string, unknown>;
   } catch {
-    return isError && line.trim() !== '' && !/^\s+at /.test(line) ? line : undefined;
+    return isError && line.trim() !== '' && !isFrame(line) ? line : undefined;
   }
   if (typeof entry !== 'object' || entry === null) return undefined;
   const level = typeof entry.level === 'number' ? NAMES[entry.level] : entry.level;
@@ -29,6 +29,9 @@ export function warningLine(line: string, isError: boolean): string | undefined 
   const rest = Object.entries(fields).map(([key, value]) => `${key}=${short(value)}`);
   return [level.toUpperCase(), String(msg ?? message ?? ''), ...rest].join(' ').slice(0, 400);
 }
+
+/** Source excerpts, stack frames and the end of Node's crash messages: the file has them, a terminal need not. */
+export const isFrame = (line: string): boolean => /^(\s|node:internal|}|Node\.js v)/.test(line);
 
 function short(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);

@@ -119,7 +119,7 @@ function openLog(file: string): number {
   return openSync(file, 'a', 0o640);
 }
 
-/** The last lines of a log file, for an error message; empty when there is none. */
+/** The last lines of a log file without stack frames, for an error message; empty when there is none. */
 export function logTail(file: string, lines = 15): string {
   try {
     const size = statSync(file).size;
@@ -127,7 +127,11 @@ export function logTail(file: string, lines = 15): string {
     const fd = openSync(file, 'r');
     readSync(fd, buffer, 0, buffer.length, size - buffer.length);
     closeSync(fd);
-    return buffer.toString('utf8').trimEnd().split('\n').slice(-lines).join('\n');
+    const all = buffer.toString('utf8').trimEnd().split('\n');
+    return all
+      .filter((line) => !/^\s+at /.test(line))
+      .slice(-lines)
+      .join('\n');
   } catch {
     return '';
   }
