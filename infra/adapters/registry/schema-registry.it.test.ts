@@ -158,4 +158,4 @@ test('K26: stopped, new ids wait and known ones flow; back, the new ones decode'
   expect(await decode(waiting, schemas)).toMatchObject({ ok: true, value: { event: 'new' } });
   await schemas.close();
   await back.stop();
-});
+}, 180_000);
