@@ -108,8 +108,10 @@ export type ServiceOptions = {
 };
 
 export type Services = Supervised & {
-  /** `http://127.0.0.1:<port>` by name. */
+  /** `http://127.0.0.1:<port>` by name; for config-api it is the API itself. */
   urls: Readonly<Record<string, string>>;
+  /** Where `/health` and `/metrics` are, by name. */
+  healthUrls: Readonly<Record<string, string>>;
   logFiles: Readonly<Record<string, string>>;
   /** Where config-api wrote the first API key, when it made one. */
   firstKeyFile: string;
@@ -138,26 +140,31 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     ...options.servers,
     SECRETS_KEY_FILE: process.env.SECRETS_KEY_FILE || ensureKeyring(join(home, 'keyring.json')),
     BOOTSTRAP_KEY_FILE: process.env.BOOTSTRAP_KEY_FILE || firstKeyFile,
+    ACTION_LOG_FILE: process.env.ACTION_LOG_FILE || join(home, 'logs', 'log-action.log'),
     ...options.env,
   };
   await createMissingTopics(shared);
   const urls: Record<string, string> = {};
+  const healthUrls: Record<string, string> = {};
   const services: Service[] = [];
   let wanted = 8080;
   for (const name of options.names ?? serviceNames()) {
     const port = options.standardPorts ? await portOrFree(wanted++) : await freePort();
+    // The API keeps people's port and the machines' port apart (HEALTH_PORT); the others have only the second.
+    const healthPort = name === 'config-api' ? await freePort() : port;
     urls[name] = `http://127.0.0.1:${port}`;
+    healthUrls[name] = `http://127.0.0.1:${healthPort}`;
     services.push({
       name,
       command: process.execPath,
       args: [join(repository, 'services', name, 'main.ts')],
-      env: { ...shared, HTTP_PORT: String(port) },
+      env: { ...shared, HTTP_PORT: String(port), HEALTH_PORT: String(healthPort) },
       logFile: join(home, 'logs', `${name}.log`),
-      health: `${urls[name]}/health`,
+      health: `${healthUrls[name]}/health`,
     });
   }
   const logFiles = Object.fromEntries(services.map((service) => [service.name, service.logFile]));
-  return { ...supervise(services, say), urls, logFiles, firstKeyFile };
+  return { ...supervise(services, say), urls, healthUrls, logFiles, firstKeyFile };
 }
 
 /** The key that encrypts stored secrets; made once, readable for its owner only, never overwritten. */

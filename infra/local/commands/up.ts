@@ -74,7 +74,8 @@ function printTable(home: string, servers: Servers, services: Services): void {
   rows.push(['Redis', withoutPassword(servers.env.REDIS_URL) + origin('REDIS_URL')]);
   rows.push(['PostgreSQL', withoutPassword(servers.env.DATABASE_URL) + origin('DATABASE_URL')]);
   if (api !== undefined) rows.push(['config API', `${api} (documentation: ${api}/docs)`]);
-  for (const [name, url] of Object.entries(services.urls)) rows.push([name, `${url}/health ${url}/metrics`]);
+  for (const [name, url] of Object.entries(services.healthUrls))
+    rows.push([name, `${url}/health ${url}/metrics`]);
   rows.push(['logs', join(home, 'logs')]);
   const environment = join(home, 'env');
   const lines = Object.entries(servers.env).map(
