@@ -158,6 +158,13 @@ export function contract(action: Action, fixture: ContractFixture): void {
       ]);
     });
 
+    it('has no effect with parameters that do not fit', async () => {
+      const ports = fakes();
+      const outcome = await run(ports, { params: { ...fixture.params, no_such_parameter: 1 } });
+      expect(outcome).toMatchObject({ status: 'failed', code: 'invalid_params', retry: 'never' });
+      expect(effects(ports)).toEqual(effects(fakes()));
+    });
+
     it('accepts every example of the manifest and of the README', () => {
       for (const { title, params } of manifest.examples)
         expect(checkParams(action, params), title).toEqual([]);

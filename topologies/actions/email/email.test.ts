@@ -164,7 +164,7 @@ describe('email: reserved headers', () => {
     async (name) => {
       expect(check({ headers: [{ name, values: ['x'] }] })).toEqual(['/headers/0/name']);
       expect((await send({ headers: [{ name, values: ['x'] }] })).outcome).toMatchObject({
-        code: 'reserved_header',
+        code: 'invalid_params',
         retry: 'never',
       });
       const viaToken = await send({ headers: [{ name: '{{data.n}}', values: ['x'] }] }, data({ n: name }));

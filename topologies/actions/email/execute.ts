@@ -3,7 +3,8 @@
 // Surprise: once the server has accepted one message of several, the command is done whatever happens to the others;
 // a retry would repeat the accepted ones. What was not delivered is named in the warnings and in the output.
 import type { SmtpConnection } from '@tocsin/schemas/types.ts';
-import type { Action, ActionContext } from '../../domain/action/define-action.ts';
+import { checked } from '../../domain/action/check-params.ts';
+import type { ActionContext } from '../../domain/action/define-action.ts';
 import { failed, isFailed, withTemplates } from '../../domain/action/fail.ts';
 import { judgeMailFailure, judgeReceipt } from '../../domain/action/judge-smtp.ts';
 import type { Done, Failed, Json, Outcome } from '../../domain/action/outcome.ts';
@@ -12,7 +13,7 @@ import { manifest } from './manifest.ts';
 import { checkEmail, type EmailParams } from './params.ts';
 import { emailMessages } from './request.ts';
 
-export const email: Action = {
+export const email = checked({
   manifest,
   check: (params) => checkEmail(params as unknown as EmailParams),
   checkConnection: (_params, connection) =>
@@ -30,7 +31,7 @@ export const email: Action = {
     if (isFailed(built)) return built;
     return sendAll(mail, server, built.messages, built.warnings);
   },
-};
+});
 
 async function sendAll(
   mail: MailPort,

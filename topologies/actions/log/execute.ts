@@ -1,10 +1,10 @@
 // Carries out one log command: the lines are on disk when it is done.
-import type { Action } from '../../domain/action/define-action.ts';
+import { checked } from '../../domain/action/check-params.ts';
 import { failed } from '../../domain/action/fail.ts';
 import { manifest } from './manifest.ts';
 import { logLines } from './request.ts';
 
-export const log: Action = {
+export const log = checked({
   manifest,
   check: () => [],
   async execute(command, context) {
@@ -23,4 +23,4 @@ export const log: Action = {
     }
     return { status: 'done', output: { lines: lines.length } };
   },
-};
+});

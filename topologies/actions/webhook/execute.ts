@@ -1,6 +1,7 @@
 // Carries out one webhook command: build the request, send it once, judge the answer.
-import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
-import type { Action, ActionContext, ResolvedConnection } from '../../domain/action/define-action.ts';
+
+import { checked } from '../../domain/action/check-params.ts';
+import type { ActionContext } from '../../domain/action/define-action.ts';
 import { failed, isFailed, withTemplates } from '../../domain/action/fail.ts';
 import { httpTarget } from '../../domain/action/http-target.ts';
 import { judgeHttp, judgeHttpFailure } from '../../domain/action/judge-http.ts';
@@ -11,7 +12,7 @@ import { checkWebhook, checkWebhookConnection, type WebhookParams } from './para
 import { webhookRequest } from './request.ts';
 import { keyOf } from './sign.ts';
 
-export const webhook: Action = {
+export const webhook = checked({
   manifest,
   check: (params) => checkWebhook(params as WebhookParams),
   checkConnection: (params, connection) => checkWebhookConnection(params as WebhookParams, connection),
@@ -21,8 +22,6 @@ export const webhook: Action = {
     const params = command.params as WebhookParams;
     const target = httpTarget(context.connection);
     if (isFailed(target)) return target;
-    const conflicts = checkWebhookConnection(params, (context.connection as ResolvedConnection).config);
-    if (conflicts.length > 0) return failed('invalid_params', formatIssues(conflicts));
     const keys = signingKeys(context);
     if (isFailed(keys)) return keys;
     const built = withTemplates(() => webhookRequest({ command, params, target, keys, now: context.now }));
@@ -39,7 +38,7 @@ export const webhook: Action = {
       throw error;
     }
   },
-};
+});
 
 function signingKeys({ connection }: ActionContext): Buffer[] | Failed {
   const keys: Buffer[] = [];

@@ -78,7 +78,7 @@ function checkPath(path: string): Issue[] {
 }
 
 /** Why this header name cannot be configured; null when it can. */
-export function refusedHeader(name: string): string | null {
+function refusedHeader(name: string): string | null {
   const lower = name.toLowerCase();
   if (framing.has(lower)) return `the header ${name} belongs to the connection and cannot be set`;
   if (signatureHeaders.has(lower)) return `the header ${name} is set by the signature`;

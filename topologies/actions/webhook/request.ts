@@ -14,7 +14,7 @@ import { render, renderText, warningsOf } from '../../domain/templates/render.ts
 import { viewsOf } from '../../domain/templates/view.ts';
 import type { HttpRequest } from '../../ports/http.ts';
 import { webhookBody } from './body.ts';
-import { contentTypeOf, type Pair, refusedHeader, type WebhookParams } from './params.ts';
+import { contentTypeOf, type Pair, type WebhookParams } from './params.ts';
 import { bodySignature, standardSignature } from './sign.ts';
 
 export interface WebhookRequest {
@@ -40,7 +40,6 @@ export function webhookRequest(input: WebhookInput): WebhookRequest | Failed {
   if (typeof path !== 'string') return path;
   const query = renderQuery(params.params ?? [], views);
   const headers = renderHeaders(params, views);
-  if (isFailed(headers)) return headers;
   const body = webhookBody(command, params, views);
   if (isFailed(body)) return body;
   return {
@@ -95,13 +94,12 @@ function renderQuery(
 function renderHeaders(
   params: WebhookParams,
   views: Views,
-): { readonly lines: readonly (readonly [string, string])[]; readonly warnings: readonly string[] } | Failed {
+): { readonly lines: readonly (readonly [string, string])[]; readonly warnings: readonly string[] } {
   const warnings: string[] = [];
   const lines: [string, string][] = [];
   for (const { name, value } of params.headers ?? []) {
     const lower = name.toLowerCase();
-    const refused = refusedHeader(name);
-    if (refused !== null) return failed('reserved_header', refused);
+    // It is sent with the body, once.
     if (lower === 'content-type') continue;
     const rendered = renderText(value, views, 'header');
     warnings.push(...warningsOf(`header ${name}`, rendered));

@@ -326,7 +326,7 @@ describe('webhook: headers', () => {
   ])('refuses %s, at save and when it gets past', async (name) => {
     expect(check({ headers: [{ name, value: 'x' }] })).toEqual(['/headers/0/name']);
     expect((await send({ headers: [{ name, value: 'x' }] })).outcome).toMatchObject({
-      code: 'reserved_header',
+      code: 'invalid_params',
       retry: 'never',
     });
   });

@@ -1,11 +1,12 @@
 // Everything that decides whether parameters fit an action type: its JSON Schema, then its own checks.
-import { compileCheck, type Issue } from '@tocsin/schemas/codecs/validate.ts';
+import { compileCheck, formatIssues, type Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Action } from './define-action.ts';
+import { failed } from './fail.ts';
 
 const compiled = new WeakMap<object, (value: unknown) => Issue[]>();
 
 /** Issues of `params` for this action; paths are JSON Pointers into params. An empty list means that they fit. */
-export function checkParams(action: Action, params: unknown): Issue[] {
+export function checkParams(action: Pick<Action, 'manifest' | 'check'>, params: unknown): Issue[] {
   let check = compiled.get(action.manifest.params);
   if (check === undefined) {
     check = compileCheck(action.manifest.params);
@@ -13,4 +14,22 @@ export function checkParams(action: Action, params: unknown): Issue[] {
   }
   const issues = check(params);
   return issues.length > 0 ? issues : action.check(params as Readonly<Record<string, unknown>>);
+}
+
+/**
+ * The action with its checks in front: a command whose parameters do not fit, or contradict the connection, has no effect.
+ * Commands come from a topic, and what was saved long ago or came from a file may have passed no check at all.
+ */
+export function checked(action: Action): Action {
+  return {
+    ...action,
+    async execute(command, context) {
+      const config = context.connection?.config;
+      const issues = checkParams(action, command.params);
+      if (issues.length === 0 && config !== undefined)
+        issues.push(...(action.checkConnection?.(command.params, config) ?? []));
+      if (issues.length > 0) return failed('invalid_params', formatIssues(issues));
+      return action.execute(command, context);
+    },
+  };
 }
