@@ -19,6 +19,8 @@ export interface ActionsConfig {
   /** Keys that decrypt the secret store; null when secrets come from files and variables only. */
   readonly keyringFile: string | null;
   readonly egress: EgressSettings;
+  /** For secrets that are references to variables. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 export function readConfig(): ActionsConfig {
@@ -37,5 +39,6 @@ export function readConfig(): ActionsConfig {
     logFile: process.env['ACTION_LOG_FILE'] ?? 'tocsin-actions.log',
     keyringFile: process.env['SECRETS_KEY_FILE'] || null,
     egress: egressSettings(process.env),
+    environment: process.env,
   };
 }

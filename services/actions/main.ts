@@ -8,9 +8,9 @@ import { openLineLog } from '@tocsin/adapters/line-log/line-log.ts';
 import { createLogClient } from '@tocsin/adapters/log/client.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
-import { createSecrets } from '@tocsin/adapters/secrets/composite.ts';
+import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
-import { createMailClient } from '@tocsin/adapters/smtp/client.ts';
+import { createMailer } from '@tocsin/adapters/smtp/mailer.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import type { ActionPorts } from '@tocsin/topologies/domain/action/define-action.ts';
 import { actionFlows } from '@tocsin/topologies/flows/actions.ts';
@@ -47,12 +47,14 @@ await runService(config.service, async (context) => {
   onStop(() => http.close());
   const lineLog = await openLineLog({ file: config.logFile });
   onStop(() => lineLog.close());
-  const ports: ActionPorts = { http, mail: createMailClient({ egress }), lineLog };
+  const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
-  const secrets = createSecrets({
-    pool,
+  const secrets = openSecrets({
+    env: config.environment,
+    sql: pool,
     keyringFile: config.keyringFile,
-    onResolved: (value) => logger.registerSecret(value),
+    now: clock.now,
+    registerSecret: (value) => logger.registerSecret(value),
   });
   const connection = createConnectionLookup(() => source.table, secrets);
 

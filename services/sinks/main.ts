@@ -3,13 +3,14 @@ import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { createSchemaSource } from '@tocsin/adapters/registry/schema-source.ts';
+import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createSinkDecode } from '@tocsin/topologies/run/sink-decode.ts';
 import { readConfig } from './config.ts';
 import { createFleet } from './fleet.ts';
-import { openSecrets } from './secrets.ts';
 
 const config = readConfig();
 
@@ -18,8 +19,18 @@ await runService(config.service, async (context) => {
   const client = createLogClient(config.log);
   const http = createHttpClient({ egress: createEgressPolicy(config.egress) });
   onStop(() => http.close());
-  const secrets = openSecrets(config, logger);
-  onStop(() => secrets.close());
+  const pool =
+    config.databaseUrl === null
+      ? null
+      : createPool({ connectionString: config.databaseUrl, applicationName: 'tocsin-sinks', logger, max: 2 });
+  onStop(() => pool?.end());
+  const secrets = openSecrets({
+    env: config.environment,
+    sql: pool,
+    keyringFile: config.keyringFile,
+    now: clock.now,
+    registerSecret: (value) => logger.registerSecret(value),
+  });
   const producer = client.producer();
   onStop(() => producer.close());
   const letters = createOutbox({ producer, clock, logger });
@@ -37,7 +48,7 @@ await runService(config.service, async (context) => {
   const fleet = createFleet({
     client,
     http,
-    secrets: secrets.port,
+    secrets,
     letters,
     decode: createSinkDecode(createSchemaSource(config.environment)),
     clock,
