@@ -34,6 +34,7 @@ export const DEFAULT_DRAIN_MS = 10_000;
 export const DEFAULT_MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
 export const DEFAULT_MAX_BYTES_PER_PARTITION = 1024 * 1024;
 export const DEFAULT_COMMIT_INTERVAL_MS = 500;
+const FINAL_COMMIT_MS = 3_000;
 
 export class ConsumerCore {
   readonly budget: ByteBudget;
@@ -199,7 +200,7 @@ export class ConsumerCore {
     const expire = clock.sleep(consumer.drainMs ?? DEFAULT_DRAIN_MS, deadline.signal).catch(() => undefined);
     await Promise.race([Promise.all(drained), expire]);
     deadline.abort();
-    if (reason === 'revoked') await this.#pump.flush();
+    if (reason === 'revoked') await this.#finalCommit();
     for (const owned of leaving) {
       owned.ledger.close();
       const key = keyOf(owned);
@@ -209,6 +210,31 @@ export class ConsumerCore {
       });
       this.#leftovers.set(key, rest);
     }
+  }
+
+  /**
+   * The last commit before partitions change hands. A coordinator that just died must not hold the rejoin for a whole
+   * request timeout: what is not committed in time is read again.
+   */
+  async #finalCommit(): Promise<void> {
+    const { clock } = this.#options;
+    const deadline = new AbortController();
+    const expired = clock.sleep(FINAL_COMMIT_MS, deadline.signal).then(
+      () => true,
+      () => false,
+    );
+    let late = false;
+    void expired.then((timedOut) => {
+      late = timedOut;
+    });
+    const committing = (async () => {
+      for (let tries = 0; tries < 5 && !late; tries++) {
+        if (await this.#pump.flush()) return;
+        await clock.sleep(200);
+      }
+    })();
+    await Promise.race([committing, expired]);
+    deadline.abort();
   }
 
   #uncommitted(): CommitOffset[] {
