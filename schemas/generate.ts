@@ -10,7 +10,9 @@ const target = join(here, 'types.ts');
 
 /** TypeScript types of all documents, in one file, in the order of their file names. */
 export async function generateTypes(): Promise<string> {
-  const files = readdirSync(documents).filter((name) => name.endsWith('.json')).sort();
+  const files = readdirSync(documents)
+    .filter((name) => name.endsWith('.json'))
+    .sort();
   const all: JSONSchema = {
     $id: 'all.json',
     title: 'AllDocuments',

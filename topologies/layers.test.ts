@@ -125,7 +125,6 @@ describe('layers', () => {
       'schemas/codecs/validate.ts',
       'schemas/generate.ts',
       'schemas/freeze.ts',
-      'schemas/compat.ts',
       'topologies/render/main.ts',
     ]);
     // Of node:net only the functions that look at the text of an address.

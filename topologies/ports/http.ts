@@ -37,7 +37,15 @@ export interface HttpResponse {
 }
 
 /** Why no response came. 'sent' tells whether request bytes may have reached the receiver. */
-export type HttpFailureClass = 'denied' | 'dns' | 'connect' | 'tls' | 'timeout' | 'reset' | 'protocol' | 'aborted';
+export type HttpFailureClass =
+  | 'denied'
+  | 'dns'
+  | 'connect'
+  | 'tls'
+  | 'timeout'
+  | 'reset'
+  | 'protocol'
+  | 'aborted';
 
 export class HttpFailure extends Error {
   readonly failure: HttpFailureClass;

@@ -102,7 +102,15 @@ export interface ConsumerOptions {
 }
 
 export interface ConsumerNotice {
-  readonly kind: 'assigned' | 'revoked' | 'lost' | 'offset-out-of-range' | 'fetch-retry' | 'commit-retry' | 'restarted' | 'unreadable';
+  readonly kind:
+    | 'assigned'
+    | 'revoked'
+    | 'lost'
+    | 'offset-out-of-range'
+    | 'fetch-retry'
+    | 'commit-retry'
+    | 'restarted'
+    | 'unreadable';
   readonly message: string;
   readonly topic?: string;
   readonly partition?: number;

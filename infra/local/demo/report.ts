@@ -51,7 +51,7 @@ export async function printReport({ client, urls, receivers, logFile }: ReportIn
       'webhook',
       `${webhook.requests.length} requests, ${verified} with a valid signature, ${webhook.duplicates().size} twice`,
     ],
-    ['mail', `${mail.messages.length} messages`],
+    ['mail', `${mail.mails.length} messages`],
     ['log file', `${lines} lines`],
     ['Splunk HEC', `${hec.events.length} events in ${hec.requests.length} requests`],
   ]);
