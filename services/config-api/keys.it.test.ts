@@ -2,8 +2,9 @@
 import { createHmac } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
+import { breakableServer } from '@tocsin/adapters/postgres/breakable-server.ts';
 import { newDatabase } from '@tocsin/testing/servers.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openTestApi, type TestApi } from './test-api.ts';
@@ -165,39 +166,8 @@ it('checks a wrong key without the database, in well under a millisecond', () =>
   expect((performance.now() - began) / 10_000).toBeLessThan(0.5);
 });
 
-/** A way to the database that can be cut and mended. */
-async function breakable(url: string) {
-  const { port: serverPort, hostname } = new URL(url);
-  const open = new Set<Socket>();
-  const server = createServer((socket) => {
-    const onward = connectTcp(Number(serverPort), hostname);
-    for (const each of [socket, onward]) {
-      open.add(each);
-      each.on('error', () => undefined).on('close', () => open.delete(each));
-    }
-    socket.pipe(onward).pipe(socket);
-    socket.on('close', () => onward.destroy());
-    onward.on('close', () => socket.destroy());
-  });
-  const listen = (at: number) =>
-    new Promise<void>((resolve) => server.listen(at, '127.0.0.1', () => resolve()));
-  await listen(0);
-  const { port: at } = server.address() as AddressInfo;
-  const target = new URL(url);
-  target.host = `127.0.0.1:${at}`;
-  return {
-    url: target.href,
-    async cut() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of open) socket.destroy();
-      await closed;
-    },
-    mend: () => listen(at),
-  };
-}
-
 it('answers 503 while the database is away and recovers by itself', async () => {
-  const way = await breakable(await newDatabase());
+  const way = await breakableServer(await newDatabase());
   const far = await openTestApi(way.url);
   expect((await far.call({ url: '/api/rules' })).statusCode).toBe(200);
   await way.cut();
