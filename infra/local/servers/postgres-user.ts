@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   lchownSync,
@@ -55,9 +56,11 @@ export function reachableBinaries(user: User | undefined, folder: string): strin
   if (user === undefined || canEnter(user, folder)) return folder;
   const copy = join(SHARED, dirname(folder).split('/').at(-1) ?? 'postgres');
   if (existsSync(copy)) return copy;
-  mkdirSync(SHARED, { recursive: true, mode: 0o755 });
+  makeShared();
   const aside = `${copy}.${process.pid}`;
   cpSync(folder, aside, { recursive: true, verbatimSymlinks: true });
+  const opened = spawnSync('chmod', ['-R', 'a+rX', aside], { encoding: 'utf8' });
+  if (opened.status !== 0) throw new Error(`chmod failed: ${opened.error?.message ?? opened.stderr}`);
   try {
     renameSync(aside, copy);
   } catch (error) {
@@ -88,12 +91,18 @@ export function reachableDataDir(user: User | undefined, dataDir: string): strin
   if (canEnter(user, dataDir)) return dataDir;
   // Whatever is still there belonged to a data folder of this path that was deleted.
   rmSync(elsewhere, { recursive: true, force: true });
-  mkdirSync(SHARED, { recursive: true, mode: 0o755 });
+  makeShared();
   cpSync(dataDir, elsewhere, { recursive: true, verbatimSymlinks: true });
   own(elsewhere, user);
   rmSync(dataDir, { recursive: true });
   symlinkSync(elsewhere, dataDir);
   return elsewhere;
+}
+
+// The mode is set apart because a strict umask would narrow it.
+function makeShared(): void {
+  mkdirSync(SHARED, { recursive: true });
+  chmodSync(SHARED, 0o755);
 }
 
 // Also what an ordinary user or another root session left there: the same checkout may be run as both.

@@ -90,7 +90,7 @@ function initialise(home: string, dataDir: string, user: User | undefined): void
     ...(user ?? {}),
   });
   if (run.status !== 0)
-    throw new Error(`PostgreSQL could not initialise ${dataDir}: ${run.error?.message ?? ''}${run.stderr}`);
+    throw new Error(`PostgreSQL could not initialise ${dataDir}: ${run.error?.message ?? run.stderr.trim()}`);
   renameSync(aside, join(dataDir, 'data'));
 }
 
