@@ -82,7 +82,7 @@ function printTable(home: string, servers: Servers, services: Services): void {
     ([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`,
   );
   writeFileSync(environment, `${lines.join('\n')}\n`, { mode: 0o600 });
-  rows.push(['with passwords', `. ${environment}`]);
+  rows.push(['with passwords', `. '${environment}'`]);
   if (existsSync(services.firstKeyFile)) {
     rows.push(['first API key', `${readFileSync(services.firstKeyFile, 'utf8').trim()}`]);
   }
