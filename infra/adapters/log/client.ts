@@ -12,9 +12,13 @@ export function createLogClient(
   clock: Clock = systemClock,
   random: Random = Math.random,
 ): LogClient {
-  return settings.client === 'kafkajs'
-    ? createKafkaJsLog(settings, clock, random)
-    : createPlatformaticLog(settings, clock, random);
+  const log =
+    settings.client === 'kafkajs'
+      ? createKafkaJsLog(settings, clock, random)
+      : createPlatformaticLog(settings, clock, random);
+  const { sessionTimeoutMs } = settings;
+  if (sessionTimeoutMs === undefined) return log;
+  return { ...log, consumer: (options) => log.consumer({ sessionTimeoutMs, ...options }) };
 }
 
 export { type LogClientName, type LogSettings, LogSettingsError, parseLogSettings } from './settings.ts';

@@ -27,12 +27,14 @@ it('reads everything', () => {
     KAFKA_TLS_CA: PEM,
     KAFKA_TLS_SERVERNAME: 'kafka.example',
     KAFKA_OFFSET_OUT_OF_RANGE: 'earliest',
+    KAFKA_SESSION_TIMEOUT_MS: '6000',
   };
   expect(parseLogSettings(env, 'x')).toEqual({
     client: 'kafkajs',
     brokers: ['a:1'],
     clientId: 'me',
     onOffsetOutOfRange: 'earliest',
+    sessionTimeoutMs: 6000,
     tls: { ca: PEM, servername: 'kafka.example' },
     sasl: { mechanism: 'SCRAM-SHA-512', username: 'user', password: ' spaces matter ' },
   });
@@ -57,6 +59,8 @@ it.each([
   ['KAFKA_SASL_USERNAME', { KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_PASSWORD: 'secret' }],
   ['KAFKA_SASL_PASSWORD', { KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'a' }],
   ['KAFKA_OFFSET_OUT_OF_RANGE', { KAFKA_OFFSET_OUT_OF_RANGE: 'latest' }],
+  ['KAFKA_SESSION_TIMEOUT_MS', { KAFKA_SESSION_TIMEOUT_MS: '10s' }],
+  ['KAFKA_SESSION_TIMEOUT_MS', { KAFKA_SESSION_TIMEOUT_MS: '300001' }],
 ])('%s is refused in %j', (variable, env) => {
   const base: Record<string, string> = variable === 'KAFKA_BROKERS' ? {} : { KAFKA_BROKERS: 'a:1' };
   try {

@@ -7,6 +7,8 @@ export type LogClientName = 'platformatic' | 'kafkajs';
 
 export interface LogSettings extends LogConnection {
   readonly client: LogClientName;
+  /** How long a group waits for a member that died before others take its partitions, ms; default of the client without it. */
+  readonly sessionTimeoutMs?: number;
 }
 
 /** A variable is missing or has a value that means nothing. The message names it and never shows a secret. */
@@ -24,7 +26,8 @@ const MECHANISMS: readonly SaslMechanism[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-S
 /**
  * @param env KAFKA_BROKERS (required, `host:port` separated by commas), KAFKA_CLIENT (platformatic or kafkajs),
  *   KAFKA_CLIENT_ID, KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_TLS (true or false),
- *   KAFKA_TLS_CA, KAFKA_TLS_CERT, KAFKA_TLS_KEY (PEM text), KAFKA_TLS_SERVERNAME, KAFKA_OFFSET_OUT_OF_RANGE (stop or earliest)
+ *   KAFKA_TLS_CA, KAFKA_TLS_CERT, KAFKA_TLS_KEY (PEM text), KAFKA_TLS_SERVERNAME, KAFKA_OFFSET_OUT_OF_RANGE (stop or earliest),
+ *   KAFKA_SESSION_TIMEOUT_MS (1,000 to 300,000, within what the brokers allow)
  * @throws LogSettingsError
  */
 export function parseLogSettings(
@@ -39,6 +42,9 @@ export function parseLogSettings(
   const policy = read('KAFKA_OFFSET_OUT_OF_RANGE') ?? 'stop';
   if (policy !== 'stop' && policy !== 'earliest')
     throw new LogSettingsError('KAFKA_OFFSET_OUT_OF_RANGE', 'must be stop or earliest');
+  const session = read('KAFKA_SESSION_TIMEOUT_MS');
+  if (session !== undefined && !(/^\d{4,6}$/.test(session) && Number(session) <= 300_000))
+    throw new LogSettingsError('KAFKA_SESSION_TIMEOUT_MS', 'must be a whole number from 1000 to 300000');
   const tls = parseTls(read);
   const sasl = parseSasl(read, env['KAFKA_SASL_PASSWORD']);
   return {
@@ -46,6 +52,7 @@ export function parseLogSettings(
     brokers: parseBrokers(read('KAFKA_BROKERS')),
     clientId: read('KAFKA_CLIENT_ID') ?? clientId,
     onOffsetOutOfRange: policy,
+    ...(session === undefined ? {} : { sessionTimeoutMs: Number(session) }),
     ...(tls === undefined ? {} : { tls }),
     ...(sasl === undefined ? {} : { sasl }),
   };
