@@ -112,7 +112,7 @@ async function untilConfigured(urls: Readonly<Record<string, string>>, rules: nu
 
 async function publish(brokers: string): Promise<void> {
   const file = join(repository, 'docs/examples/producer/publish.mjs');
-  const child = spawn(process.execPath, [file], {
+  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', file], {
     env: { ...process.env, KAFKA_BROKERS: brokers, KAFKAJS_NO_PARTITIONER_WARNING: '1' },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
