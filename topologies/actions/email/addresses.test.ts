@@ -45,7 +45,7 @@ describe('email: recipients', () => {
     const ports = fakes();
     const started = performance.now();
     const { outcome } = await send({ to: ['ok@x.example', '{{data.m}}'] }, data({ m: address }), { ports });
-    expect(performance.now() - started).toBeLessThan(100);
+    expect(performance.now() - started).toBeLessThan(500);
     expect(outcome).toMatchObject({ status: 'failed', code: 'invalid_recipient', retry: 'never' });
     expect(ports.mail.sent).toEqual([]);
     expect(check({ to: [address.slice(0, 1024)] })).toEqual(['/to/0']);
