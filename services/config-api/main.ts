@@ -13,12 +13,14 @@ import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import { allTopics, topicSpec } from '@tocsin/topologies/all-topics.ts';
 import type { LogAdmin } from '@tocsin/topologies/ports/log.ts';
+import { watchLag } from '@tocsin/topologies/run/lag-watch.ts';
 import { sinks } from '@tocsin/topologies/sinks/registry.ts';
 import { topics } from '@tocsin/topologies/topics.ts';
 import { createApp } from './app.ts';
 import { readConfig } from './config.ts';
 import { createDirectoryStore, readOnlyReason } from './directory-store.ts';
 import { createPaging } from './paging.ts';
+import { groupReaders } from './routes/lag.ts';
 import { checkKeyring, createVault } from './vault.ts';
 
 const config = readConfig();
@@ -94,6 +96,8 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       },
     );
   }
+  // Here, because lag of a dead service must still be measured, and only the API knows all configured sinks.
+  void watchLag({ admin, groups: () => groupReaders(store), clock, metrics, logger, signal });
   const producer = client.producer();
   onStop(() => producer.close());
   const outbox = startOutbox({

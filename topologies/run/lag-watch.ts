@@ -13,7 +13,7 @@ export interface WatchedGroup {
 export interface LagWatchOptions {
   readonly admin: LogAdmin;
   /** The groups of this moment; sinks come and go. */
-  readonly groups: () => readonly WatchedGroup[];
+  readonly groups: () => readonly WatchedGroup[] | Promise<readonly WatchedGroup[]>;
   readonly clock: Clock;
   readonly metrics: MetricsPort;
   readonly logger: Logger;
@@ -33,7 +33,13 @@ export function lagSeconds(lag: GroupLag, now: number): number {
 export async function watchLag(options: LagWatchOptions): Promise<void> {
   const { admin, groups, clock, metrics, logger, signal, intervalMs = 5_000 } = options;
   while (!signal.aborted) {
-    for (const { group, topics } of groups()) {
+    let watched: readonly WatchedGroup[] = [];
+    try {
+      watched = await groups();
+    } catch (error) {
+      logger.warn('groups cannot be listed', { error: String(error) });
+    }
+    for (const { group, topics } of watched) {
       try {
         for (const lag of await admin.lag(group, topics)) {
           const labels = { group, topic: lag.topic, partition: String(lag.partition) };

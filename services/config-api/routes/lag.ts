@@ -2,11 +2,13 @@
 import { flows } from '@tocsin/topologies/flows/all.ts';
 import { sinkGroup } from '@tocsin/topologies/groups.ts';
 import type { GroupLag } from '@tocsin/topologies/ports/log.ts';
+import { lagSeconds } from '@tocsin/topologies/run/lag-watch.ts';
 import { topics } from '@tocsin/topologies/topics.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Dependencies } from '../dependencies.ts';
 
-interface Reader {
+/** A consumer group and what it reads. */
+export interface Reader {
   readonly group: string;
   readonly service: string;
   readonly topics: readonly string[];
@@ -19,7 +21,7 @@ export function lagRoutes(app: FastifyInstance, { lag, store }: Pick<Dependencie
     '/api/lag',
     { config: { access: 'read:lag' }, schema: { summary: 'Lag of every consumer group', tags: ['system'] } },
     async () => {
-      const readers = [...fixedReaders(), ...(await sinkReaders(store))];
+      const readers = await groupReaders(store);
       const now = Date.now();
       const items = await Promise.all(
         readers.map(async (reader) => {
@@ -36,6 +38,11 @@ export function lagRoutes(app: FastifyInstance, { lag, store }: Pick<Dependencie
   );
 }
 
+/** Every consumer group of this moment: those of the flows, and one per configured sink. */
+export async function groupReaders(store: Pick<Dependencies['store'], 'list'>): Promise<Reader[]> {
+  return [...fixedReaders(), ...(await sinkReaders(store))];
+}
+
 function fixedReaders(): Reader[] {
   return flows.flatMap((flow) =>
     flow.group === null || flow.service === 'sinks'
@@ -44,7 +51,7 @@ function fixedReaders(): Reader[] {
   );
 }
 
-async function sinkReaders(store: Dependencies['store']): Promise<Reader[]> {
+async function sinkReaders(store: Pick<Dependencies['store'], 'list'>): Promise<Reader[]> {
   const sinks = await store.list('sink', { limit: 1_000 });
   return sinks.map(({ document }) => {
     const read = (document.topics as string[] | undefined) ?? ['findings'];
@@ -56,14 +63,10 @@ async function sinkReaders(store: Dependencies['store']): Promise<Reader[]> {
   });
 }
 
-function secondsOf(lag: GroupLag, now: number): number {
-  return lag.oldestTimestamp === null ? 0 : Math.max(0, (now - lag.oldestTimestamp) / 1000);
-}
-
 function total(partitions: readonly GroupLag[], now: number): { records: number; seconds: number } {
   return {
     records: partitions.reduce((sum, each) => sum + each.records, 0),
-    seconds: partitions.reduce((most, each) => Math.max(most, secondsOf(each, now)), 0),
+    seconds: partitions.reduce((most, each) => Math.max(most, lagSeconds(each, now)), 0),
   };
 }
 
@@ -75,6 +78,6 @@ function shown(lag: GroupLag, now: number): Record<string, unknown> {
     committed: committed < 0 ? null : committed,
     end,
     records,
-    seconds: secondsOf(lag, now),
+    seconds: lagSeconds(lag, now),
   };
 }
