@@ -9,8 +9,8 @@ import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createSinkDecode } from '@tocsin/topologies/run/sink-decode.ts';
+import { createFleet } from '@tocsin/topologies/run/sink-fleet.ts';
 import { readConfig } from './config.ts';
-import { createFleet } from './fleet.ts';
 
 const config = readConfig();
 

@@ -3,7 +3,7 @@
 // Invariant: of one sink at most one consumer runs in this process; a changed document stops the old one before the new one
 // starts. A sink that cannot run is reported and tried again, and never takes the others down.
 import type { SinkConfig } from '@tocsin/schemas/types.ts';
-import type { ConfigTable } from '@tocsin/topologies/domain/config/config-table.ts';
+import type { ConfigTable } from '../domain/config/config-table.ts';
 import { openSink, type RunningSink, type SinkResources } from './open-sink.ts';
 
 export interface Fleet {

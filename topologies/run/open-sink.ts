@@ -2,22 +2,22 @@
 // its own, so that a dead receiver only grows its own lag.
 import { compileCheck, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { Connection, SinkConfig } from '@tocsin/schemas/types.ts';
-import { batchLimits } from '@tocsin/topologies/domain/sink/batch.ts';
-import { SinkConfigError } from '@tocsin/topologies/domain/sink/define-sink.ts';
-import { compileFilter, filterWarnings } from '@tocsin/topologies/domain/sink/filter.ts';
-import { sinkGroup } from '@tocsin/topologies/groups.ts';
-import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
-import type { HttpPort } from '@tocsin/topologies/ports/http.ts';
-import type { LogClient } from '@tocsin/topologies/ports/log.ts';
-import type { Logger } from '@tocsin/topologies/ports/logger.ts';
-import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
-import type { SecretsPort } from '@tocsin/topologies/ports/secrets.ts';
-import { resolveConnection } from '@tocsin/topologies/run/connections.ts';
-import { createSinkRunner } from '@tocsin/topologies/run/sink.ts';
-import type { DecodeValue } from '@tocsin/topologies/run/sink-fill.ts';
-import type { LetterBox } from '@tocsin/topologies/run/sink-letters.ts';
-import { findSink } from '@tocsin/topologies/sinks/registry.ts';
-import { topics } from '@tocsin/topologies/topics.ts';
+import { batchLimits } from '../domain/sink/batch.ts';
+import { SinkConfigError } from '../domain/sink/define-sink.ts';
+import { compileFilter, filterWarnings } from '../domain/sink/filter.ts';
+import { sinkGroup } from '../groups.ts';
+import type { Clock, Random } from '../ports/clock.ts';
+import type { HttpPort } from '../ports/http.ts';
+import type { LogClient } from '../ports/log.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { MetricsPort } from '../ports/metrics.ts';
+import type { SecretsPort } from '../ports/secrets.ts';
+import { findSink } from '../sinks/registry.ts';
+import { topics } from '../topics.ts';
+import { resolveConnection } from './connections.ts';
+import { createSinkRunner } from './sink.ts';
+import type { DecodeValue } from './sink-fill.ts';
+import type { LetterBox } from './sink-letters.ts';
 
 export interface SinkResources {
   readonly client: LogClient;
