@@ -1,4 +1,6 @@
 // The outbox over a real database and a real broker: everything written arrives, in order per key, whatever dies.
+import { spawnSync } from 'node:child_process';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { ConfigRecord } from '@tocsin/schemas/types.ts';
@@ -169,6 +171,22 @@ describe('faults', () => {
     const outbox = publish(pool, producer, { settleMs: 1_500 });
     await expect.poll(() => outbox.active, { timeout: 10_000, interval: 10 }).toBe(true);
     expect(performance.now() - began).toBeGreaterThan(1_300);
+    await outbox.stop();
+    await producer.close();
+    await close();
+  });
+
+  it('does not wait for a process that is gone', async () => {
+    const { pool, store, close } = await openStore();
+    const producer = client.producer();
+    await store.write(admin, (writer) => writer.put(action('a', 'one')));
+    const child = spawnSync(process.execPath, ['-e', '']);
+    const owner = `${hostname()} ${child.pid} x`;
+    await pool.query('insert into outbox_owner (owner, sending_since) values ($1, clock_timestamp())', [
+      owner,
+    ]);
+    const outbox = publish(pool, producer, { settleMs: 60_000 });
+    await expect.poll(() => outbox.active, { timeout: 10_000, interval: 10 }).toBe(true);
     await outbox.stop();
     await producer.close();
     await close();

@@ -5,6 +5,7 @@
 // Surprise: of several waiting revisions of one document only the newest is sent. A compacted topic keeps no more, and
 // a repeated batch could otherwise show an old revision after a new one.
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogProducer, OutRecord } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
@@ -41,12 +42,15 @@ interface Row {
 
 const lockId = 3_853_314_792;
 const batchSize = 500;
+/** Publishers of this process, stopped ones included. */
+const owners = new Set<string>();
 /** Published rows are kept this long for people who look for them. */
 const keepFor = '7 days';
 
 export function startOutbox(options: OutboxOptions): OutboxPublisher {
   const { pool, producer, logger, pollMs = 1_000, settleMs = 30_000 } = options;
-  const me = randomUUID();
+  const me = `${hostname()} ${process.pid} ${randomUUID()}`;
+  owners.add(me);
   const stopping = new AbortController();
   let nap = new AbortController();
   let active = false;
@@ -98,6 +102,7 @@ export function startOutbox(options: OutboxOptions): OutboxPublisher {
     if (
       previous !== undefined &&
       previous.owner !== me &&
+      !hasDied(previous.owner) &&
       previous.age_ms !== null &&
       previous.age_ms < settleMs
     ) {
@@ -166,6 +171,20 @@ export function startOutbox(options: OutboxOptions): OutboxPublisher {
       await running;
     },
   };
+}
+
+// A process that is gone sends nothing any more: no need to wait for it after a crash and restart on one machine.
+function hasDied(owner: string): boolean {
+  const [host, pid] = owner.split(' ');
+  if (host !== hostname()) return false;
+  // The same number and another owner: it was handed out again.
+  if (Number(pid) === process.pid) return !owners.has(owner);
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as { code?: string }).code === 'ESRCH';
+  }
 }
 
 /** Records in commit order; of several config rows of one key only the last, of audit rows all. */
