@@ -128,6 +128,10 @@ export interface Command {
   connection?: string;
   mode: 'each' | 'first' | 'all';
   /**
+   * The mode was asked for as run once by the rule or the action.
+   */
+  run_once?: boolean;
+  /**
    * Row of the run, or all; 0 for an event.
    */
   row_index: number | 'all';

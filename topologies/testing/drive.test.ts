@@ -123,6 +123,39 @@ describe('one finding', () => {
   });
 });
 
+test('a sink forwards every event in the envelope of its receiver, and one bad record stops nobody', async () => {
+  const drive = await startDrive({
+    documents: [
+      {
+        kind: 'connection',
+        id: 'splunk',
+        type: 'http',
+        host: 'splunk.example.com',
+        port: 8088,
+        auth: { type: 'splunk' },
+        secrets: { token: { env: 'TOKEN' } },
+      },
+      { kind: 'sink', id: 'splunk', type: 'splunk-hec', connection: 'splunk', params: { index: 'security' } },
+    ],
+    secrets: { TOKEN: 'hec-token' },
+    http: { status: 200, body: '{"text":"Success","code":0}' },
+  });
+  await drive.publish(topics.findings, finding);
+  await drive.publish(topics.findings, '1},{"event":"forged"');
+  await drive.publish(topics.findings, { ...finding, id: 'evt-2' });
+  await drive.advance(5_000);
+  const bodies = drive.http.requests.map(({ body }) => String(body)).join('');
+  expect(bodies.match(/"event":\{"id":"evt-[12]"/g)?.length).toBe(2);
+  expect(bodies).toContain('"index":"security"');
+  expect(bodies).not.toContain('forged');
+  expect(drive.http.requests[0]?.headers).toContainEqual(['authorization', 'Splunk hec-token']);
+  const reasons = drive.log
+    .records(topics.deadLetters.name)
+    .map(({ headers }) => headers.find(([name]) => name === 'x-dlq-service')?.[1].toString());
+  expect(reasons.sort()).toEqual(['evaluator', 'sinks/splunk']);
+  await drive.stop();
+});
+
 describe('crashes', () => {
   test('a receiver that is down for an hour gets everything, once each', async () => {
     let down = true;

@@ -24,13 +24,15 @@ import { createDecider } from '../run/decide.ts';
 import { evaluatorTables } from '../run/evaluator-tables.ts';
 import { createOutbox } from '../run/outbox.ts';
 import { createPerformer } from '../run/perform.ts';
+import { createSinkDecode } from '../run/sink-decode.ts';
+import { createFleet } from '../run/sink-fleet.ts';
 import type { Topic } from '../topics.ts';
 
 export interface DriveOptions {
   /** Rules, actions and connections, each at revision 1. An invalid one fails the call. */
   readonly documents: readonly ConfigDocument[];
   readonly secrets?: Readonly<Record<string, string>>;
-  /** What HTTP receivers answer; 200 without it. */
+  /** What HTTP receivers answer, webhook and SIEM alike; 200 without it. */
   readonly http?: FakeAnswer | ((request: HttpRequest) => FakeAnswer);
 }
 
@@ -109,6 +111,16 @@ export async function startDrive(options: DriveOptions) {
     ...types.map((type) => [type, worker(type)] as const),
   ]);
   for (const consumer of consumers.values()) await consumer.start();
+  const fleet = createFleet({
+    ...common,
+    client: log,
+    http: ports.http,
+    secrets: fakeSecrets(options.secrets ?? {}),
+    letters: outbox(),
+    decode: createSinkDecode(null),
+    random: () => 0.5,
+  });
+  await fleet.apply(config);
 
   return {
     clock,
@@ -138,6 +150,7 @@ export async function startDrive(options: DriveOptions) {
     async stop(): Promise<void> {
       stopping.abort();
       for (const consumer of consumers.values()) await consumer.stop();
+      await fleet.stop();
     },
   };
 }

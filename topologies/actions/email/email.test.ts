@@ -187,6 +187,8 @@ describe('email: merge', () => {
   it('yields to run once', async () => {
     const { messages } = await send({ ...params, is_once: true }, rowsCommand(rows));
     expect(messages.map(({ to, text }) => [to, text.split('\n')[0]])).toEqual([[['ann@x.example'], 'h1']]);
+    const asked = await send(params, { ...rowsCommand(rows), run_once: true });
+    expect(asked.messages.map(({ to }) => to)).toEqual([['ann@x.example']]);
     expect(email.modeOf?.({ merge: true })).toBe('all');
     expect(email.modeOf?.({ is_once: true })).toBe('all');
     expect(email.modeOf?.({})).toBeNull();

@@ -56,7 +56,8 @@ interface Group {
 
 /** Whether bodies are rendered per row: merge was asked for, there is a set to merge, and run once does not win. */
 function merges(command: Command, params: EmailParams): boolean {
-  return params.merge === true && params.is_once !== true && command.mode === 'all';
+  const runOnce = params.is_once === true || command.run_once === true;
+  return params.merge === true && !runOnce && command.mode === 'all';
 }
 
 function groupsOf(

@@ -20,19 +20,24 @@ export interface ModeSettings {
   readonly modeOf: ModeOf;
 }
 
+export interface ResolvedMode {
+  readonly mode: Mode;
+  /** A `run_once: true` (or `run: once`) decided it: then it also wins over what the parameters ask for. */
+  readonly runOnce: boolean;
+}
+
 /** `run_once: true` means what the type says (all for e-mail, first for webhook); `run_once: false` means each. */
-export function resolveMode({ rule, entry, action, manifest, params, modeOf }: ModeSettings): Mode {
-  const ofRunOnce = (runOnce: boolean | undefined): Mode | undefined => {
-    if (runOnce === undefined) return undefined;
-    return runOnce ? manifest.runOnce : 'each';
-  };
+export function resolveMode({ rule, entry, action, manifest, params, modeOf }: ModeSettings): ResolvedMode {
+  const ofMode = (mode: Mode | null | undefined): ResolvedMode | undefined =>
+    mode === null || mode === undefined ? undefined : { mode, runOnce: false };
+  const ofRunOnce = (runOnce: boolean | undefined): ResolvedMode | undefined =>
+    runOnce === undefined ? undefined : { mode: runOnce ? manifest.runOnce : 'each', runOnce };
   return (
-    entry.mode ??
+    ofMode(entry.mode) ??
     ofRunOnce(entry.run_once) ??
-    action.mode ??
+    ofMode(action.mode) ??
     ofRunOnce(action.run_once) ??
     ofRunOnce(rule.run === undefined ? undefined : rule.run === 'once') ??
-    modeOf(action.type, params) ??
-    manifest.defaultMode
+    ofMode(modeOf(action.type, params)) ?? { mode: manifest.defaultMode, runOnce: false }
   );
 }

@@ -5,7 +5,7 @@
 import type { Command, ThenAction } from '@tocsin/schemas/types.ts';
 import { actionKeys, isActionEntry, type RuleRevision } from '../rules/parse-rule.ts';
 import { commandId } from './command-id.ts';
-import { type Mode, resolveMode } from './mode.ts';
+import { type Mode, type ResolvedMode, resolveMode } from './mode.ts';
 import { type Refusal, refusal } from './refusal.ts';
 import type { EvaluatorTables } from './tables.ts';
 import type { Rows, Trigger } from './trigger.ts';
@@ -69,7 +69,15 @@ function planAction(
   if (action.document.enabled === false) return refuse('action_disabled', 'the action is switched off');
 
   const params = { ...action.document.params, ...entry.with };
-  const mode = resolveMode({ rule, entry, action: action.document, manifest, params, modeOf: tables.modeOf });
+  const resolved = resolveMode({
+    rule,
+    entry,
+    action: action.document,
+    manifest,
+    params,
+    modeOf: tables.modeOf,
+  });
+  const { mode } = resolved;
   const shares = sharesOf(match, trigger, mode);
   if (shares === null) {
     const { chunk, chunks } = trigger.rows as Rows;
@@ -82,7 +90,7 @@ function planAction(
   const max = tables.maxCommandsPerTrigger;
   const commands = shares
     .slice(0, max)
-    .map((share) => commandOf(share, mode, { key, params, match, trigger, action }));
+    .map((share) => commandOf(share, resolved, { key, params, match, trigger, action }));
   if (shares.length <= max) return { commands, refused: [] };
   const left = shares.length - max;
   return {
@@ -119,7 +127,11 @@ interface CommandParts {
   readonly action: NonNullable<ReturnType<EvaluatorTables['actions']['get']>>;
 }
 
-function commandOf(share: Share, mode: Mode, { key, params, match, trigger, action }: CommandParts): Command {
+function commandOf(
+  share: Share,
+  { mode, runOnce }: ResolvedMode,
+  { key, params, match, trigger, action }: CommandParts,
+): Command {
   const { document: rule, revision } = match.rule;
   const { document: config } = action;
   const { source, tenant } = trigger;
@@ -145,6 +157,7 @@ function commandOf(share: Share, mode: Mode, { key, params, match, trigger, acti
     },
     ...(config.connection === undefined ? {} : { connection: config.connection }),
     mode,
+    ...(runOnce ? { run_once: true } : {}),
     row_index: share.rowIndex,
     params,
     ...(config.retry === undefined ? {} : { retry: config.retry }),

@@ -70,6 +70,17 @@ describe('modes', () => {
     const decision = decide(searchInput(run(rows)), tables([document], [action('email', level.action)]));
     expect(outline(decision.commands)).toBe(expected);
   });
+  test.each<[string, Level, boolean | undefined]>([
+    ['run_once of the entry', { then: { run_once: true } }, true],
+    ['run_once of the action', { action: { run_once: true } }, true],
+    ['run of the rule', { rule: { run: 'once' } }, true],
+    ['a mode', { then: { mode: 'all' } }, undefined],
+    ['run_once false', { then: { run_once: false } }, undefined],
+  ])('the command says that it was asked for as run once: %s', (_name, level, expected) => {
+    const document = onRows({ action: 'email', ...level.then }, level.rule);
+    const { commands } = decide(searchInput(run(rows)), tables([document], [action('email', level.action)]));
+    expect(commands[0]?.run_once).toBe(expected);
+  });
   test('run: each of a rule switches off the collective default', () => {
     const decision = decide(searchInput(run(rows)), tables([onRows({ action: 'log' }, { run: 'each' })]));
     expect(outline(decision.commands)).toBe('each: 0 1 2');
