@@ -79,8 +79,10 @@ const createLogClient: typeof import('@tocsin/adapters/log/client.ts').createLog
       }
     : (await import('@tocsin/adapters/log/client.ts')).createLogClient;
 
+type KafkaJs = typeof import('@tocsin/adapters/log/kafkajs/library.ts').kafkajs;
+
 /** kafkajs as it is installed. */
-const loadPlain = (): typeof import('kafkajs') =>
+const loadPlain = (): KafkaJs =>
   createRequire(fileURLToPath(import.meta.resolve('@tocsin/adapters/package.json')))(
     'kafkajs',
   ) as typeof import('kafkajs');
@@ -121,7 +123,9 @@ function fetchPort(client: 'platformatic' | 'kafkajs'): Subject {
   };
 }
 
-type Each = (payload: import('kafkajs').EachBatchPayload, meter: Meter) => Promise<void>;
+type Run = NonNullable<Parameters<ReturnType<InstanceType<KafkaJs['Kafka']>['consumer']>['run']>[0]>;
+type EachBatchPayload = Parameters<NonNullable<Run['eachBatch']>>[0];
+type Each = (payload: EachBatchPayload, meter: Meter) => Promise<void>;
 
 function fetchPlain(each: Each): Subject {
   return async (brokers, topic, meter) => {
