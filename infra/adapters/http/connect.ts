@@ -21,6 +21,7 @@ export interface ConnectTarget {
   readonly hostname: string;
   /** Empty for the protocol's default. */
   readonly port: string;
+  /** 'https:' starts TLS; with anything else the plain TCP connection is handed over. */
   readonly protocol: string;
 }
 
