@@ -13,7 +13,7 @@ import { createHttpClient } from './client.ts';
 
 const authority = createAuthority();
 const good = authority.issue(['DNS:hooks.example', 'IP:127.0.0.1']);
-const open: RawReceiver[] = [];
+const open: { close(): Promise<void> }[] = [];
 const client = createHttpClient({ lookup: async () => [{ address: '127.0.0.1', family: 4 }] });
 
 afterEach(async () => {
@@ -180,6 +180,7 @@ describe('client certificates', () => {
         '-verify_return_error',
         '-www',
       ]);
+      open.push(peer);
       for (const tls of wrong) {
         for (let i = 0; i < 5; i++)
           expect(await post(peer, tls)).toMatchObject({ failure: 'tls', sent: false });
@@ -187,7 +188,6 @@ describe('client certificates', () => {
       expect(
         await post(peer, { ca: authority.cert, cert: mine.cert, key: mine.key }, '127.0.0.1', 'GET'),
       ).toBe(200);
-      await peer.close();
     },
   );
 });
