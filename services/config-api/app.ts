@@ -52,8 +52,12 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     clientErrorHandler: answerClientError,
   });
   http.setErrorHandler(handleError((message, fields) => dependencies.logger.error(message, fields)));
+  // Many routes share a schema, and compiling is what the start of this service spends its time on.
+  const checks = new Map<string, ReturnType<typeof compileCheck>>();
   http.setValidatorCompiler(({ schema }) => {
-    const check = compileCheck(schema as JsonSchema);
+    const text = JSON.stringify(schema);
+    const check = checks.get(text) ?? compileCheck(schema as JsonSchema);
+    checks.set(text, check);
     return (value: unknown) => {
       const issues = check(value);
       return issues.length === 0 ? { value } : { error: badRequest(issues) };
