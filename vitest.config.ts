@@ -11,6 +11,8 @@ export default defineConfig({
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: [...skip, '**/*.it.test.ts'],
+          // A bound for hanging tests, not a measure: the machine may be busy.
+          testTimeout: 60_000,
         },
       },
       {

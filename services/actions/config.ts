@@ -3,7 +3,7 @@ import type { EgressSettings } from '@tocsin/adapters/http/egress-policy.ts';
 import { egressSettings } from '@tocsin/adapters/http/egress-settings.ts';
 import { type LogSettings, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import type { ServiceSettings } from '@tocsin/adapters/service/run-service.ts';
-import { list, required, SettingError, serviceSettings } from '@tocsin/adapters/service/settings.ts';
+import { list, oneOf, required, SettingError, serviceSettings } from '@tocsin/adapters/service/settings.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 
 export interface ActionsConfig {
@@ -16,6 +16,8 @@ export interface ActionsConfig {
   readonly types: readonly string[];
   /** File that the `log` action writes. */
   readonly logFile: string;
+  /** Whether its lines go to standard output as well. */
+  readonly logToStdout: boolean;
   /** Keys that decrypt the secret store; null when secrets come from files and variables only. */
   readonly keyringFile: string | null;
   readonly egress: EgressSettings;
@@ -37,6 +39,7 @@ export function readConfig(): ActionsConfig {
     databaseUrl: required(process.env, 'DATABASE_URL', 'the effects ledger of mail, and the secret store'),
     types,
     logFile: process.env['ACTION_LOG_FILE'] ?? 'tocsin-actions.log',
+    logToStdout: oneOf(process.env, 'ACTION_LOG_STDOUT', 'off', ['on', 'off']) === 'on',
     keyringFile: process.env['SECRETS_KEY_FILE'] || null,
     egress: egressSettings(process.env),
     environment: process.env,

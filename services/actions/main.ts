@@ -4,7 +4,7 @@ import { createPostgresEffects } from '@tocsin/adapters/effects/postgres.ts';
 import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
-import { openLineLog } from '@tocsin/adapters/line-log/line-log.ts';
+import { createLineLog } from '@tocsin/adapters/line-log/file.ts';
 import { createLogClient } from '@tocsin/adapters/log/client.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
@@ -45,7 +45,10 @@ await runService(config.service, async (context) => {
   const egress = createEgressPolicy(config.egress);
   const http = createHttpClient({ egress });
   onStop(() => http.close());
-  const lineLog = await openLineLog({ file: config.logFile });
+  const lineLog = createLineLog({
+    path: config.logFile,
+    ...(config.logToStdout ? { echo: process.stdout } : {}),
+  });
   onStop(() => lineLog.close());
   const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
