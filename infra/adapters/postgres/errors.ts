@@ -28,7 +28,6 @@ const transientSystemCodes = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
-  'ENOENT',
 ]);
 // pg and pg-pool give these failures no code.
 const transientMessages =
