@@ -140,7 +140,6 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     ...options.servers,
     SECRETS_KEY_FILE: process.env.SECRETS_KEY_FILE || ensureKeyring(join(home, 'keyring.json')),
     BOOTSTRAP_KEY_FILE: process.env.BOOTSTRAP_KEY_FILE || firstKeyFile,
-    ACTION_LOG_FILE: process.env.ACTION_LOG_FILE || join(home, 'action-log.jsonl'),
     ACTION_LOG_FILE: process.env.ACTION_LOG_FILE || join(home, 'logs', 'log-action.log'),
     ...options.env,
   };
