@@ -1,0 +1,184 @@
+// Tocsin on servers of its own, in processes that a test may kill, freeze and start again at any moment.
+//
+// Invariant: whatever a test did, `stop` ends every process and removes the data.
+// Surprise: no supervisor here: its growing pauses between restarts would hide the kills that come close together. The session
+// timeout is short for the same reason: after a SIGKILL the group waits for it.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import { repository } from '@tocsin/local/home.ts';
+import { freePort } from '@tocsin/local/ports.ts';
+import { type Exit, logTail, type Running, startProgram, waitUntilReady } from '@tocsin/local/process.ts';
+import { type Kafka, startKafka } from '@tocsin/local/servers/kafka.ts';
+import { type Postgres, startPostgres } from '@tocsin/local/servers/postgres.ts';
+import { type Redis, startRedis } from '@tocsin/local/servers/redis.ts';
+import { ensureKeyring } from '@tocsin/local/stack.ts';
+import { createMissingTopics } from '@tocsin/local/topics.ts';
+import { scratchFolder } from '@tocsin/testing/scratch.ts';
+import type { LogClient } from '@tocsin/topologies/ports/log.ts';
+
+export interface Process {
+  readonly name: string;
+  readonly url: string;
+  readonly logFile: string;
+  pid(): number;
+  /** SIGKILL, now; the returned promise is the end of the process. */
+  kill(): Promise<Exit>;
+  /** SIGTERM, and how it ended. */
+  stop(): Promise<Exit>;
+  /** Starts it again at the same address, and waits until it is healthy. */
+  start(): Promise<void>;
+  healthy(timeoutMs?: number): Promise<void>;
+}
+
+export interface System {
+  readonly client: LogClient;
+  readonly env: Readonly<Record<string, string>>;
+  readonly home: string;
+  readonly kafka: Kafka;
+  /** Starts a service; a second instance of the same one gets a number. */
+  service(name: string, env?: Readonly<Record<string, string>>): Promise<Process>;
+  /** Writes documents into the folder that CONFIG_DIR names. */
+  configure(documents: readonly object[]): void;
+  killRedis(): Promise<void>;
+  startRedis(): Promise<void>;
+  killPostgres(): Promise<void>;
+  startPostgres(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface SystemOptions {
+  /** False: services read the configuration topic, which the config API fills. */
+  readonly configDir?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const scratch = scratchFolder('faults');
+  const home = scratch.path;
+  const configDir = join(home, 'config');
+  mkdirSync(configDir);
+  const started = await Promise.allSettled([
+    startKafka({
+      dataDir: join(home, 'kafka'),
+      extraProperties: { 'group.min.session.timeout.ms': '1000', 'message.max.bytes': '8388608' },
+    }),
+    startRedis({ dataDir: join(home, 'redis') }),
+    startPostgres({ dataDir: join(home, 'postgres') }),
+  ]);
+  const failed = started.find((result) => result.status === 'rejected');
+  if (failed !== undefined) {
+    for (const result of started) if (result.status === 'fulfilled') await result.value.stop();
+    scratch.remove();
+    throw failed.reason;
+  }
+  const [kafka, firstRedis, firstPostgres] = started.map(
+    (result) => (result as PromiseFulfilledResult<unknown>).value,
+  ) as [Kafka, Redis, Postgres];
+  let redis = firstRedis;
+  let postgres = firstPostgres;
+  const processes: { ended(): Promise<unknown> }[] = [];
+  const env: Record<string, string> = {
+    KAFKA_BROKERS: kafka.brokers,
+    REDIS_URL: redis.url,
+    DATABASE_URL: postgres.url,
+    KAFKA_SESSION_TIMEOUT_MS: '2500',
+    SECRETS_KEY_FILE: ensureKeyring(join(home, 'keyring.json')),
+    BOOTSTRAP_KEY_FILE: join(home, 'first-api-key'),
+    ACTION_LOG_FILE: join(home, 'actions.log'),
+    LOG_LEVEL: 'info',
+    ...(options.configDir === false ? {} : { CONFIG_DIR: configDir }),
+    ...options.env,
+  };
+  await createMissingTopics(env);
+  const counts = new Map<string, number>();
+
+  async function service(name: string, extra: Readonly<Record<string, string>> = {}): Promise<Process> {
+    const number = (counts.get(name) ?? 0) + 1;
+    counts.set(name, number);
+    const instance = number === 1 ? name : `${name}-${number}`;
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const logFile = join(home, `${instance}.log`);
+    let running: Running;
+    const healthy = (timeoutMs = 60_000) =>
+      waitUntilReady({ what: instance, running, logFile, timeoutMs }, () => answers200(`${url}/health`));
+    const start = async () => {
+      running = await startProgram({
+        command: process.execPath,
+        args: [join(repository, 'services', name, 'main.ts')],
+        env: { ...process.env, ...env, ...extra, HTTP_PORT: String(port) },
+        output: { file: logFile },
+        graceSeconds: 30,
+      });
+      await healthy();
+    };
+    processes.push({ ended: async () => running?.kill() });
+    await start();
+    return {
+      name,
+      url,
+      logFile,
+      pid: () => running.pid,
+      kill: () => running.kill(),
+      stop: () => running.stop(),
+      start,
+      healthy,
+    };
+  }
+
+  return {
+    client: createLogClient(parseLogSettings(env, 'faults')),
+    env,
+    home,
+    kafka,
+    service,
+    configure(documents) {
+      for (const document of documents) {
+        const { kind, id } = document as { kind: string; id: string };
+        writeFileSync(join(configDir, `${kind}-${id}.json`), JSON.stringify(document));
+      }
+    },
+    killRedis: () => redis.kill(),
+    async startRedis() {
+      redis = await startRedis({ dataDir: join(home, 'redis'), port: portOf(redis.url) });
+    },
+    killPostgres: () => postgres.kill(),
+    async startPostgres() {
+      postgres = await startPostgres({ dataDir: join(home, 'postgres'), port: portOf(postgres.url) });
+    },
+    async stop() {
+      await Promise.all(processes.map((each) => each.ended()));
+      await Promise.all([kafka.stop(), redis.stop(), postgres.stop()]);
+      scratch.remove();
+    },
+  };
+}
+
+/** The key that config-api wrote at its first start. */
+export function firstKey(system: System): string {
+  return readFileSync(system.env['BOOTSTRAP_KEY_FILE'] as string, 'utf8').trim();
+}
+
+/** What a service wrote to its log last, for the message of a failed expectation. */
+export function logOf(service: Process): string {
+  return `${service.logFile}\n${logTail(service.logFile)}`;
+}
+
+/** A moment that nobody can foresee, at most `ms` away. */
+export function randomPause(ms: number): Promise<void> {
+  return delay(Math.random() * ms);
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}
+
+async function answers200(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).status === 200;
+  } catch {
+    return false;
+  }
+}
