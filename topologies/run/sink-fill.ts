@@ -23,8 +23,8 @@ export interface FillOptions {
   readonly letters: Letters;
   /** The slab being filled, if any. */
   readonly open: () => Slab | null;
-  /** A slab with room for `bytes`, waiting for one if need be; null when `gone`. */
-  readonly room: (bytes: number, gone: () => boolean) => Promise<Slab | null>;
+  /** Resolves true when the open slab had room for `bytes` a moment ago, false when `gone`. */
+  readonly room: (bytes: number, gone: () => boolean) => Promise<boolean>;
   /** Sends what the open slab holds. */
   readonly flush: () => void;
   readonly wait: (ms: number) => Promise<void>;
@@ -135,12 +135,12 @@ export async function fill(batch: RecordBatch, assignment: Assignment, options: 
           endSegment(batch.offset(i));
           if (open !== null && open.events > 0 && open.retainedBytes + batch.byteLength > maxRetained)
             options.flush();
-          const room = options.open();
-          slab =
-            room !== null && fits(limits, room.used, room.events, bytes)
-              ? room
-              : await options.room(bytes, gone);
-          if (slab === null) return;
+          slab = options.open();
+          // Looked at again after each wait: another partition may have filled, even sent, the slab by then.
+          while (slab === null || !fits(limits, slab.used, slab.events, bytes)) {
+            if (!(await options.room(bytes, gone))) return;
+            slab = options.open();
+          }
           segment = begin(slab, batch, assignment, covered);
           const timestamp = batch.timestamp(i);
           if (timestamp >= 0 && timestamp < slab.oldest) slab.oldest = timestamp;

@@ -206,6 +206,24 @@ describe('delivery', () => {
     expect(target.sizes).toEqual([1, 2]);
   });
 
+  it('loses nothing when partitions fill the same batches at the same time', async () => {
+    const { target, clock, onBatch } = setup({ limits: { maxEvents: 7, inFlight: 2 } });
+    const partitions = [0, 1, 2, 3].map((partition) => assignmentOf({ partition }));
+    const fills = partitions.map(async (assignment, partition) => {
+      for (let batch = 0; batch < 5; batch++) {
+        const first = partition * 1000 + batch * 50;
+        await onBatch(batchOf(values(first, first + 50), { partition, offset: batch * 50 }), assignment);
+      }
+    });
+    await clock.advance(1000);
+    await Promise.all(fills);
+    await clock.advance(1000);
+    expect(sorted(target.stored)).toEqual(
+      [0, 1, 2, 3].flatMap((partition) => range(partition * 1000, partition * 1000 + 250)),
+    );
+    for (const assignment of partitions) expect(assignment.watermark()).toBe(250);
+  });
+
   it('holds a partition back instead of growing: memory is the slabs', async () => {
     const { target, clock, onBatch } = setup({ limits: { maxEvents: 2, inFlight: 2 } });
     target.state.hold = true;

@@ -216,11 +216,11 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     });
   }
 
-  async function room(bytes: number, isGone: () => boolean): Promise<Slab | null> {
+  async function room(bytes: number, isGone: () => boolean): Promise<boolean> {
     for (;;) {
-      if (isGone()) return null;
+      if (isGone()) return false;
       if (open !== null) {
-        if (fits(limits, open.used, open.events, bytes)) return open;
+        if (fits(limits, open.used, open.events, bytes)) return true;
         flush();
         continue;
       }
