@@ -83,9 +83,7 @@ type KafkaJs = typeof import('@tocsin/adapters/log/kafkajs/library.ts').kafkajs;
 
 /** kafkajs as it is installed. */
 const loadPlain = (): KafkaJs =>
-  createRequire(fileURLToPath(import.meta.resolve('@tocsin/adapters/package.json')))(
-    'kafkajs',
-  ) as typeof import('kafkajs');
+  createRequire(fileURLToPath(import.meta.resolve('@tocsin/adapters/package.json')))('kafkajs') as KafkaJs;
 
 function produce(client: 'platformatic' | 'kafkajs'): Subject {
   return async (brokers, topic, meter, total) => {

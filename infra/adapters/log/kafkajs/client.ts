@@ -11,7 +11,7 @@ import { KafkaJsTable } from './table.ts';
 export function createKafkaJsLog(settings: LogConnection, clock: Clock, random: Random): LogClient {
   return {
     consumer: (options) => new KafkaJsConsumer(settings, options, clock, random),
-    producer: () => new KafkaJsProducer(createKafka(settings)),
+    producer: () => new KafkaJsProducer(createKafka(settings), clock, random),
     table: (options) => new KafkaJsTable(settings, options, clock, random),
     admin: () => new KafkaJsAdmin(createKafka(settings), clock),
   };

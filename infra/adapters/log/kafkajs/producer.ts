@@ -1,10 +1,13 @@
-// The port's producer on kafkajs: idempotent, acks=all, one request at a time.
+// The port's producer on kafkajs: acks=all, one request at a time, repeated here and not by kafkajs.
 //
 // Invariant: bytes that wait or travel are bounded; calls of one moment share a request. When a shared request fails, each
 // call is sent again alone, so that one bad record fails only its own caller.
 //
-// Surprise: kafkajs does not split what it is given, and after a failed idempotent send its sequences may be wrong: the
-// producer is made anew.
+// Surprise: kafkajs loses records when it repeats a request by itself. Its retry skips every broker that has answered
+// before (producer/sendMessages.js, `brokersWithoutResponse`), so records whose leader has moved to such a broker are never
+// sent and the call succeeds. Its retries are therefore off, the whole request is repeated from here, and because kafkajs
+// refuses an idempotent producer without retries, repetitions may leave duplicates: the port allows that, not loss.
+import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
 import { LogError, type LogProducer, type OutRecord } from '@tocsin/topologies/ports/log.ts';
 import { choosePartition } from '@tocsin/topologies/ports/partition.ts';
 import type { Kafka, Message, Producer } from 'kafkajs';
@@ -12,6 +15,7 @@ import { recordSizeBound } from '../core/record-encode.ts';
 import { isFatal, toLogError } from './errors.ts';
 
 const MAX_BATCH_BYTES = 900_000;
+const DELIVERY_TIMEOUT_MS = 120_000;
 const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 
 interface Call {
@@ -22,6 +26,8 @@ interface Call {
 
 export class KafkaJsProducer implements LogProducer {
   readonly #kafka: Kafka;
+  readonly #clock: Clock;
+  readonly #random: Random;
   readonly #rotation = new Map<string, number>();
   readonly #roomWaiters: (() => void)[] = [];
   #producer: Promise<Producer> | null = null;
@@ -30,8 +36,10 @@ export class KafkaJsProducer implements LogProducer {
   #bytes = 0;
   #closed = false;
 
-  constructor(kafka: Kafka) {
+  constructor(kafka: Kafka, clock: Clock, random: Random) {
     this.#kafka = kafka;
+    this.#clock = clock;
+    this.#random = random;
   }
 
   async send(records: readonly OutRecord[]): Promise<void> {
@@ -130,20 +138,29 @@ export class KafkaJsProducer implements LogProducer {
       if (list === undefined) topics.set(record.topic, [message]);
       else list.push(message);
     }
-    const producer = await this.#connected();
-    await producer.sendBatch({
-      acks: -1,
-      topicMessages: [...topics].map(([topic, messages]) => ({ topic, messages })),
-    });
+    const batch = { acks: -1, topicMessages: [...topics].map(([topic, messages]) => ({ topic, messages })) };
+    const deadline = this.#clock.now() + DELIVERY_TIMEOUT_MS;
+    for (let tries = 0; ; tries++) {
+      try {
+        const producer = await this.#connected();
+        await producer.sendBatch(batch);
+        return;
+      } catch (error) {
+        await this.#reset();
+        if (isFatal(error) || this.#clock.now() > deadline) throw error;
+        const full = Math.min(2_000, 100 * 2 ** Math.min(tries, 6));
+        await this.#clock.sleep(full / 2 + this.#random() * (full / 2));
+      }
+    }
   }
 
   #connected(): Promise<Producer> {
     this.#producer ??= (async () => {
       const producer = this.#kafka.producer({
-        idempotent: true,
+        idempotent: false,
         maxInFlightRequests: 1,
         allowAutoTopicCreation: false,
-        retry: { retries: 10, initialRetryTime: 100, maxRetryTime: 2_000 },
+        retry: { retries: 0 },
         createPartitioner:
           () =>
           ({ topic, partitionMetadata, message }) =>
