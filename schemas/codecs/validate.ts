@@ -113,6 +113,20 @@ export function compileCheck(schema: JsonSchema): (value: unknown) => Issue[] {
   return (value) => (validate(value) ? [] : issuesOf(validate));
 }
 
+/**
+ * Compiles a schema that others published, whatever its draft: unknown keywords and formats are passed over, and the
+ * names that draft 4 gives with `id` are left out.
+ */
+export function compilePublishedCheck(published: JsonSchema): (value: unknown) => Issue[] {
+  const text = JSON.stringify(published, (key, value: unknown) =>
+    (key === 'id' || key === '$schema') && typeof value === 'string' ? undefined : value,
+  );
+  const schema = JSON.parse(text) as JsonSchema;
+  const foreign = new Ajv({ strict: false, validateFormats: false });
+  const validate = foreign.compile(schema);
+  return (value) => (validate(value) ? [] : issuesOf(validate));
+}
+
 /** '/a/b: must be string; /c: unknown field' */
 export function formatIssues(issues: readonly Issue[]): string {
   return issues.map((issue) => `${issue.path || '/'}: ${issue.message}`).join('; ');
