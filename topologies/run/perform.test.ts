@@ -280,6 +280,20 @@ describe('ledger', () => {
     expect(assignment.completed).toEqual([[0, 1]]);
   });
 
+  test('what a worker that died before it could write left out is written: event, and dead letter of a failure', async () => {
+    await effects.begin(command(1).command_id, 0);
+    await effects.finish(command(1).command_id, failed('http_4xx', 'never'), 0);
+    await performer().onBatch(commands(command(1)), fakeAssignment(topic));
+    await clock.advance(0);
+    expect(calls).toEqual([]);
+    expect(results()).toMatchObject([{ status: 'suppressed', code: 'http_4xx' }]);
+    expect(header(letters()[0], 'x-dlq-reason')).toBe('http_4xx');
+    const events = sent.filter(({ topic: name }) => name === topics.events.name);
+    expect(events.map(({ value }) => JSON.parse(String(value)))).toMatchObject([
+      { id: `${command(1).command_id}.failed`, event: 'action.failed', data: { code: 'http_4xx' } },
+    ]);
+  });
+
   test('begun and not finished: repeated under the same id and counted, when the receiver can tell', async () => {
     await effects.begin(command(1).command_id, 0);
     await performer().onBatch(commands(command(1)), fakeAssignment(topic));

@@ -145,11 +145,10 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     });
     const records = [
       resultRecord(result),
-      actionEventRecord(command, done ? 'action.completed' : 'action.failed', finishedAt, {
-        status,
+      endedEvent(command, outcome, finishedAt, {
         attempts: job.attempt,
         duration_ms: finishedAt - startedAt,
-        ...(done ? {} : { code: outcome.code, detail: outcome.detail }),
+        ...(held ? { status } : {}),
       }),
     ];
     if (!done) records.push(letter(job, outcome.code, outcome.detail, command.command_id));
@@ -214,13 +213,18 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     const state = await effects.begin(command.command_id, startedAt);
     if (state.state === 'finished') {
       metrics.count('tocsin_actions_total', { type, status: 'suppressed', code: '' });
-      const result = resultOf(command, 'suppressed', state.outcome, {
+      const { outcome } = state;
+      const result = resultOf(command, 'suppressed', outcome, {
         attempt: 0,
         startedAt,
         finishedAt: startedAt,
         possibleDuplicate: false,
       });
-      await conclude(job, [resultRecord(result)]);
+      // A worker that died between the ledger and the log left these unwritten; if it did not, they repeat under the same ids.
+      const records = [resultRecord(result), endedEvent(command, outcome, startedAt, { attempts: 0 })];
+      if (outcome.status === 'failed')
+        records.push(letter(job, outcome.code, outcome.detail, command.command_id));
+      await conclude(job, records);
       return 'up';
     }
     if (state.state === 'uncertain' && !job.possibleDuplicate) {
@@ -345,6 +349,21 @@ export function createPerformer(options: PerformOptions): BatchHandler {
 
 function nextOffsetOf(batch: RecordBatch, index: number): number {
   return index + 1 < batch.count ? batch.offset(index + 1) : batch.nextOffset;
+}
+
+/** The engine's event about the end of a command. */
+function endedEvent(
+  command: Command,
+  outcome: Outcome,
+  at: number,
+  facts: Record<string, unknown>,
+): OutRecord {
+  const done = outcome.status === 'done';
+  return actionEventRecord(command, done ? 'action.completed' : 'action.failed', at, {
+    status: done ? 'succeeded' : 'failed',
+    ...facts,
+    ...(done ? {} : { code: outcome.code, detail: outcome.detail }),
+  });
 }
 
 function uncertain(detail: string): Failed {
