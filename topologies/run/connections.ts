@@ -50,6 +50,10 @@ function unknown(id: string, found: Connection | undefined): Failed {
 export function laneSettingsOf(table: () => ConfigTable): (connection: string | null) => LaneSettings {
   return (id) => {
     const config = id === null ? undefined : table().connections.get(id)?.document;
-    return { concurrency: config?.concurrency ?? 8, ratePerSecond: config?.rate_per_second ?? null };
+    // The defaults of schemas/documents/connection.json.
+    return {
+      concurrency: config?.concurrency ?? (config?.type === 'smtp' ? 4 : 8),
+      ratePerSecond: config?.rate_per_second ?? null,
+    };
   };
 }
