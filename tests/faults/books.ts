@@ -128,7 +128,8 @@ export async function collect(
   const commandIds = new Set(inputs.flatMap(({ hits }) => hits.map(({ commandId }) => commandId)));
   const letters = (await readTopic(client, topics.deadLetters.name))
     .map(({ key, headers }) => ({
-      stage: headers['x-dlq-class'] ?? '',
+      // Class input comes from whoever cannot read a record: the evaluator, and each sink.
+      stage: headers['x-dlq-service']?.startsWith('sinks') ? 'sink' : (headers['x-dlq-class'] ?? ''),
       ...(headers['x-dlq-command-id'] === undefined ? {} : { commandId: headers['x-dlq-command-id'] }),
       ...(key === null ? {} : { input: key }),
     }))

@@ -151,7 +151,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     async stop() {
       await Promise.all(processes.map((each) => each.ended()));
       await Promise.all([kafka.stop(), redis.stop(), postgres.stop()]);
-      scratch.remove();
+      // FAULTS_KEEP=1 leaves data and logs for whoever looks for the cause of a failure.
+      if (process.env['FAULTS_KEEP'] !== undefined) process.stdout.write(`kept: ${home}\n`);
+      else scratch.remove();
     },
   };
 }
