@@ -18,6 +18,7 @@ import { createConnectionLookup, laneSettingsOf } from '@tocsin/topologies/run/c
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createPerformer } from '@tocsin/topologies/run/perform.ts';
 import { readConfig } from './config.ts';
+import { pruneRegularly } from './prune.ts';
 
 const config = readConfig();
 
@@ -59,6 +60,7 @@ await runService(config.service, async (context) => {
     now: clock.now,
     registerSecret: (value) => logger.registerSecret(value),
   });
+  void pruneRegularly({ pool, clock, logger, signal });
   const connection = createConnectionLookup(() => source.table, secrets);
 
   const producer = client.producer();

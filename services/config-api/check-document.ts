@@ -19,6 +19,8 @@ export interface TypeEntry {
     readonly connection: 'http' | 'smtp' | null;
   };
   check(params: Params): Issue[];
+  /** Contradictions between parameters and connection. */
+  checkConnection?(params: Params, connection: Connection): Issue[];
 }
 
 export interface Catalogue {
@@ -69,6 +71,15 @@ export function createDocumentCheck(catalogue: Catalogue): DocumentCheck {
         throw unprocessable([{ path: '/connection', message: `must be a connection of type ${needed}` }]);
     }
     checkParams(entry, document.params, '/params');
+    const connection =
+      document.connection === undefined ? null : await writer.get('connection', document.connection);
+    if (connection !== null)
+      checkTogether(entry, document.params, connection.document as unknown as Connection, '/params');
+  }
+
+  function checkTogether(entry: TypeEntry, params: Params, connection: Connection, base: string): void {
+    const unfit = entry.checkConnection?.(params, connection) ?? [];
+    if (unfit.length > 0) throw unprocessable(unfit.map((issue) => ({ ...issue, path: base + issue.path })));
   }
 
   async function checkRuleDocument(rule: Rule, writer: Pick<ConfigWriter, 'get'>): Promise<void> {
@@ -84,8 +95,13 @@ export function createDocumentCheck(catalogue: Catalogue): DocumentCheck {
       if (!isActionEntry(entry) || entry.with === undefined) continue;
       const action = actions.get(entry.action);
       const type = action === undefined ? undefined : catalogue.actions[action.type];
-      if (action !== undefined && type !== undefined)
-        checkParams(type, { ...action.params, ...entry.with }, `/then/${index}/with`);
+      if (action === undefined || type === undefined) continue;
+      const params = { ...action.params, ...entry.with };
+      checkParams(type, params, `/then/${index}/with`);
+      const connection =
+        action.connection === undefined ? null : await writer.get('connection', action.connection);
+      if (connection !== null)
+        checkTogether(type, params, connection.document as unknown as Connection, `/then/${index}/with`);
     }
   }
 

@@ -220,3 +220,23 @@ it('a named secret of a connection is set through the connection', async () => {
   });
   expect(response.statusCode).toBe(422);
 });
+
+it('refuses an action whose parameters contradict its connection, also through the `with` of a rule', async () => {
+  await make('strict');
+  const headers = [{ name: 'Authorization', value: 'other' }];
+  const action = (params: object) => ({ id: 'contradiction', type: 'webhook', connection: 'strict', params });
+  const refused = await api.call({ method: 'POST', url: '/api/actions', body: action({ headers }) });
+  expect(refused.statusCode).toBe(422);
+  expect(refused.json().error.issues).toEqual([
+    { path: '/params/headers/0/name', message: 'Authorization is already set by the connection' },
+  ]);
+  const accepted = await api.call({ method: 'POST', url: '/api/actions', body: action({}) });
+  expect(accepted.statusCode, accepted.body).toBe(201);
+  const rule = await api.call({
+    method: 'POST',
+    url: '/api/rules',
+    body: { id: 'by-rule', match_all: true, then: [{ action: 'contradiction', with: { headers } }] },
+  });
+  expect(rule.statusCode).toBe(422);
+  expect(rule.json().error.issues[0]?.path).toBe('/then/0/with/headers/0/name');
+});

@@ -1,4 +1,4 @@
-// ./tocsin bench <name...>: `bench log` runs bench/log.bench.ts, `bench sink hec` runs bench/sink-hec.bench.ts.
+// ./tocsin bench [name...]: without a name all of them, one after the other; `bench log` runs bench/log.bench.ts, `bench sink hec` runs bench/sink-hec.bench.ts.
 // Invariant: stdout carries the benchmark's JSON only, so that it can be piped.
 import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,14 +30,17 @@ export async function run(words: string[]): Promise<number> {
     const file = `bench/${choice.name}.bench.ts`;
     if (existsSync(join(repository, file))) return runScript(file, choice.args);
   }
+  if (words.length === 0) {
+    for (const name of names) {
+      const code = await runScript(`bench/${name}.bench.ts`, []);
+      if (code !== 0) return code;
+    }
+    return 0;
+  }
   const known =
     names.length === 0
       ? 'there are none yet'
       : `there are: ${names.map((name) => name.replaceAll('-', ' ')).join(', ')}`;
-  if (words.length === 0) {
-    console.error(`usage: ./tocsin bench <name...>; ${known}`);
-    return 2;
-  }
   console.error(`tocsin: no benchmark "${words.join(' ')}"; ${known}`);
   return 2;
 }

@@ -22,8 +22,8 @@ export const commands: Readonly<Record<string, Command>> = {
     load: async () => (await import('./test.ts')).run,
   },
   bench: {
-    usage: 'bench <name...>',
-    summary: 'run a benchmark and print its result as JSON; without a name, list them',
+    usage: 'bench [name...]',
+    summary: 'run a benchmark and print its result as JSON; without a name, all of them',
     load: async () => (await import('./bench.ts')).run,
   },
   topology: {
