@@ -7,7 +7,8 @@ import type { EffectState, EffectsPort } from '@tocsin/topologies/ports/effects.
 import type { Redis } from '../redis/connect.ts';
 
 // A redelivery comes within the retention of the command topics; after that the mark has done its work.
-const TTL_SECONDS = 7 * 24 * 3600;
+// Command topics keep a week; two days more for segments that are deleted late.
+const TTL_SECONDS = 9 * 24 * 3600;
 const PREFIX = 'tocsin:effect:';
 
 // ARGV: now, TTL. Answers what was held, or nil when the mark is new.
