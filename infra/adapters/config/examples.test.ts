@@ -47,7 +47,9 @@ const finding = (data: Record<string, unknown>) => ({ event: 'finding.new', data
 test('every document is read and fits its schema', () => {
   expect(problems).toEqual([]);
   expect(tables.problems).toEqual([]);
-  expect([table.rules.size, table.actions.size, table.connections.size, table.sinks.size]).toEqual([5, 4, 3, 1]);
+  expect([table.rules.size, table.actions.size, table.connections.size, table.sinks.size]).toEqual([
+    5, 4, 3, 1,
+  ]);
 });
 
 test.each([...table.rules.values()])('rule $document.id names actions that exist', ({ document }) => {
