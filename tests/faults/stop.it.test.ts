@@ -1,4 +1,5 @@
 // What is no fault must cost nothing: SIGTERM of each service under load, and processes that join and leave.
+import { readFileSync } from 'node:fs';
 import { type HecReceiver, startHecReceiver } from '@tocsin/testing/receivers/hec.ts';
 import { type SmtpReceiver, startSmtpReceiver } from '@tocsin/testing/receivers/smtp.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '@tocsin/testing/receivers/webhook.ts';
@@ -85,6 +86,8 @@ test('a second process of each worker joins and leaves under load', async () => 
   for (const name of ['evaluator', 'actions', 'sinks']) {
     const second = await system.service(name);
     await randomPause(500);
+    // It is part of the group: it was given partitions.
+    expect(readFileSync(second.logFile, 'utf8')).toContain('"kind":"assigned"');
     await endCleanly(second);
   }
   over = true;
