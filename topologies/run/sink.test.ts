@@ -296,3 +296,12 @@ describe('leaving', () => {
     expect(sorted(target.stored)).toEqual(expect.arrayContaining([10, 11, 12]));
   });
 });
+
+it('offsets that cannot be decoded leave a dead letter before they count as read', async () => {
+  const { letters, metrics, runner } = setup();
+  const range = { topic: 'findings.v1', partition: 0, firstOffset: 5, nextOffset: 9, reason: 'checksum' };
+  await runner.handler.onUnreadable?.(range, assignmentOf());
+  const headers = Object.fromEntries((letters[0]?.headers ?? []).map(([name, text]) => [name, String(text)]));
+  expect(headers).toMatchObject({ 'x-dlq-reason': 'unreadable', 'x-dlq-source': 'findings.v1/0/5' });
+  expect(metrics.total('tocsin_sink_events_total', { outcome: 'dead_letter' })).toBe(1);
+});

@@ -4,6 +4,7 @@
 // out, or found to be a null value. Memory is (in_flight + 2) slabs, whatever the receiver does; a full runner holds its
 // partitions back by not resolving onBatch.
 // Surprise: one slab takes events of several partitions; their offsets complete together.
+import { unreadableRecord } from '../domain/dead-letter.ts';
 import { type BatchLimits, fits, nextLimit, whenIdle } from '../domain/sink/batch.ts';
 import type { BatchVerdict, SinkWire } from '../domain/sink/define-sink.ts';
 import { createFaultGuard } from '../domain/sink/fault-guard.ts';
@@ -271,6 +272,13 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
             metrics.count('tocsin_sink_events_total', { ...labels, outcome }, count),
         });
         idle();
+      },
+      async onUnreadable(range) {
+        // Rejecting stops the consumer; it reads the range again when it is back.
+        await options.letters.send([
+          unreadableRecord(range, { stage: 'sink', service: `sinks/${id}`, at: clock.now() }),
+        ]);
+        metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'dead_letter' });
       },
       async onRevoked(assignment, reason) {
         if (reason === 'lost') lost.add(assignment);
