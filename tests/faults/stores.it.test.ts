@@ -43,7 +43,7 @@ afterAll(async () => {
 });
 
 test('recorder killed while it writes: every command is in the history once, with its end', async () => {
-  const kills = 4;
+  const kills = 3;
   const records = load('recorder', 800);
   let over = false;
   const feeding = feed(system.client, records, () => !over, { count: 25, everyMs: 250 });
