@@ -127,10 +127,14 @@ export function judge(books: Books): Verdict {
   };
 }
 
-/** Everything that breaks a promise, as sentences; empty when all held. */
+/** Everything that breaks a promise, as sentences, the first ten of a kind; empty when all held. */
 export function problemsOf(verdict: Verdict): string[] {
   const kinds = ['lost', 'phantom', 'otherIds', 'open', 'contradictory', 'uncounted'] as const;
-  return kinds.flatMap((kind) => verdict[kind].map((entry) => `${kind}: ${entry}`));
+  return kinds.flatMap((kind) => {
+    const shown = verdict[kind].slice(0, 10).map((entry) => `${kind}: ${entry}`);
+    const more = verdict[kind].length - shown.length;
+    return more > 0 ? [...shown, `${kind}: and ${more} more`] : shown;
+  });
 }
 
 /** One line for people and for release notes. */
