@@ -4,10 +4,12 @@ import { systemClock } from '@tocsin/adapters/clock/system.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { createLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import { expectLargeBuffers } from '@tocsin/adapters/service/large-buffers.ts';
 import { defaultBatch } from '@tocsin/topologies/domain/sink/batch.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
 import { SecretValue } from '@tocsin/topologies/ports/secrets.ts';
+import { sinkBufferBytes } from '@tocsin/topologies/run/open-sink.ts';
 import { createSinkRunner } from '@tocsin/topologies/run/sink.ts';
 import { createSinkDecode } from '@tocsin/topologies/run/sink-decode.ts';
 import { findSink } from '@tocsin/topologies/sinks/registry.ts';
@@ -29,6 +31,8 @@ export interface RoundResult {
   readonly requests: number;
 }
 
+// As services/sinks/main.ts does.
+expectLargeBuffers();
 const plan = JSON.parse(process.env['BENCH_PLAN'] ?? '') as Plan;
 const client = createLogClient(parseLogSettings(process.env, 'bench-sink'));
 const http = createHttpClient({ egress: createEgressPolicy({ mode: 'open', allowCidrs: ['127.0.0.0/8'] }) });
@@ -85,6 +89,7 @@ async function round(number: number): Promise<RoundResult> {
   const consumer = client.consumer({
     group: `${plan.topic}.${number}`,
     topics: [plan.topic],
+    maxBufferedBytes: sinkBufferBytes,
     handler: {
       ...runner.handler,
       onBatch(batch, assignment) {

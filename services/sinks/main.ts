@@ -6,12 +6,14 @@ import { createLogClient } from '@tocsin/adapters/log/client.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { createSchemaSource } from '@tocsin/adapters/registry/schema-source.ts';
 import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
+import { expectLargeBuffers } from '@tocsin/adapters/service/large-buffers.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createSinkDecode } from '@tocsin/topologies/run/sink-decode.ts';
 import { createFleet } from '@tocsin/topologies/run/sink-fleet.ts';
 import { readConfig } from './config.ts';
 
+expectLargeBuffers();
 const config = readConfig();
 
 await runService(config.service, async (context) => {

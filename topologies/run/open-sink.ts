@@ -33,6 +33,9 @@ export interface SinkResources {
   readonly topicName?: (id: string) => string;
 }
 
+/** Fetched and not yet framed, over all partitions of a sink, bytes: a second of traffic, and a bound on memory. */
+export const sinkBufferBytes = 12 * 1024 * 1024;
+
 export interface RunningSink {
   stop(): Promise<void>;
 }
@@ -76,6 +79,7 @@ export async function openSink(
     group: sinkGroup(document.id).id,
     topics: (document.topics ?? ['findings']).map(resources.topicName ?? defaultTopicName),
     handler: runner.handler,
+    maxBufferedBytes: sinkBufferBytes,
     onFailure,
     onNotice(notice) {
       metrics.count('tocsin_consumer_notices_total', { service: 'sinks', kind: notice.kind });
