@@ -7,7 +7,7 @@ import type { HistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { parseJson } from '@tocsin/schemas/codecs/json.ts';
 import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { Result } from '@tocsin/schemas/types.ts';
-import { deadLetterRecord, unreadableRecord } from '@tocsin/topologies/domain/dead-letter.ts';
+import { letterOfRecord, unreadableRecord } from '@tocsin/topologies/domain/dead-letter.ts';
 import type { Clock } from '@tocsin/topologies/ports/clock.ts';
 import type { BatchHandler, OutRecord, RecordBatch } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
@@ -38,17 +38,13 @@ export function createRecorder(options: RecorderOptions): BatchHandler {
 
   function letter(batch: RecordBatch, index: number, reason: string, error: string): OutRecord {
     metrics.count('tocsin_dead_letters_total', { service, reason });
-    return deadLetterRecord({
+    return letterOfRecord(batch, index, {
       stage: 'input',
       reason,
       error,
-      source: { topic: batch.topic, partition: batch.partition, offset: batch.offset(index) },
       service,
       attempts: 1,
       at: clock.now(),
-      key: batch.key(index),
-      value: batch.value(index),
-      headers: batch.headers(index),
     });
   }
 

@@ -2,7 +2,7 @@
 //
 // The value is never parsed or re-serialised on the way: JSON.parse accepts nesting that JSON.stringify cannot write.
 import { createHash } from 'node:crypto';
-import type { Header, OutRecord, UnreadableOffsets } from '../ports/log.ts';
+import type { Header, OutRecord, RecordBatch, UnreadableOffsets } from '../ports/log.ts';
 import { topics } from '../topics.ts';
 
 export interface DeadLetter {
@@ -59,6 +59,21 @@ export function deadLetterRecord(letter: DeadLetter, topicName: string = topics.
     headers.push([`x-orig-${name}`, content]);
   }
   return { topic: topicName, key: letter.key, value, headers };
+}
+
+/** The dead letter of one record of a batch: its key, value and headers as they came. */
+export function letterOfRecord(
+  batch: RecordBatch,
+  index: number,
+  about: Pick<DeadLetter, 'stage' | 'reason' | 'error' | 'service' | 'attempts' | 'at' | 'commandId'>,
+): OutRecord {
+  return deadLetterRecord({
+    ...about,
+    source: { topic: batch.topic, partition: batch.partition, offset: batch.offset(index) },
+    key: batch.key(index),
+    value: batch.value(index),
+    headers: batch.headers(index),
+  });
 }
 
 /**

@@ -6,7 +6,7 @@
 import { type Decoded, decodeValue, type SchemaSource } from '@tocsin/schemas/codecs/decode.ts';
 import type { Command } from '@tocsin/schemas/types.ts';
 import { actionEventRecord } from '../domain/action/results.ts';
-import { deadLetterRecord, unreadableRecord } from '../domain/dead-letter.ts';
+import { letterOfRecord, unreadableRecord } from '../domain/dead-letter.ts';
 import { type Decision, decide } from '../domain/evaluate/decide.ts';
 import type { EvaluatorTables } from '../domain/evaluate/tables.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -42,17 +42,13 @@ export function createDecider(options: DecideOptions): BatchHandler {
 
   function letter(batch: RecordBatch, index: number, reason: string, error: string): OutRecord {
     metrics.count('tocsin_dead_letters_total', { service, reason });
-    return deadLetterRecord({
+    return letterOfRecord(batch, index, {
       stage: 'input',
       reason,
       error,
-      source: { topic: batch.topic, partition: batch.partition, offset: batch.offset(index) },
       service,
       attempts: 1,
       at: clock.now(),
-      key: batch.key(index),
-      value: batch.value(index),
-      headers: batch.headers(index),
     });
   }
 

@@ -10,7 +10,7 @@ import type { Action, ActionPorts, ResolvedConnection } from '../domain/action/d
 import type { Failed, Outcome } from '../domain/action/outcome.ts';
 import { actionEventRecord, resultOf, resultRecord } from '../domain/action/results.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
-import { deadLetterRecord, unreadableRecord } from '../domain/dead-letter.ts';
+import { letterOfRecord, unreadableRecord } from '../domain/dead-letter.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EffectsPort } from '../ports/effects.ts';
 import type { Assignment, BatchHandler, OutRecord, RecordBatch } from '../ports/log.ts';
@@ -99,17 +99,13 @@ export function createPerformer(options: PerformOptions): BatchHandler {
   function letter(job: Omit<Job, 'command'>, reason: string, error: string, commandId?: string): OutRecord {
     const { batch, index } = job;
     metrics.count('tocsin_dead_letters_total', { service, reason });
-    return deadLetterRecord({
+    return letterOfRecord(batch, index, {
       stage: 'command',
       reason,
       error,
-      source: { topic: batch.topic, partition: batch.partition, offset: batch.offset(index) },
       service,
       attempts: job.attempt,
       at: clock.now(),
-      key: batch.key(index),
-      value: batch.value(index),
-      headers: batch.headers(index),
       ...(commandId === undefined ? {} : { commandId }),
     });
   }

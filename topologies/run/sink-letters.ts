@@ -1,5 +1,5 @@
 // Dead letters of a sink: written, and acknowledged by the log, before the offset of the record completes.
-import { deadLetterRecord } from '../domain/dead-letter.ts';
+import { letterOfRecord } from '../domain/dead-letter.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { OutRecord, RecordBatch } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -36,19 +36,7 @@ export function createLetters(options: {
   const { box, service, clock, logger, signal } = options;
 
   function letterOf({ batch, index, stage, reason, error, attempts }: Refusal): OutRecord {
-    const { topic, partition } = batch;
-    return deadLetterRecord({
-      stage,
-      reason,
-      error,
-      source: { topic, partition, offset: batch.offset(index) },
-      service,
-      attempts,
-      at: clock.now(),
-      key: batch.key(index),
-      value: batch.value(index),
-      headers: batch.headers(index),
-    });
+    return letterOfRecord(batch, index, { stage, reason, error, service, attempts, at: clock.now() });
   }
 
   return {
