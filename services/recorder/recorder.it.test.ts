@@ -264,6 +264,21 @@ describe('what the rows say', () => {
     result(seed, { attempt: 3, started_at: at + 2_000, finished_at: at + 2_005, ref: 'msg-7' }),
     result(seed, { status: 'suppressed', attempt: 3, started_at: at + 3_000, finished_at: at + 3_000 }),
   ];
+  it('knows how a command ended whose only record is the answer from the ledger', async () => {
+    const answers = [
+      result(0x6000, { status: 'suppressed', attempt: 0, ref: 'msg-9' }),
+      result(0x6001, { status: 'suppressed', attempt: 0, code: 'http_4xx' }),
+    ];
+    await history.write(answers);
+    for (const [answer, status] of [
+      [answers[0]!, 'succeeded'],
+      [answers[1]!, 'failed'],
+    ] as const) {
+      const found = await history.get(answer.command_id);
+      expect(found).toMatchObject({ status, final: true, attempts: [{ status: 'suppressed' }] });
+    }
+  });
+
   it('is the same in any order and any split into batches', async () => {
     const orders = [
       [0, 1, 2, 3],

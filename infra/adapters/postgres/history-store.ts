@@ -170,9 +170,17 @@ function attemptRow(result: Result): Record<string, unknown> {
   };
 }
 
+// A redelivery is answered from the ledger, with the outcome in it. When the worker died between ledger and log this is
+// the only record of how the command ended; any result of its own replaces it (rank).
+function endOf(result: Result): Result['status'] {
+  if (result.status !== 'suppressed') return result.status;
+  return result.code === undefined ? 'succeeded' : 'failed';
+}
+
 function executionRow(result: Result): Record<string, unknown> {
   return {
     ...attemptRow(result),
+    status: endOf(result),
     tenant: storable(result.tenant ?? null),
     type: storable(result.type),
     action_id: storable(String(result.action.id ?? '')),
