@@ -49,7 +49,9 @@ function unknown(id: string, found: Connection | undefined): Failed {
 /** Limits of the lane that serves a connection. */
 export function laneSettingsOf(table: () => ConfigTable): (connection: string | null) => LaneSettings {
   return (id) => {
-    const config = id === null ? undefined : table().connections.get(id)?.document;
+    // Without a destination there is nobody to spare; what is written at the same time is written together.
+    if (id === null) return { concurrency: 256, ratePerSecond: null };
+    const config = table().connections.get(id)?.document;
     // The defaults of schemas/documents/connection.json.
     return {
       concurrency: config?.concurrency ?? (config?.type === 'smtp' ? 4 : 8),

@@ -342,6 +342,36 @@ describe('ledger', () => {
   });
 });
 
+describe('recording', () => {
+  test('an outcome that the ledger does not take is written again; the effect is not repeated', async () => {
+    const finish = effects.finish.bind(effects);
+    let down = true;
+    effects.finish = (...entry) => (down ? Promise.reject(new Error('ECONNRESET')) : finish(...entry));
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(command(1, { on_uncertain: 'hold' })), assignment);
+    await clock.advance(10_000);
+    expect([calls.length, sent.length, assignment.completed.length]).toEqual([1, 0, 0]);
+    down = false;
+    await clock.advance(5_000);
+    expect(calls.length).toBe(1);
+    expect(results()).toMatchObject([{ status: 'succeeded', attempt: 1 }]);
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+
+  test('while outcomes are recorded the receiver gets the next commands', async () => {
+    logDown = true;
+    const list = Array.from({ length: 20 }, (_, index) => command(index + 1));
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(...list), assignment);
+    await clock.advance(0);
+    expect(calls.length).toBe(20);
+    expect(assignment.completed).toEqual([]);
+    logDown = false;
+    await clock.advance(10_000);
+    expect(assignment.completed.length).toBe(20);
+  });
+});
+
 describe('the log', () => {
   test('an outcome that cannot be recorded does not complete; it is recorded when the log is back', async () => {
     logDown = true;

@@ -3,12 +3,10 @@
 // Invariant: a command's offset completes after its final outcome was acknowledged by the log. A command that waits
 // for a retry holds the commit (not its neighbours); after a restart it is read again and the ledger says what is known.
 
-import { parseJson } from '@tocsin/schemas/codecs/json.ts';
-import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { Action, ActionPorts, ResolvedConnection } from '../domain/action/define-action.ts';
 import type { Failed, Outcome } from '../domain/action/outcome.ts';
-import { actionEventRecord, resultOf, resultRecord } from '../domain/action/results.ts';
+import { resultOf, resultRecord } from '../domain/action/results.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
 import { letterOfRecord, unreadableRecord } from '../domain/dead-letter.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -18,6 +16,7 @@ import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
 import { createLane, type Lane, type LaneSettings, type LaneVerdict } from './lane.ts';
 import type { Outbox } from './outbox.ts';
+import { endedEvent, isDown, nextOffsetOf, readCommand, uncertain } from './perform-command.ts';
 
 /** The connection of a command as it is now, or why it cannot be had. */
 export type ConnectionLookup = (id: string) => Promise<ResolvedConnection | Failed>;
@@ -42,6 +41,9 @@ export interface PerformOptions {
   readonly pauseMaxMs?: number;
 }
 
+/** Wait before a ledger that does not answer is asked again, ms. */
+const ledgerRetryMs = 1_000;
+
 interface Job {
   readonly command: Command;
   readonly batch: RecordBatch;
@@ -60,7 +62,7 @@ export function createPerformer(options: PerformOptions): BatchHandler {
   const type = action.manifest.id;
   const lanes = new Map<string, Lane>();
   /** Attempts in progress by assignment: a revoke waits for them, not for commands that wait for a retry. */
-  const running = new Map<Assignment, Set<Promise<LaneVerdict>>>();
+  const running = new Map<Assignment, Set<Promise<unknown>>>();
   let queuedBytes = 0;
   let wake: (() => void)[] = [];
 
@@ -129,7 +131,7 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     const finishedAt = clock.now();
     const done = outcome.status === 'done';
     const held = !done && outcome.code === 'uncertain';
-    if (!held) await effects.finish(command.command_id, outcome, finishedAt);
+    if (!held && !(await inLedger(() => effects.finish(command.command_id, outcome, finishedAt)))) return;
     const status = done ? 'succeeded' : held ? 'held' : 'failed';
     metrics.count('tocsin_actions_total', { type, status, code: done ? '' : outcome.code });
     metrics.observe('tocsin_action_latency_seconds', (finishedAt - command.created_at) / 1000, { type });
@@ -151,9 +153,12 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     await conclude(job, records);
   }
 
+  // Takes the mark in the ledger back where nothing can have happened, says that there will be another attempt, waits.
   async function later(job: Job, outcome: Failed, delayMs: number, startedAt: number): Promise<void> {
+    const { command } = job;
     const now = clock.now();
-    const result = resultOf(job.command, 'retrying', outcome, {
+    if (outcome.uncertain !== true && !(await inLedger(() => effects.release(command.command_id)))) return;
+    const result = resultOf(command, 'retrying', outcome, {
       attempt: job.attempt,
       startedAt,
       finishedAt: now,
@@ -168,36 +173,45 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     );
   }
 
-  async function settle(job: Job, outcome: Outcome, startedAt: number): Promise<LaneVerdict> {
+  /** Repeats a write to the ledger until it is there; false when the service stops first. */
+  async function inLedger(write: () => Promise<void>): Promise<boolean> {
+    for (;;) {
+      try {
+        await write();
+        return true;
+      } catch (error) {
+        if (signal.aborted) return false;
+        metrics.count('tocsin_action_infrastructure_errors_total', { type });
+        logger.warn('effects ledger not available, an entry waits', { type, error: String(error) });
+        await clock.sleep(ledgerRetryMs, signal).catch(() => undefined);
+        if (signal.aborted) return false;
+      }
+    }
+  }
+
+  // Beside the lane: the receiver is free for the next command while this one is recorded.
+  function settle(job: Job, outcome: Outcome, startedAt: number): LaneVerdict {
+    const end = (final: Outcome): void => track(job.assignment, finish(job, final, startedAt));
     if (outcome.status === 'done' || outcome.retry === 'never') {
-      await finish(job, outcome, startedAt);
+      end(outcome);
       return 'up';
     }
-    const { command } = job;
-    if (outcome.uncertain === true && holds(command)) {
-      await finish(job, uncertain(outcome.detail), startedAt);
-      return isDown(outcome) ? 'down' : 'up';
+    const verdict = outcome.retry === 'pause' ? 'pause' : isDown(outcome) ? 'down' : 'up';
+    if (outcome.uncertain === true && holds(job.command)) {
+      end(uncertain(outcome.detail));
+      return verdict;
     }
     if (outcome.uncertain === true) job.possibleDuplicate = true;
-    else await effects.release(command.command_id);
+    let delay: number | null = 0;
     if (outcome.retry === 'pause') {
       job.pausedSince ??= clock.now();
-      if (clock.now() - job.pausedSince > pauseMaxMs) await finish(job, outcome, startedAt);
-      else {
-        job.attempt -= 1;
-        await later(job, outcome, 0, startedAt);
-      }
-      return 'pause';
-    }
-    const delay = nextDelay(command.retry ?? {}, job.attempt, command.command_id, outcome);
+      if (clock.now() - job.pausedSince > pauseMaxMs) delay = null;
+      else job.attempt -= 1;
+    } else delay = nextDelay(job.command.retry ?? {}, job.attempt, job.command.command_id, outcome);
     if (delay === null)
-      await finish(
-        job,
-        { ...outcome, detail: `gave up after ${job.attempt} attempts: ${outcome.detail}` },
-        startedAt,
-      );
-    else await later(job, outcome, delay, startedAt);
-    return isDown(outcome) ? 'down' : 'up';
+      end({ ...outcome, detail: `gave up after ${job.attempt} attempts: ${outcome.detail}` });
+    else track(job.assignment, later(job, outcome, delay, startedAt));
+    return verdict;
   }
 
   const holds = (command: Command): boolean =>
@@ -277,7 +291,7 @@ export function createPerformer(options: PerformOptions): BatchHandler {
       if (!signal.aborted) {
         metrics.count('tocsin_action_infrastructure_errors_total', { type });
         logger.warn('ledger or log not available, command waits', { type, error: String(error) });
-        void clock.sleep(1_000, signal).then(
+        void clock.sleep(ledgerRetryMs, signal).then(
           () => submit(job),
           () => undefined,
         );
@@ -286,15 +300,24 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     }
   }
 
+  function track(assignment: Assignment, work: Promise<unknown>): void {
+    const open = running.get(assignment) ?? new Set();
+    running.set(assignment, open);
+    open.add(work);
+    void work
+      .catch((error: unknown) =>
+        logger.error('outcome could not be recorded', { type, error: String(error) }),
+      )
+      .finally(() => {
+        open.delete(work);
+        if (open.size === 0) running.delete(assignment);
+      });
+  }
+
   function run(job: Job): Promise<LaneVerdict> {
-    const attempts = running.get(job.assignment) ?? new Set();
-    running.set(job.assignment, attempts);
-    const attempt = guarded(job).finally(() => {
-      attempts.delete(attempt);
-      if (attempts.size === 0) running.delete(job.assignment);
-    });
-    attempts.add(attempt);
-    return attempt;
+    const verdict = guarded(job);
+    track(job.assignment, verdict);
+    return verdict;
   }
 
   function submit(job: Job): void {
@@ -338,49 +361,9 @@ export function createPerformer(options: PerformOptions): BatchHandler {
       }
     },
     async onRevoked(assignment) {
-      await Promise.all(running.get(assignment) ?? []);
+      // Work that ends may have begun other work: an attempt begins the recording of its outcome.
+      for (let open = running.get(assignment); open !== undefined; open = running.get(assignment))
+        await Promise.allSettled(open);
     },
   };
-}
-
-function nextOffsetOf(batch: RecordBatch, index: number): number {
-  return index + 1 < batch.count ? batch.offset(index + 1) : batch.nextOffset;
-}
-
-/** The engine's event about the end of a command. */
-function endedEvent(
-  command: Command,
-  outcome: Outcome,
-  at: number,
-  facts: Record<string, unknown>,
-): OutRecord {
-  const done = outcome.status === 'done';
-  return actionEventRecord(command, done ? 'action.completed' : 'action.failed', at, {
-    status: done ? 'succeeded' : 'failed',
-    ...facts,
-    ...(done ? {} : { code: outcome.code, detail: outcome.detail }),
-  });
-}
-
-function uncertain(detail: string): Failed {
-  return { status: 'failed', code: 'uncertain', retry: 'never', detail };
-}
-
-const downCodes = new Set(['dns', 'connect', 'tls', 'timeout', 'reset', 'protocol', 'http_5xx', 'http_429']);
-
-function isDown(outcome: Failed): boolean {
-  return downCodes.has(outcome.code);
-}
-
-type Read = { readonly command: Command } | { readonly reason: string; readonly detail: string };
-
-function readCommand(value: Buffer, type: string): Read {
-  const parsed = parseJson(value);
-  if (!parsed.ok) return { reason: parsed.reason, detail: parsed.detail };
-  const issues = checkDocument('command.json', parsed.value);
-  if (issues.length > 0) return { reason: 'invalid_command', detail: formatIssues(issues) };
-  const command = parsed.value as unknown as Command;
-  if (command.type !== type)
-    return { reason: 'unknown_action', detail: `command of type ${command.type} on the topic of ${type}` };
-  return { command };
 }
