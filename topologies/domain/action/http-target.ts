@@ -35,8 +35,8 @@ export function checkHttpConnection(config: HttpConnection): Issue[] {
   if (protocol === 'http' && config.tls !== undefined)
     issues.push({ path: '/tls', message: 'cannot be set for protocol http' });
   const base = config.base_path ?? '';
-  if (/[?#\\\s]|\{\{/.test(base) || base.split('/').some(isDots))
-    issues.push({ path: '/base_path', message: 'must be a plain path' });
+  if (!/^(?:\/[^?#\\\s]*)?$/.test(base) || base.includes('{{') || base.split('/').some(isDots))
+    issues.push({ path: '/base_path', message: 'must be a plain path that begins with /' });
   if (config.auth?.type === 'header' && config.auth.header === undefined)
     issues.push({ path: '/auth/header', message: 'is required for type header' });
   if (config.auth?.type === 'header' && framing.has((config.auth.header ?? '').toLowerCase()))
@@ -134,7 +134,7 @@ function hostOf(host: string): string | null {
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
   if (isIP(bare) === 6) return `[${bare}]`;
   if (isIP(bare) === 4) return bare;
-  if (!/^[\p{L}\p{M}\p{N}.-]+$/u.test(host)) return null;
+  if (!/^[\p{L}\p{M}\p{N}._-]+$/u.test(host)) return null;
   const ascii = domainToASCII(host).replace(/\.$/, '');
   if (!labels.test(ascii)) return null;
   // Names that end in a number are addresses to a URL parser, and not every one of them is valid.

@@ -183,7 +183,7 @@ describe('requests', () => {
   });
 
   it('take a path that is given twice once', () => {
-    for (const base_path of ['/services/collector/event', '/services/collector', 'services/collector/'])
+    for (const base_path of ['/services/collector/event', '/services/collector', '/services/collector/'])
       expect(urls(open({ base_path }))[0]).toBe('https://splunk.example.com:8088/services/collector/event');
     expect(urls(open({ base_path: '/splunk' }))).toEqual([
       'https://splunk.example.com:8088/splunk/services/collector/event',
