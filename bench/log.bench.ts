@@ -15,7 +15,7 @@ import { startKafka } from '@tocsin/local/servers/kafka.ts';
 import type { Measurement } from './log.subjects.ts';
 
 const PARTITIONS = 4;
-const records = Number(process.argv[2] ?? 600_000);
+const records = Number(process.argv[2] ?? 1_000_000);
 const subjects = fileURLToPath(new URL('./log.subjects.ts', import.meta.url));
 
 async function measure(name: string, brokers: string, topic: string): Promise<Measurement> {
