@@ -3,7 +3,7 @@
 // Latency is the receiver's clock at the request minus the producer's clock at the send call; both are this machine's.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { topics } from '@tocsin/topologies/topics.ts';
 
 const clock = (): number => performance.timeOrigin + performance.now();
@@ -39,11 +39,13 @@ async function produce(
   seconds: number,
   share: number,
 ): Promise<void> {
-  const producer = createLogClient({
-    client: 'platformatic',
-    brokers: brokers.split(','),
-    clientId: 'bench-producer',
-  }).producer();
+  const producer = (
+    await openLogClient({
+      client: 'platformatic',
+      brokers: brokers.split(','),
+      clientId: 'bench-producer',
+    })
+  ).producer();
   const total = rate * (warmup + seconds);
   const every = Math.round(1 / share);
   const start = clock();

@@ -10,7 +10,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { startKafka } from '@tocsin/local/servers/kafka.ts';
 import type { Measurement } from './log.subjects.ts';
 
@@ -28,11 +28,13 @@ async function measure(name: string, brokers: string, topic: string): Promise<Me
 }
 
 async function run(brokers: string): Promise<void> {
-  const admin = createLogClient({
-    client: 'platformatic',
-    brokers: brokers.split(','),
-    clientId: 'bench',
-  }).admin();
+  const admin = (
+    await openLogClient({
+      client: 'platformatic',
+      brokers: brokers.split(','),
+      clientId: 'bench',
+    })
+  ).admin();
   const topic = async (name: string) => {
     const unique = `bench-${name}-${process.pid}`;
     await admin.ensureTopics([{ name: unique, partitions: PARTITIONS, replicationFactor: 1, config: {} }]);

@@ -72,12 +72,12 @@ type Subject = (
 
 const quiet = () => () => undefined;
 
-const createLogClient: typeof import('@tocsin/adapters/log/client.ts').createLogClient =
+const openLogClient: typeof import('@tocsin/adapters/log/client.ts').openLogClient =
   /-(plain|documented)$/.test(process.argv[2] ?? '')
     ? () => {
         throw new Error('a plain subject uses no adapter');
       }
-    : (await import('@tocsin/adapters/log/client.ts')).createLogClient;
+    : (await import('@tocsin/adapters/log/client.ts')).openLogClient;
 
 type KafkaJs = typeof import('@tocsin/adapters/log/kafkajs/library.ts').kafkajs;
 
@@ -87,7 +87,7 @@ const loadPlain = (): KafkaJs =>
 
 function produce(client: 'platformatic' | 'kafkajs'): Subject {
   return async (brokers, topic, meter, total) => {
-    const producer = createLogClient({ client, brokers, clientId: 'bench' }).producer();
+    const producer = (await openLogClient({ client, brokers, clientId: 'bench' })).producer();
     for (let sent = 0; sent < total; sent += BATCH) {
       await producer.send(
         Array.from({ length: BATCH }, (_, index) => ({
@@ -104,7 +104,7 @@ function produce(client: 'platformatic' | 'kafkajs'): Subject {
 
 function fetchPort(client: 'platformatic' | 'kafkajs'): Subject {
   return async (brokers, topic, meter) => {
-    const consumer = createLogClient({ client, brokers, clientId: 'bench' }).consumer({
+    const consumer = (await openLogClient({ client, brokers, clientId: 'bench' })).consumer({
       group: `bench-${client}-${process.pid}`,
       topics: [topic],
       handler: {

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { createInterface } from 'node:readline';
-import { createLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { startKafka } from '@tocsin/local/servers/kafka.ts';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
 import type { OutRecord } from '@tocsin/topologies/ports/log.ts';
@@ -57,7 +57,8 @@ function start(
 ): ChildProcess {
   const path = new URL(file, import.meta.url).pathname;
   const child = spawn(process.execPath, [...flags, path, ...args], {
-    env: { ...process.env, ...env },
+    // As infra/local/stack.ts starts services.
+    env: { MALLOC_ARENA_MAX: '2', ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);
@@ -70,7 +71,7 @@ async function* lines(child: ChildProcess): AsyncGenerator<Record<string, unknow
 }
 
 async function preload(brokers: string, topic: string): Promise<void> {
-  const client = createLogClient(
+  const client = await openLogClient(
     parseLogSettings({ ...process.env, KAFKA_BROKERS: brokers }, 'bench-producer'),
   );
   const admin = client.admin();

@@ -3,7 +3,7 @@
 import { systemClock } from '@tocsin/adapters/clock/system.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
-import { createLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { expectLargeBuffers } from '@tocsin/adapters/service/large-buffers.ts';
 import { defaultBatch } from '@tocsin/topologies/domain/sink/batch.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
@@ -34,7 +34,7 @@ export interface RoundResult {
 // As services/sinks/main.ts does.
 expectLargeBuffers();
 const plan = JSON.parse(process.env['BENCH_PLAN'] ?? '') as Plan;
-const client = createLogClient(parseLogSettings(process.env, 'bench-sink'));
+const client = await openLogClient(parseLogSettings(process.env, 'bench-sink'));
 const http = createHttpClient({ egress: createEgressPolicy({ mode: 'open', allowCidrs: ['127.0.0.0/8'] }) });
 const silent: Logger = { debug() {}, info() {}, warn: report, error: report, child: () => silent };
 

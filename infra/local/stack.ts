@@ -137,6 +137,8 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
   const shared = {
     ...process.env,
     LOG_LEVEL: process.env.LOG_LEVEL || 'info',
+    // Buffers are freed by several threads; glibc keeps less of them back with few arenas.
+    MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX || '2',
     ...options.servers,
     SECRETS_KEY_FILE: process.env.SECRETS_KEY_FILE || ensureKeyring(join(home, 'keyring.json')),
     BOOTSTRAP_KEY_FILE: process.env.BOOTSTRAP_KEY_FILE || firstKeyFile,

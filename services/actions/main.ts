@@ -5,7 +5,7 @@ import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { createLineLog } from '@tocsin/adapters/line-log/file.ts';
-import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
 import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
@@ -24,7 +24,7 @@ const config = readConfig();
 
 await runService(config.service, async (context) => {
   const { logger, metrics, clock, signal, fail, onStop } = context;
-  const client = createLogClient(config.log);
+  const client = await openLogClient(config.log);
   const pool = createPool({
     connectionString: config.databaseUrl,
     applicationName: 'tocsin-actions',

@@ -1,6 +1,6 @@
 // The config API: people and pipelines change configuration here; PostgreSQL keeps it, the outbox publishes it.
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
-import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { loadPepper, openKeyring } from '@tocsin/adapters/postgres/api-keys.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
@@ -45,7 +45,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
   onStop(() => keyring.stop());
   check('database', () => keyring.fresh || 'does not answer');
 
-  const client = createLogClient(config.log);
+  const client = await openLogClient(config.log);
   const admin = client.admin();
   onStop(() => admin.close());
   let store = createConfigStore(db);

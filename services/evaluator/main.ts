@@ -1,6 +1,6 @@
 // The evaluator: findings, search results and the engine's own events in; commands out.
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
-import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { createSchemaSource } from '@tocsin/adapters/registry/schema-source.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { evaluatorFlow } from '@tocsin/topologies/flows/evaluator.ts';
@@ -13,7 +13,7 @@ import { readConfig } from './config.ts';
 const config = readConfig();
 
 await runService(config.service, async ({ logger, metrics, clock, signal, fail, onStop }) => {
-  const client = createLogClient(config.log);
+  const client = await openLogClient(config.log);
   const source = createConfigSource({
     client,
     directory: config.configDir,

@@ -1,5 +1,5 @@
 // Settings of the recorder; the only place here that reads the environment.
-import { type LogSettings, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import { type LogSettings, parseLogSettings } from '@tocsin/adapters/log/settings.ts';
 import type { ServiceSettings } from '@tocsin/adapters/service/run-service.ts';
 import { required, serviceSettings } from '@tocsin/adapters/service/settings.ts';
 

@@ -1,5 +1,5 @@
 // The recorder: results of actions become the history that people search.
-import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
@@ -20,7 +20,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     signal,
   });
   onStop(() => database.close());
-  const client = createLogClient(config.log);
+  const client = await openLogClient(config.log);
   const producer = client.producer();
   onStop(() => producer.close());
   const outbox = createOutbox({ producer, clock, logger });

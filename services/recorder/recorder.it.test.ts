@@ -1,6 +1,6 @@
 // The recorder on a real broker and a real database: every result has its row, whatever fails in between.
 
-import { createLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { systemClock } from '@tocsin/adapters/log/core/system-clock.ts';
 import { breakableServer } from '@tocsin/adapters/postgres/breakable-server.ts';
 import { createHistoryStore, type HistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
@@ -25,7 +25,7 @@ let db: Db;
 let history: HistoryStore;
 
 beforeAll(async () => {
-  client = createLogClient(parseLogSettings({ KAFKA_BROKERS: kafkaBrokers() }, 'recorder-test'));
+  client = await openLogClient(parseLogSettings({ KAFKA_BROKERS: kafkaBrokers() }, 'recorder-test'));
   admin = client.admin();
   producer = client.producer();
   connectionString = await newDatabase();

@@ -1,7 +1,7 @@
 // Settings of the sinks; the only place here that reads the environment.
 import type { EgressSettings } from '@tocsin/adapters/http/egress-policy.ts';
 import { egressSettings } from '@tocsin/adapters/http/egress-settings.ts';
-import { type LogSettings, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import { type LogSettings, parseLogSettings } from '@tocsin/adapters/log/settings.ts';
 import type { ServiceSettings } from '@tocsin/adapters/service/run-service.ts';
 import { list, serviceSettings } from '@tocsin/adapters/service/settings.ts';
 

@@ -2,7 +2,7 @@
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
-import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { createSchemaSource } from '@tocsin/adapters/registry/schema-source.ts';
 import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
@@ -18,7 +18,7 @@ const config = readConfig();
 
 await runService(config.service, async (context) => {
   const { logger, metrics, clock, fail, onStop } = context;
-  const client = createLogClient(config.log);
+  const client = await openLogClient(config.log);
   const http = createHttpClient({ egress: createEgressPolicy(config.egress) });
   onStop(() => http.close());
   const pool =

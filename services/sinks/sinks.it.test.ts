@@ -4,7 +4,7 @@
 import { systemClock } from '@tocsin/adapters/clock/system.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
-import { createLogClient } from '@tocsin/adapters/log/client.ts';
+import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import type { Connection, SinkConfig } from '@tocsin/schemas/types.ts';
 import { type HecOptions, type HecReceiver, startHecReceiver } from '@tocsin/testing/receivers/hec.ts';
 import { kafkaBrokers, uniqueName } from '@tocsin/testing/servers.ts';
@@ -20,8 +20,8 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 const cleanups: (() => Promise<void> | void)[] = [];
 let client: LogClient;
 
-beforeAll(() => {
-  client = createLogClient({
+beforeAll(async () => {
+  client = await openLogClient({
     client: 'platformatic',
     brokers: kafkaBrokers().split(','),
     clientId: 'sinks-test',

@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { repository } from '@tocsin/local/home.ts';
 import { freePort } from '@tocsin/local/ports.ts';
 import { type Exit, logTail, type Running, startProgram, waitUntilReady } from '@tocsin/local/process.ts';
@@ -129,7 +129,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   }
 
   return {
-    client: createLogClient(parseLogSettings(env, 'faults')),
+    client: await openLogClient(parseLogSettings(env, 'faults')),
     env,
     home,
     kafka,

@@ -34,7 +34,7 @@ export interface SinkResources {
 }
 
 /** Fetched and not yet framed, over all partitions of a sink, bytes: a second of traffic, and a bound on memory. */
-export const sinkBufferBytes = 12 * 1024 * 1024;
+export const sinkBufferBytes = 8 * 1024 * 1024;
 
 export interface RunningSink {
   stop(): Promise<void>;

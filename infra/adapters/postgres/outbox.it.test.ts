@@ -7,7 +7,7 @@ import type { ConfigRecord } from '@tocsin/schemas/types.ts';
 import { kafkaBrokers, newDatabase, uniqueName } from '@tocsin/testing/servers.ts';
 import type { LogClient, LogProducer, OutRecord } from '@tocsin/topologies/ports/log.ts';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLogClient, parseLogSettings } from '../log/client.ts';
+import { openLogClient, parseLogSettings } from '../log/client.ts';
 import { createConfigStore, type Document } from './config-store.ts';
 import { listen } from './listen.ts';
 import { migrate, openDatabase } from './migrate.ts';
@@ -23,8 +23,8 @@ let url: string;
 let client: LogClient;
 let topics: { config: string; audit: string };
 
-beforeAll(() => {
-  client = createLogClient(parseLogSettings({ KAFKA_BROKERS: kafkaBrokers() }, 'outbox-test'));
+beforeAll(async () => {
+  client = await openLogClient(parseLogSettings({ KAFKA_BROKERS: kafkaBrokers() }, 'outbox-test'));
 });
 beforeEach(async () => {
   url = await newDatabase();

@@ -72,7 +72,7 @@ async function present(
   await publish(servers.env.KAFKA_BROKERS);
   await untilIdle(api, 90_000);
 
-  const client = openLog({ ...process.env, ...servers.env });
+  const client = await openLog({ ...process.env, ...servers.env });
   const ok = await printReport({ client, urls: services.urls, receivers, logFile });
   if (stay) {
     say(

@@ -1,7 +1,7 @@
 // What the demo prints, read from the running system: topics, metrics, lag and the receivers' own books.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import type { LogClient, RecordBatch } from '@tocsin/topologies/ports/log.ts';
 import type { ApiClient } from './api.ts';
 
@@ -13,8 +13,8 @@ export interface SeenRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export function openLog(env: NodeJS.ProcessEnv): LogClient {
-  return createLogClient(parseLogSettings(env, 'tocsin-demo'));
+export function openLog(env: NodeJS.ProcessEnv): Promise<LogClient> {
+  return openLogClient(parseLogSettings(env, 'tocsin-demo'));
 }
 
 /** Everything that is in a topic now. */

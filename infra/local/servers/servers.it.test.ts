@@ -1,12 +1,14 @@
 // The embedded servers keep their data over a clean stop and over a crash, and end with the process that started them.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
+import type { LogAdmin } from '@tocsin/topologies/ports/log.ts';
 import { afterAll, expect, it } from 'vitest';
 import { processIdentity } from '../process.ts';
 import { startKafka } from './kafka.ts';
@@ -19,11 +21,8 @@ afterAll(() => scratch.remove());
 const quiet = () => {};
 const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet, child: () => logger };
 
-async function withAdmin<T>(
-  brokers: string,
-  use: (admin: ReturnType<ReturnType<typeof createLogClient>['admin']>) => Promise<T>,
-) {
-  const admin = createLogClient(parseLogSettings({ KAFKA_BROKERS: brokers }, 'test')).admin();
+async function withAdmin<T>(brokers: string, use: (admin: LogAdmin) => Promise<T>) {
+  const admin = (await openLogClient(parseLogSettings({ KAFKA_BROKERS: brokers }, 'test'))).admin();
   try {
     return await use(admin);
   } finally {
@@ -104,7 +103,7 @@ it('three Kafka brokers form one cluster that outlives a kill', async () => {
       KAFKA_SASL_USERNAME: 'alice',
       KAFKA_SASL_PASSWORD: 'wonder',
     };
-    const admin = createLogClient(parseLogSettings({ ...secure, ...sasl }, 'test')).admin();
+    const admin = (await openLogClient(parseLogSettings({ ...secure, ...sasl }, 'test'))).admin();
     expect(await admin.listTopics()).toContain('spread');
     await admin.close();
   } finally {

@@ -1,8 +1,8 @@
 // The subject of the conformance cases on real brokers.
 import { deleteRecordsV2 } from '@platformatic/kafka';
-import { createLogClient } from '../client.ts';
 import { Cluster } from '../platformatic/cluster.ts';
 import type { LogClientName, LogSettings } from '../settings.ts';
+import { createLogClient } from './create-client.ts';
 import type { Overrides, Subject } from './subject.ts';
 
 export function settingsFor(

@@ -8,10 +8,10 @@ import { type Kafka, startKafka } from '@tocsin/local/servers/kafka.ts';
 import { createAuthority } from '@tocsin/testing/certificates.ts';
 import type { UnreadableOffsets } from '@tocsin/topologies/ports/log.ts';
 import { expect } from 'vitest';
-import { createLogClient } from '../client.ts';
 import { Cluster } from '../platformatic/cluster.ts';
 import type { LogClientName, LogSettings } from '../settings.ts';
 import { brokerSubject, settingsFor } from './broker-subject.ts';
+import { createLogClient } from './create-client.ts';
 import { committed, createTopic, fill, reader, unique, until } from './subject.ts';
 
 /** Case 7: broker restart and coordinator move, under load, on three brokers. */

@@ -2,12 +2,12 @@
 // Arguments: client, brokers, topic, group.
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLogClient } from '../client.ts';
+import { openLogClient } from '../client.ts';
 import type { LogClientName } from '../settings.ts';
 import { settingsFor } from './broker-subject.ts';
 
 const [client, brokers, topic, group] = process.argv.slice(2) as [LogClientName, string, string, string];
-const consumer = createLogClient(settingsFor(client, brokers)).consumer({
+const consumer = (await openLogClient(settingsFor(client, brokers))).consumer({
   group,
   topics: [topic],
   commitIntervalMs: 50,

@@ -32,7 +32,7 @@ export interface FetcherOptions {
 
 const LONG_POLL_MS = 500;
 const SHORT_POLL_MS = 25;
-const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 2 * 1024 * 1024;
 /** Reads of the same broken batch before it counts as unreadable: the first may be a flipped bit on the way. */
 const UNREADABLE_TRIES = 3;
 
