@@ -44,16 +44,18 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
   const problems = new Map<string, string>();
   const listeners: ((table: ConfigTable) => void)[] = [];
 
+  function leaveOut(key: string, problem: string): void {
+    problems.set(key, problem);
+    logger.error('configuration document left out', { problem });
+  }
+
   function apply(entries: readonly ConfigEntry[]): void {
     let next = table;
     for (const { key, record } of entries) {
       const applied = applyConfig(next, key, record);
       next = applied.table;
       if (applied.problem === undefined) problems.delete(key);
-      else {
-        problems.set(key, applied.problem);
-        logger.error('configuration document left out', { problem: applied.problem });
-      }
+      else leaveOut(key, applied.problem);
     }
     metrics.gauge('tocsin_config_problems', problems.size);
     if (next === table) return;
@@ -67,7 +69,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
     directory === null
       ? client.table({
           topic: topics.config.name,
-          onBatch: (batch) => apply(entriesOf(batch, (key, problem) => problems.set(key, problem))),
+          onBatch: (batch) => apply(entriesOf(batch, leaveOut)),
           onFailure: options.onFailure,
         })
       : null;
