@@ -68,3 +68,20 @@ describe('epochMsOf', () => {
     expect(parse(text)).toBeNaN();
   });
 });
+
+it.each([
+  '2026-04-28T12:00:00Z',
+  '2026-04-28T12:00:59.999Z',
+  '2026-04-28T12:00:60Z',
+  '2026-04-28T12:00:7xZ',
+  '2026-04-28T12:00.00Z00',
+  '2026-04-28T12:00:01+02:00',
+])('the second reading of a minute says the same as the first: %s', (text) => {
+  const read = (time: string): number => epochMsOf(Buffer.from(time), 0, time.length);
+  read('1999-01-01T00:00:00Z');
+  const first = read(text);
+  read('2026-04-28T12:00:30Z');
+  expect(read(text)).toBe(first);
+  const parsed = Date.parse(text);
+  expect(first).toBe(Number.isNaN(parsed) ? Number.NaN : parsed);
+});

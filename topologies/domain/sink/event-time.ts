@@ -6,23 +6,9 @@
  */
 export function epochMsOf(bytes: Buffer, start: number, end: number): number {
   if (end - start < 20) return Number.NaN;
-  const year = two(bytes, start) * 100 + two(bytes, start + 2);
-  const month = two(bytes, start + 5);
-  const day = two(bytes, start + 8);
-  const hour = two(bytes, start + 11);
-  const minute = two(bytes, start + 14);
+  const base = sameMinute(bytes, start) ? minuteMs : readMinute(bytes, start);
   const second = two(bytes, start + 17);
-  const t = bytes[start + 10]!;
-  if (
-    !(year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month)) ||
-    !(hour <= 23 && minute <= 59 && second <= 59) ||
-    bytes[start + 4] !== 0x2d ||
-    bytes[start + 7] !== 0x2d ||
-    (t !== 0x54 && t !== 0x74 && t !== 0x20) ||
-    bytes[start + 13] !== 0x3a ||
-    bytes[start + 16] !== 0x3a
-  )
-    return Number.NaN;
+  if (!(second <= 59) || bytes[start + 16] !== 0x3a) return Number.NaN;
   let i = start + 19;
   let ms = 0;
   if (bytes[i] === 0x2e) {
@@ -32,7 +18,39 @@ export function epochMsOf(bytes: Buffer, start: number, end: number): number {
     if (i === from || i - from > 9) return Number.NaN;
   }
   const offset = offsetMinutes(bytes, i, end);
-  return (((daysFromCivil(year, month, day) * 24 + hour) * 60 + minute - offset) * 60 + second) * 1000 + ms;
+  return base + (second - offset * 60) * 1000 + ms;
+}
+
+// Events of one stream share their minute: it is read once and compared afterwards.
+const minuteBytes = 16;
+const minuteText = new Uint8Array(minuteBytes);
+let minuteMs = Number.NaN;
+
+function sameMinute(bytes: Buffer, start: number): boolean {
+  for (let k = minuteBytes - 1; k >= 0; k--) if (bytes[start + k] !== minuteText[k]) return false;
+  return true;
+}
+
+/** Epoch ms of `2026-04-28T12:00` read as UTC; NaN when it is no such minute. */
+function readMinute(bytes: Buffer, start: number): number {
+  const year = two(bytes, start) * 100 + two(bytes, start + 2);
+  const month = two(bytes, start + 5);
+  const day = two(bytes, start + 8);
+  const hour = two(bytes, start + 11);
+  const minute = two(bytes, start + 14);
+  const t = bytes[start + 10]!;
+  if (
+    !(year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month)) ||
+    !(hour <= 23 && minute <= 59) ||
+    bytes[start + 4] !== 0x2d ||
+    bytes[start + 7] !== 0x2d ||
+    (t !== 0x54 && t !== 0x74 && t !== 0x20) ||
+    bytes[start + 13] !== 0x3a
+  )
+    return Number.NaN;
+  for (let k = 0; k < minuteBytes; k++) minuteText[k] = bytes[start + k]!;
+  minuteMs = ((daysFromCivil(year, month, day) * 24 + hour) * 60 + minute) * 60_000;
+  return minuteMs;
 }
 
 function offsetMinutes(bytes: Buffer, i: number, end: number): number {
