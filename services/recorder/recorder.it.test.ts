@@ -1,7 +1,7 @@
 // The recorder on a real broker and a real database: every result has its row, whatever fails in between.
 
+import { systemClock } from '@tocsin/adapters/clock/system.ts';
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
-import { systemClock } from '@tocsin/adapters/log/core/system-clock.ts';
 import { breakableServer } from '@tocsin/adapters/postgres/breakable-server.ts';
 import { createHistoryStore, type HistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';

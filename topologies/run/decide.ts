@@ -3,7 +3,12 @@
 // Invariant: a batch completes after everything it called for was acknowledged by the log; a crash in between repeats
 // the batch and produces the same commands with the same ids.
 
-import { type Decoded, decodeValue, type SchemaSource } from '@tocsin/schemas/codecs/decode.ts';
+import {
+  type Decoded,
+  type DecodeOptions,
+  decodeValue,
+  type SchemaSource,
+} from '@tocsin/schemas/codecs/decode.ts';
 import type { Command } from '@tocsin/schemas/types.ts';
 import { actionEventRecord } from '../domain/action/results.ts';
 import { letterOfRecord, unreadableRecord } from '../domain/dead-letter.ts';
@@ -52,13 +57,22 @@ export function createDecider(options: DecideOptions): BatchHandler {
     });
   }
 
-  // JSON and known Avro schemas decode without awaiting. A registry that is down holds the partition: no dead letter.
-  async function decoded(value: Buffer, assignment: Assignment): Promise<Decoded | null> {
-    for (;;) {
-      const result = await decodeValue(value, {
-        format: 'auto',
-        ...(options.schemas === null ? {} : { schemas: options.schemas }),
-      });
+  const count = (batch: RecordBatch, outcome: string): void =>
+    metrics.count('tocsin_records_total', { service, topic: batch.topic, outcome });
+
+  const decodeOptions: DecodeOptions = {
+    format: 'auto',
+    ...(options.schemas === null ? {} : { schemas: options.schemas }),
+  };
+
+  // A registry that is down holds the partition: no dead letter. Null when the partition or the service is gone.
+  async function settled(
+    value: Buffer,
+    first: Decoded | Promise<Decoded>,
+    assignment: Assignment,
+  ): Promise<Decoded | null> {
+    for (let answer = first; ; answer = decodeValue(value, decodeOptions)) {
+      const result = await answer;
       if (result.ok || result.transient !== true) return result;
       logger.warn('schema registry not available, waiting', { detail: result.detail });
       try {
@@ -92,28 +106,10 @@ export function createDecider(options: DecideOptions): BatchHandler {
     return records;
   }
 
-  async function judge(
-    batch: RecordBatch,
-    index: number,
-    assignment: Assignment,
-  ): Promise<OutRecord[] | null> {
+  function judge(batch: RecordBatch, index: number, result: Decoded): OutRecord[] {
     const topic = topicOf.get(batch.topic);
-    const value = batch.value(index);
-    const count = (outcome: string): void =>
-      metrics.count('tocsin_records_total', { service, topic: batch.topic, outcome });
-    if (value === null) {
-      count('tombstone');
-      return [];
-    }
-    let result: Decoded | Promise<Decoded | null> | null = decodeValue(value, {
-      format: 'auto',
-      ...(options.schemas === null ? {} : { schemas: options.schemas }),
-    }) as Decoded;
-    if (result instanceof Promise || (!result.ok && result.transient === true))
-      result = await decoded(value, assignment);
-    if (result === null) return null;
     if (!result.ok) {
-      count('dead-letter');
+      count(batch, 'dead-letter');
       return [letter(batch, index, result.reason, result.detail)];
     }
     const decision = decide(
@@ -128,7 +124,7 @@ export function createDecider(options: DecideOptions): BatchHandler {
       },
       options.tables(),
     );
-    count(decision.refused.some((refusal) => refusal.deadLetter) ? 'dead-letter' : 'evaluated');
+    count(batch, decision.refused.some((refusal) => refusal.deadLetter) ? 'dead-letter' : 'evaluated');
     return recordsOf(decision, batch, index);
   }
 
@@ -141,9 +137,17 @@ export function createDecider(options: DecideOptions): BatchHandler {
       const startedAt = clock.now();
       const records: OutRecord[] = [];
       for (let index = 0; index < batch.count; index += 1) {
-        const produced = await judge(batch, index, assignment);
-        if (produced === null) return;
-        for (const record of produced) records.push(record);
+        const value = batch.value(index);
+        if (value === null) {
+          count(batch, 'tombstone');
+          continue;
+        }
+        // JSON and known Avro schemas are there at once; awaiting them would cost a turn of the event loop per record.
+        const first = decodeValue(value, decodeOptions);
+        const known = !(first instanceof Promise) && (first.ok || first.transient !== true);
+        const result = known ? first : await settled(value, first, assignment);
+        if (result === null) return;
+        for (const record of judge(batch, index, result)) records.push(record);
       }
       try {
         await outbox.send(records);

@@ -50,7 +50,6 @@ interface Job {
   readonly index: number;
   readonly assignment: Assignment;
   readonly bytes: number;
-  readonly takenAt: number;
   attempt: number;
   possibleDuplicate: boolean;
   pausedSince: number | null;
@@ -334,7 +333,6 @@ export function createPerformer(options: PerformOptions): BatchHandler {
       index,
       assignment,
       bytes,
-      takenAt: clock.now(),
       attempt: 0,
       possibleDuplicate: false,
       pausedSince: null,

@@ -3,7 +3,7 @@
 // Only the chosen client is loaded: each of them takes tens of megabytes and a tenth of a second.
 import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
 import type { LogClient } from '@tocsin/topologies/ports/log.ts';
-import { systemClock } from './core/system-clock.ts';
+import { systemClock } from '../clock/system.ts';
 import type { LogSettings } from './settings.ts';
 
 /** Connects lazily: nothing is opened before the first consumer, producer, table or admin call. */

@@ -40,7 +40,7 @@ interface Lag {
   readonly items: readonly { readonly group: string; readonly records: number }[];
 }
 
-/** Resolves when no group has anything waiting, seen twice in a row; rejects after `timeoutMs` with who waits. */
+/** Resolves when no group has anything waiting, seen three times in a row; rejects after `timeoutMs` with who waits. */
 export async function untilIdle(api: ApiClient, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   let quiet = 0;

@@ -1,7 +1,7 @@
 // The in-memory twin passes the same cases as the adapters.
 import { fakeLog } from '@tocsin/topologies/ports/fakes/log.ts';
 import { describe, it } from 'vitest';
-import { systemClock } from '../core/system-clock.ts';
+import { systemClock } from '../../clock/system.ts';
 import { cases } from './cases.ts';
 
 describe.concurrent('the log in memory', () => {
