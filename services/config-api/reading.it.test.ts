@@ -1,7 +1,7 @@
 // What is only read: history, lag, types, OpenAPI, and the configuration of a folder.
 import type { Result } from '@tocsin/schemas/types.ts';
 import { newDatabase } from '@tocsin/testing/servers.ts';
-import { applyConfig, emptyConfig } from '@tocsin/topologies/domain/config/config-table.ts';
+import { createConfigFold } from '@tocsin/topologies/domain/config/config-table.ts';
 import { LogError } from '@tocsin/topologies/ports/log.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDirectoryStore, readOnlyReason } from './directory-store.ts';
@@ -117,7 +117,8 @@ it('describes every route in OpenAPI, with the documents and without dangling re
 
 it('with CONFIG_DIR everything is read and nothing written, keys apart', async () => {
   const document = { kind: 'action', id: 'filed', type: 'log', params: {} };
-  const { table } = applyConfig(emptyConfig, 'action/filed', { v: 1, revision: 5, updated_at: at, document });
+  const { table, apply } = createConfigFold();
+  apply('action/filed', { v: 1, revision: 5, updated_at: at, document });
   const store = createDirectoryStore(() => table, api.dependencies.store, new Date(at));
   const filed = await openTestApi(await newDatabase(), { store, readOnly: readOnlyReason });
   expect((await filed.call({ url: '/api/actions/filed' })).json()).toMatchObject({

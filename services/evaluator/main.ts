@@ -22,8 +22,8 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     onFailure: fail,
   });
   let tables = evaluatorTables(source.table);
-  source.onChange((table) => {
-    tables = evaluatorTables(table);
+  source.onChange(() => {
+    tables = evaluatorTables(source.table);
     for (const problem of tables.problems) logger.error('rule left out', { problem });
   });
   onStop(() => source.stop());

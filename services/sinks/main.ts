@@ -60,6 +60,6 @@ await runService(config.service, async (context) => {
     only: config.only,
   });
   onStop(() => fleet.stop());
-  source.onChange((table) => void fleet.apply(table));
+  source.onChange(() => void fleet.apply(source.table));
   await fleet.apply(source.table);
 });

@@ -5,7 +5,7 @@ import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, ConfigRecord } from '@tocsin/schemas/types.ts';
 import { describe, expect, test } from 'vitest';
 import type { ActionManifest } from '../domain/action/define-action.ts';
-import { applyConfig, emptyConfig } from '../domain/config/config-table.ts';
+import { createConfigFold } from '../domain/config/config-table.ts';
 import { buildTables } from '../domain/evaluate/tables.ts';
 import { fakeClock } from '../ports/fakes/clock.ts';
 import { fakeLogger } from '../ports/fakes/logger.ts';
@@ -35,14 +35,12 @@ const documents = [
 ];
 
 function tables() {
-  let config = emptyConfig;
+  const { table, apply } = createConfigFold();
   for (const document of documents) {
     const record: ConfigRecord = { v: 1, revision: 1, updated_at: 0, document };
-    const applied = applyConfig(config, `${document.kind}/${document.id}`, record);
-    expect(applied.problem).toBeUndefined();
-    config = applied.table;
+    expect(apply(`${document.kind}/${document.id}`, record).problem).toBeUndefined();
   }
-  return buildTables(config, new Map([['log', manifest]]));
+  return buildTables(table, new Map([['log', manifest]]));
 }
 
 function decider(

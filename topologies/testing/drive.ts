@@ -4,7 +4,7 @@
 import type { ConfigRecord } from '@tocsin/schemas/types.ts';
 import { actions } from '../actions/registry.ts';
 import { allTopics } from '../all-topics.ts';
-import { applyConfig, type ConfigDocument, configKey, emptyConfig } from '../domain/config/config-table.ts';
+import { type ConfigDocument, configKey, createConfigFold } from '../domain/config/config-table.ts';
 import { actionFlows } from '../flows/actions.ts';
 import { evaluatorFlow } from '../flows/evaluator.ts';
 import { actionGroup } from '../groups.ts';
@@ -45,7 +45,7 @@ export async function startDrive(options: DriveOptions) {
   const effects = fakeEffects();
   const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog() };
   const stopping = new AbortController();
-  let config = emptyConfig;
+  const { table: config, apply: applyRecord } = createConfigFold();
   let tables = evaluatorTables(config);
 
   /** Puts one revision of a document into force. */
@@ -56,9 +56,8 @@ export async function startDrive(options: DriveOptions) {
       updated_at: 0,
       document: document as unknown as ConfigRecord['document'],
     };
-    const applied = applyConfig(config, configKey(document.kind, document.id), record);
+    const applied = applyRecord(configKey(document.kind, document.id), record);
     if (applied.problem !== undefined) throw new Error(applied.problem);
-    config = applied.table;
     tables = evaluatorTables(config);
     if (tables.problems.length > 0) throw new Error(tables.problems.join('\n'));
   }

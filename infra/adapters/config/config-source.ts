@@ -6,7 +6,11 @@
 import { parseJson } from '@tocsin/schemas/codecs/json.ts';
 import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { ConfigRecord } from '@tocsin/schemas/types.ts';
-import { applyConfig, type ConfigTable, emptyConfig } from '@tocsin/topologies/domain/config/config-table.ts';
+import {
+  type ConfigChange,
+  type ConfigTable,
+  createConfigFold,
+} from '@tocsin/topologies/domain/config/config-table.ts';
 import type { LogClient, RecordBatch } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
@@ -16,11 +20,12 @@ import { readConfigDirectory, watchConfigDirectory } from './directory.ts';
 export interface ConfigSource {
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Live: always the newest state. */
   readonly table: ConfigTable;
   /** Documents that were left out, newest state per key. */
   readonly problems: readonly string[];
-  /** Called after every change of the table. */
-  onChange(listener: (table: ConfigTable) => void): void;
+  /** Called after changes that came together, with what changed; `table` shows them already. */
+  onChange(listener: (changes: readonly ConfigChange[]) => void): void;
 }
 
 export interface ConfigSourceOptions {
@@ -40,9 +45,9 @@ export interface ConfigEntry {
 
 export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
   const { client, directory, logger, metrics } = options;
-  let table = emptyConfig;
+  const fold = createConfigFold();
   const problems = new Map<string, string>();
-  const listeners: ((table: ConfigTable) => void)[] = [];
+  const listeners: ((changes: readonly ConfigChange[]) => void)[] = [];
 
   function leaveOut(key: string, problem: string): void {
     problems.set(key, problem);
@@ -50,19 +55,18 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
   }
 
   function apply(entries: readonly ConfigEntry[]): void {
-    let next = table;
+    const changes: ConfigChange[] = [];
     for (const { key, record } of entries) {
-      const applied = applyConfig(next, key, record);
-      next = applied.table;
-      if (applied.problem === undefined) problems.delete(key);
-      else leaveOut(key, applied.problem);
+      const { change, problem } = fold.apply(key, record);
+      if (change !== undefined) changes.push(change);
+      if (problem === undefined) problems.delete(key);
+      else leaveOut(key, problem);
     }
     metrics.gauge('tocsin_config_problems', problems.size);
-    if (next === table) return;
-    table = next;
+    if (changes.length === 0) return;
     for (const kind of ['rules', 'actions', 'connections', 'sinks'] as const)
-      metrics.gauge('tocsin_config_documents', table[kind].size, { kind });
-    for (const listener of listeners) listener(table);
+      metrics.gauge('tocsin_config_documents', fold.table[kind].size, { kind });
+    for (const listener of listeners) listener(changes);
   }
 
   const reader =
@@ -90,9 +94,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
       stopWatching?.();
       await reader?.stop();
     },
-    get table() {
-      return table;
-    },
+    table: fold.table,
     get problems() {
       return [...problems.values()];
     },

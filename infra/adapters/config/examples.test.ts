@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { compileCheck } from '@tocsin/schemas/codecs/validate.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import type { Action } from '@tocsin/topologies/domain/action/define-action.ts';
-import { applyConfig, emptyConfig } from '@tocsin/topologies/domain/config/config-table.ts';
+import { createConfigFold } from '@tocsin/topologies/domain/config/config-table.ts';
 import { decide } from '@tocsin/topologies/domain/evaluate/decide.ts';
 import { buildTables } from '@tocsin/topologies/domain/evaluate/tables.ts';
 import { aliases } from '@tocsin/topologies/domain/rules/aliases.ts';
@@ -20,12 +20,11 @@ const manifests = new Map([...types].map(([type, { manifest }]) => [type, manife
 async function readExamples() {
   const folder = fileURLToPath(new URL('../../../docs/examples', import.meta.url));
   const { entries, problems } = await readConfigDirectory(folder);
-  let table = emptyConfig;
+  const { table, apply } = createConfigFold();
   const all = [...problems];
   for (const { key, record } of entries) {
-    const next = applyConfig(table, key, record);
-    table = next.table;
-    if (next.problem !== undefined) all.push(next.problem);
+    const { problem } = apply(key, record);
+    if (problem !== undefined) all.push(problem);
   }
   return { table, problems: all };
 }

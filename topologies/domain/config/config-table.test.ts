@@ -2,7 +2,7 @@
 
 import type { ConfigRecord } from '@tocsin/schemas/types.ts';
 import { expect, test } from 'vitest';
-import { applyConfig, emptyConfig } from './config-table.ts';
+import { createConfigFold } from './config-table.ts';
 
 const rule = (id: string, revision: number, extra: object = {}): ConfigRecord => ({
   v: 1,
@@ -12,21 +12,27 @@ const rule = (id: string, revision: number, extra: object = {}): ConfigRecord =>
 });
 
 test('newest wins, repeats and older revisions change nothing, null deletes', () => {
-  let { table } = applyConfig(emptyConfig, 'rule/a', rule('a', 2));
+  const { table, apply } = createConfigFold();
+  const first = apply('rule/a', rule('a', 2)).change;
+  expect(first).toMatchObject({ kind: 'rule', id: 'a', before: null, after: { revision: 2 } });
   expect(table.rules.get('a')?.revision).toBe(2);
-  expect(applyConfig(table, 'rule/a', rule('a', 1)).table).toBe(table);
-  expect(applyConfig(table, 'rule/a', rule('a', 2)).table).toBe(table);
-  ({ table } = applyConfig(table, 'rule/a', rule('a', 3, { name: 'new' })));
+  expect(apply('rule/a', rule('a', 1))).toEqual({});
+  expect(apply('rule/a', rule('a', 2))).toEqual({});
+  const second = apply('rule/a', rule('a', 3, { name: 'new' })).change;
+  expect(second).toMatchObject({ before: { revision: 2 }, after: { revision: 3 } });
   expect(table.rules.get('a')?.document.name).toBe('new');
-  ({ table } = applyConfig(table, 'rule/a', null));
+  expect(apply('rule/a', null).change).toMatchObject({ before: { revision: 3 }, after: null });
   expect(table.rules.size).toBe(0);
+  expect(apply('rule/a', null)).toEqual({});
 });
 
 test('an invalid document is left out and named; the valid revision before it stays', () => {
-  const { table } = applyConfig(emptyConfig, 'rule/a', rule('a', 1));
-  const bad = applyConfig(table, 'rule/a', rule('a', 2, { whn: {} }));
-  expect(bad.table).toBe(table);
-  expect(bad.problem).toBe('rule/a revision 2: /whn: unknown field');
+  const { table, apply } = createConfigFold();
+  apply('rule/a', rule('a', 1));
+  expect(apply('rule/a', rule('a', 2, { whn: {} }))).toEqual({
+    problem: 'rule/a revision 2: /whn: unknown field',
+  });
+  expect(table.rules.get('a')?.revision).toBe(1);
 });
 
 test.each([
@@ -34,5 +40,5 @@ test.each([
   ['/a', '/a: unknown kind'],
   ['rule/b', 'rule/b: names itself rule/a'],
 ])('key %s is refused', (key, problem) => {
-  expect(applyConfig(emptyConfig, key, rule('a', 1)).problem).toBe(problem);
+  expect(createConfigFold().apply(key, rule('a', 1)).problem).toBe(problem);
 });

@@ -46,35 +46,53 @@ export function configKey(kind: string, id: string): string {
   return `${kind}/${id}`;
 }
 
-/**
- * The table after one record. `record` null deletes. An older revision than the one held changes nothing: records may
- * come twice. Returns the new table, or the same one and a problem.
- */
-export function applyConfig(
-  table: ConfigTable,
-  key: string,
-  record: ConfigRecord | null,
-): { readonly table: ConfigTable; readonly problem?: string } {
-  const slash = key.indexOf('/');
-  const kind = key.slice(0, slash);
-  const id = key.slice(slash + 1);
-  if (slash < 1 || !isConfigKind(kind)) return { table, problem: `${key}: unknown kind` };
-  const name = tableOf[kind];
-  const held = table[name] as ReadonlyMap<string, Revision<ConfigDocument>>;
-  if (record === null) {
-    if (!held.has(id)) return { table };
-    const next = new Map(held);
-    next.delete(id);
-    return { table: { ...table, [name]: next } };
+/** What one record changed: the revisions before and after it, null when there is none. */
+export interface ConfigChange {
+  readonly kind: ConfigKind;
+  readonly id: string;
+  readonly before: Revision<ConfigDocument> | null;
+  readonly after: Revision<ConfigDocument> | null;
+}
+
+export interface ConfigFold {
+  /** Live: shows every record applied so far. */
+  readonly table: ConfigTable;
+  /**
+   * Applies one record; `record` null deletes. An older revision than the one held changes nothing, because records may
+   * come twice. A record that cannot be used changes nothing and gives a problem.
+   */
+  apply(key: string, record: ConfigRecord | null): ConfigApplied;
+}
+
+export interface ConfigApplied {
+  readonly change?: ConfigChange;
+  readonly problem?: string;
+}
+
+/** An empty table and the way to fill it; one record costs the same however many documents there are. */
+export function createConfigFold(): ConfigFold {
+  const table = { actions: new Map(), connections: new Map(), rules: new Map(), sinks: new Map() };
+
+  function apply(key: string, record: ConfigRecord | null): ConfigApplied {
+    const slash = key.indexOf('/');
+    const kind = key.slice(0, slash);
+    const id = key.slice(slash + 1);
+    if (slash < 1 || !isConfigKind(kind)) return { problem: `${key}: unknown kind` };
+    const held: Map<string, Revision<ConfigDocument>> = table[tableOf[kind]];
+    const before = held.get(id) ?? null;
+    if (record === null) {
+      return held.delete(id) ? { change: { kind, id, before, after: null } } : {};
+    }
+    const document = record.document as unknown as ConfigDocument;
+    const issues = checkDocument(schemaOf[kind], document);
+    if (issues.length > 0) return { problem: `${key} revision ${record.revision}: ${formatIssues(issues)}` };
+    if (document.kind !== kind || document.id !== id)
+      return { problem: `${key}: names itself ${document.kind}/${document.id}` };
+    if (before !== null && before.revision >= record.revision) return {};
+    const after = { document, revision: record.revision };
+    held.set(id, after);
+    return { change: { kind, id, before, after } };
   }
-  const document = record.document as unknown as ConfigDocument;
-  const issues = checkDocument(schemaOf[kind], document);
-  if (issues.length > 0)
-    return { table, problem: `${key} revision ${record.revision}: ${formatIssues(issues)}` };
-  if (document.kind !== kind || document.id !== id)
-    return { table, problem: `${key}: names itself ${document.kind}/${document.id}` };
-  const current = held.get(id);
-  if (current !== undefined && current.revision >= record.revision) return { table };
-  const next = new Map(held).set(id, { document, revision: record.revision });
-  return { table: { ...table, [name]: next } };
+
+  return { table, apply };
 }
