@@ -158,6 +158,8 @@ export interface TableReader {
 
 export interface TableReaderOptions {
   readonly topic: string;
+  /** First offset wanted by partition; without one, and where the log begins later, the start of the log. */
+  readonly from?: ReadonlyMap<number, number>;
   readonly onBatch: (batch: RecordBatch) => void;
   readonly onFailure?: (error: Error) => void;
 }
@@ -187,6 +189,8 @@ export interface LogAdmin {
   listTopics(): Promise<string[]>;
   partitionCount(topic: string): Promise<number>;
   endOffsets(topic: string): Promise<Map<number, number>>;
+  /** By partition the first offset whose record is not older than `timestamp` (epoch ms); the end when there is none. */
+  offsetsAt(topic: string, timestamp: number): Promise<Map<number, number>>;
   /** Lag of one group over the given topics, computed from offsets and one record read per waiting partition. */
   lag(group: string, topics: readonly string[]): Promise<GroupLag[]>;
   close(): Promise<void>;

@@ -148,6 +148,13 @@ export class World {
       partitionCount: async (topic) => this.topic(topic).length,
       endOffsets: async (topic) =>
         new Map(this.topic(topic).map((partition, index) => [index, endOf(partition)])),
+      offsetsAt: async (topic, timestamp) =>
+        new Map(
+          this.topic(topic).map((partition, index) => {
+            const found = partition.records.find((record) => record.timestamp >= timestamp);
+            return [index, found?.offset ?? endOf(partition)];
+          }),
+        ),
       lag: async (group, topics) => topics.flatMap((topic) => this.#lag(group, topic)),
       close: async () => undefined,
     };

@@ -487,4 +487,53 @@ export const cases: readonly Case[] = [
       await Promise.all([table.stop(), producer.close(), admin.close()]);
     },
   },
+  {
+    number: 17,
+    title: 'a table starts at the offsets it was given, which a time names',
+    run: async (subject) => {
+      const log = subject.create();
+      const topic = await createTopic(subject, log, 'since', 2);
+      const producer = log.producer();
+      const at = (index: number): number => 1_700_000_000_000 + index * 1000;
+      for (const index of range(0, 20))
+        await producer.send([
+          { topic, partition: index % 2, key: null, value: String(index), timestamp: at(index) },
+        ]);
+      const admin = log.admin();
+      const offsets = (time: number) => admin.offsetsAt(topic, time).then((found) => [...found].sort());
+      const ends = [
+        [0, 10],
+        [1, 10],
+      ];
+      expect(await offsets(at(7))).toEqual([
+        [0, 4],
+        [1, 3],
+      ]);
+      expect(await offsets(at(6) + 1)).toEqual(await offsets(at(7)));
+      expect(await offsets(0)).toEqual([
+        [0, 0],
+        [1, 0],
+      ]);
+      expect(await offsets(-2)).toEqual(await offsets(0));
+      expect(await offsets(at(20))).toEqual(ends);
+      const read = async (from: ReadonlyMap<number, number>): Promise<number[]> => {
+        const values: number[] = [];
+        const table = log.table({
+          topic,
+          from,
+          onBatch: (batch) => {
+            for (let index = 0; index < batch.count; index++) values.push(Number(batch.value(index)));
+          },
+        });
+        await table.start();
+        await table.stop();
+        return values.sort((a, b) => a - b);
+      };
+      expect(await read(await admin.offsetsAt(topic, at(7)))).toEqual(range(7, 20));
+      expect(await read(await admin.offsetsAt(topic, at(20)))).toEqual([]);
+      await subject.deleteBefore({ topic, partition: 0 }, 8);
+      expect(await read(new Map([[0, 2]]))).toEqual(range(0, 20).filter((n) => n % 2 === 1 || n >= 16));
+      await Promise.all([producer.close(), admin.close()]);
+    },
+  },
 ];

@@ -73,6 +73,14 @@ export class KafkaJsAdmin implements LogAdmin {
     );
   }
 
+  async offsetsAt(topic: string, timestamp: number): Promise<Map<number, number>> {
+    return await this.#do('offsets by time', async (admin) => {
+      // Negative times have meanings of their own; the client answers the end where no record is that young.
+      const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, Math.max(0, timestamp));
+      return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
+    });
+  }
+
   async lag(group: string, topics: readonly string[]): Promise<GroupLag[]> {
     const lags = await Promise.all(topics.map((topic) => this.#topicLag(group, topic)));
     return lags.flat();

@@ -63,6 +63,22 @@ export class PlatformaticAdmin implements LogAdmin {
     );
   }
 
+  offsetsAt(topic: string, timestamp: number): Promise<Map<number, number>> {
+    return this.#retry('offsets by time', async () => {
+      const partitions = await this.#partitions(topic);
+      const [found, ends] = await Promise.all([
+        // Negative times have meanings of their own.
+        this.#cluster.listOffsets(topic, partitions, Math.max(0, timestamp)),
+        this.#cluster.listOffsets(topic, partitions, LATEST),
+      ]);
+      const offsetOf = (partition: number): number => {
+        const offset = found.get(partition) ?? -1;
+        return offset < 0 ? (ends.get(partition) ?? 0) : offset;
+      };
+      return new Map(partitions.map((partition) => [partition, offsetOf(partition)]));
+    });
+  }
+
   async lag(group: string, topics: readonly string[]): Promise<GroupLag[]> {
     const lags = await Promise.all(
       topics.map((topic) => this.#retry('lag', () => this.#topicLag(group, topic))),
