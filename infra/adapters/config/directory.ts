@@ -48,7 +48,8 @@ export async function readConfigDirectory(directory: string): Promise<DirectoryC
   return { entries, problems };
 }
 
-async function readDocuments(name: string): Promise<unknown[] | string> {
+/** The documents of one YAML or JSON file (a list counts as its elements), or why it cannot be read. */
+export async function readDocuments(name: string): Promise<unknown[] | string> {
   try {
     const text = await readFile(name, 'utf8');
     if (text.length > maxFileBytes) return `larger than ${maxFileBytes} bytes`;

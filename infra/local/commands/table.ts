@@ -26,6 +26,11 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: 'run a benchmark and print its result as JSON; without a name, all of them',
     load: async () => (await import('./bench.ts')).run,
   },
+  rules: {
+    usage: 'rules <command>',
+    summary: 'match, lint, explain, test, backtest and import rules; `rules help` shows how',
+    load: async () => (await import('./rules.ts')).run,
+  },
   topology: {
     usage: 'topology [--check]',
     summary: 'write the picture, the topic list and the lag alerts into docs/generated',
