@@ -38,6 +38,7 @@ export interface AllDocuments {
   'connection.json': Connection;
   'dead-letter.json': DeadLetterHeaders;
   'envelope.json': EventEnvelope;
+  'list.json': ValueList;
   'result.json': Result;
   'rule.json': Rule;
   'search-result.json': SearchResult;
@@ -359,6 +360,35 @@ export interface EventEnvelope {
   [k: string]: unknown;
 }
 /**
+ * Values under a name that rules refer to with in_list. Changing a list changes no rule. See docs/rules.md.
+ */
+export interface ValueList {
+  kind: 'list';
+  id: string;
+  name?: string;
+  description?: string;
+  /**
+   * How an element is compared with the values.
+   */
+  comparison?: 'text' | 'exact' | 'identifier' | 'cidr' | 'number';
+  /**
+   * At most 786,432 bytes as JSON; a longer list includes others.
+   *
+   * @maxItems 50000
+   */
+  values?: (string | number | boolean)[];
+  /**
+   * Ids of lists of the same comparison whose values belong to this one too.
+   *
+   * @maxItems 100
+   */
+  include?: string[];
+  /**
+   * @maxItems 50
+   */
+  tags?: string[];
+}
+/**
  * The outcome of one attempt of one command, as written to results.v1.
  */
 export interface Result {
@@ -463,6 +493,10 @@ export interface Rule {
     [k: string]: unknown;
   };
   /**
+   * The rule is evaluated and counted, and never acts.
+   */
+  shadow?: boolean;
+  /**
    * once: the actions run once for a whole result set, as their types define it.
    */
   run?: 'each' | 'once';
@@ -471,6 +505,12 @@ export interface Rule {
    * @maxItems 50
    */
   then: [ThenAction | ThenPlaybook, ...(ThenAction | ThenPlaybook)[]];
+  /**
+   * Inputs and what the rule must say about them; run when the rule is saved.
+   *
+   * @maxItems 50
+   */
+  tests?: (RuleEventTest | RuleRowTest)[];
   /**
    * @maxItems 50
    */
@@ -502,6 +542,40 @@ export interface ThenPlaybook {
   with?: {
     [k: string]: unknown;
   };
+}
+export interface RuleEventTest {
+  name?: string;
+  /**
+   * The whole event.
+   */
+  event: {
+    [k: string]: unknown;
+  };
+  /**
+   * The moment that now means, RFC 3339; without it the time of the test run.
+   */
+  now?: string;
+  expect: 'match' | 'no_match';
+}
+export interface RuleRowTest {
+  name?: string;
+  /**
+   * One row of a search result.
+   */
+  row: {
+    [k: string]: unknown;
+  };
+  /**
+   * The search result without its rows.
+   */
+  search?: {
+    [k: string]: unknown;
+  };
+  /**
+   * The moment that now means, RFC 3339; without it the time of the test run.
+   */
+  now?: string;
+  expect: 'match' | 'no_match';
 }
 /**
  * One run of a search job, or one chunk of it, as written to search-results.v1.

@@ -21,6 +21,7 @@ const documentNames: readonly DocumentName[] = [
   'connection.json',
   'dead-letter.json',
   'envelope.json',
+  'list.json',
   'result.json',
   'rule.json',
   'search-result.json',

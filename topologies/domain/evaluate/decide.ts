@@ -4,6 +4,7 @@
 // Invariant: an input ends in commands, in refusals, or in nothing because no rule wanted it; it is never an exception.
 import type { Command } from '@tocsin/schemas/types.ts';
 import { topics } from '../../topics.ts';
+import type { MatchContext } from '../rules/context.ts';
 import { aliasPaths } from '../rules/parse-alias.ts';
 import type { RuleRevision } from '../rules/parse-rule.ts';
 import { elementsAt, type Subject } from '../rules/path.ts';
@@ -16,11 +17,20 @@ import { type EvaluatorInput, readTrigger, type Trigger } from './trigger.ts';
 
 export type { EvaluatorInput };
 
+/** A rule that holds. */
+export interface Matched {
+  readonly rule: string;
+  readonly revision: number;
+  /** Rows it holds for; 1 for an event. */
+  readonly rows: number;
+  /** The rule is on trial: counted, and nothing else follows. */
+  readonly shadow?: true;
+}
+
 export interface Decision {
   /** By rule (priority, then id), then by the order of `then`, then by row. */
   readonly commands: readonly Command[];
-  /** The rules that hold, with the number of rows they hold for; 1 for an event. */
-  readonly matched: readonly { readonly rule: string; readonly revision: number; readonly rows: number }[];
+  readonly matched: readonly Matched[];
   readonly refused: readonly Refusal[];
   readonly notes: readonly Note[];
 }
@@ -33,21 +43,23 @@ export function decide(input: EvaluatorInput, tables: EvaluatorTables): Decision
   if ('invalid' in trigger) return { ...nothing, refused: [refusal('invalid_envelope', trigger.invalid)] };
   if (trigger.event?.test === true)
     return { ...nothing, notes: [...trigger.notes, { reason: 'test_event' }] };
-  const matches = matchRules(trigger, tables).filter(
+  const matches = matchRules(trigger, tables, contextOf(input, tables)).filter(
     ({ rule }) => input.input !== topics.events.id || namesEventTypes(rule.document),
   );
   const matched = matches.map(({ rule, rows }) => ({
     rule: rule.document.id,
     revision: rule.revision,
     rows: rows?.length ?? 1,
+    ...(rule.document.shadow === true ? { shadow: true as const } : {}),
   }));
+  const acting = matches.filter(({ rule }) => rule.document.shadow !== true);
   const notes = [...trigger.notes, ...severityNotes(trigger)];
-  if (trigger.hops > maxHops && matches.length > 0) {
-    const rules = matched.map(({ rule }) => rule).join(', ');
+  if (trigger.hops > maxHops && acting.length > 0) {
+    const rules = acting.map(({ rule }) => rule.document.id).join(', ');
     const detail = `${trigger.hops - 1} actions lie behind this input, at most ${maxHops - 1} may; not run: ${rules}`;
     return { commands: [], matched, refused: [refusal('loop_detected', detail)], notes };
   }
-  const plans = matches.map((match) => planCommands(match, trigger, tables));
+  const plans = acting.map((match) => planCommands(match, trigger, tables));
   return {
     commands: plans.flatMap(({ commands }) => commands),
     matched,
@@ -58,12 +70,23 @@ export function decide(input: EvaluatorInput, tables: EvaluatorTables): Decision
 
 const nothing: Decision = { commands: [], matched: [], refused: [], notes: [] };
 
-function matchRules({ event, rows }: Trigger, { ruleSet }: EvaluatorTables): RuleMatch[] {
-  if (event !== null) return ruleSet.match(eventSubject(event)).map((rule) => ({ rule, rows: null }));
+// The moment of the record, not of the decision, so that judging it again gives the same answer.
+function contextOf({ timestamp, now }: EvaluatorInput, { lists }: EvaluatorTables): MatchContext {
+  return { now: timestamp >= 0 ? timestamp : now, lists };
+}
+
+function matchRules(
+  { event, rows }: Trigger,
+  { ruleSet }: EvaluatorTables,
+  context: MatchContext,
+): RuleMatch[] {
+  if (event !== null)
+    return ruleSet.match(eventSubject(event), context).map((rule) => ({ rule, rows: null }));
   if (rows === null) return [];
   const rowsOf = new Map<RuleRevision, number[]>();
   for (const [index, fields] of rows.rows.entries()) {
-    for (const rule of ruleSet.match({ source: 'search-results', fields, search: rows.search })) {
+    const subject: Subject = { source: 'search-results', fields, search: rows.search };
+    for (const rule of ruleSet.match(subject, context)) {
       const held = rowsOf.get(rule);
       if (held === undefined) rowsOf.set(rule, [index]);
       else held.push(index);

@@ -7,12 +7,15 @@ import type { ActionConfig } from '@tocsin/schemas/types.ts';
 import type { ActionManifest } from '../action/define-action.ts';
 import type { ConfigTable, Revision } from '../config/config-table.ts';
 import { compileRules, type RuleSet } from '../rules/compile.ts';
+import type { NamedList } from '../rules/context.ts';
 import { checkRule, parseRule, type RuleRevision } from '../rules/parse-rule.ts';
 import type { ModeOf } from './mode.ts';
 
 export interface EvaluatorTables {
   /** Enabled rules only. */
   readonly ruleSet: RuleSet;
+  /** Named lists by id. */
+  readonly lists: ReadonlyMap<string, NamedList>;
   readonly actions: ReadonlyMap<string, Revision<ActionConfig>>;
   /** By action type. */
   readonly manifests: ReadonlyMap<string, ActionManifest>;
@@ -53,6 +56,7 @@ export function buildTables(
   }
   return {
     ruleSet: compileRules(rules),
+    lists: new Map(),
     actions: config.actions,
     manifests,
     modeOf,

@@ -9,7 +9,19 @@ export interface FieldCondition {
   readonly tests: readonly Test[];
 }
 
+/**
+ * One element (any) or every element (all, and there is one) at `paths` is an object for which `of` holds. Paths in `of`
+ * have the root `element` and start in that object; those of an `each` in it start in the same object.
+ */
+export interface EachCondition {
+  readonly kind: 'each';
+  readonly paths: readonly Path[];
+  readonly quantifier: 'any' | 'all';
+  readonly of: Condition;
+}
+
 export type Condition =
   | FieldCondition
+  | EachCondition
   | { readonly kind: 'all' | 'any'; readonly of: readonly Condition[] }
   | { readonly kind: 'not'; readonly of: Condition };

@@ -1,6 +1,6 @@
 // The statements of docs/rules.md about paths, blocks, aliases and the order of rules, each pinned.
 import { describe, expect, test } from 'vitest';
-import { type Fields, holds, holdsForRow, pin } from '../../testing/rules.ts';
+import { context, type Fields, holds, holdsForRow, pin } from '../../testing/rules.ts';
 import { compileRules } from './compile.ts';
 import { parseRule } from './parse-rule.ts';
 
@@ -194,11 +194,14 @@ describe('the rule set', () => {
   };
   test('higher priority first, then id; 50 without one', () => {
     const rules = [named('b'), named('z', 90), named('a'), named('y', 10), named('c', 50)];
-    const matched = compileRules(rules).match({ source: 'events', fields: { event: 'x' }, search: null });
+    const matched = compileRules(rules).match(
+      { source: 'events', fields: { event: 'x' }, search: null },
+      context,
+    );
     expect(matched.map(({ document }) => document.id)).toEqual(['z', 'a', 'b', 'c', 'y']);
   });
   test('a rule looks at its own source only', () => {
     const rules = compileRules([named('a')]);
-    expect(rules.match({ source: 'search-results', fields: {}, search: {} })).toEqual([]);
+    expect(rules.match({ source: 'search-results', fields: {}, search: {} }, context)).toEqual([]);
   });
 });

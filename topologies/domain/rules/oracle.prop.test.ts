@@ -9,6 +9,7 @@ import {
   rowRuleArbitrary,
 } from '../../testing/oracle/arbitraries.ts';
 import { oracleMatches } from '../../testing/oracle/match-rule.ts';
+import { context } from '../../testing/rules.ts';
 import { compileRules } from './compile.ts';
 import { parseRule } from './parse-rule.ts';
 import type { Subject } from './path.ts';
@@ -30,7 +31,7 @@ function createRun() {
         fields: subject.fields,
         ...(subject.search ? { search: subject.search } : {}),
       });
-      const held = compileRules([{ ...rule, revision: 1 }]).match(subject).length === 1;
+      const held = compileRules([{ ...rule, revision: 1 }]).match(subject, context).length === 1;
       counts[held ? 'held' : 'missed'] += 1;
       expect(held).toBe(expected);
     },

@@ -1,6 +1,7 @@
 // Rules that are refused: each error names the field and says what is wrong.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { context } from '../../testing/rules.ts';
 import { compileRules } from './compile.ts';
 import { actionKeys, checkRule, parseRule } from './parse-rule.ts';
 
@@ -291,7 +292,10 @@ test('any JSON at all is checked without throwing, and what passes evaluates wit
       const { rule } = parseRule({ ...base, when: generated });
       if (rule === null) return;
       passed += 1;
-      compileRules([{ ...rule, revision: 1 }]).match({ source: 'events', fields: event, search: null });
+      compileRules([{ ...rule, revision: 1 }]).match(
+        { source: 'events', fields: event, search: null },
+        context,
+      );
     }),
     { numRuns: 2000 },
   );

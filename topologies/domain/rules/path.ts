@@ -15,10 +15,12 @@ export interface Subject {
   readonly fields: Readonly<Record<string, unknown>>;
   /** The search result without its rows; null for events. */
   readonly search: Readonly<Record<string, unknown>> | null;
+  /** The object that `each` looks at; only within it. */
+  readonly element?: Readonly<Record<string, unknown>>;
 }
 
 export interface Path {
-  readonly root: 'fields' | 'search';
+  readonly root: 'fields' | 'search' | 'element';
   readonly segments: readonly string[];
 }
 
@@ -52,8 +54,7 @@ export function elementsAt(subject: Subject, paths: readonly Path[]): unknown[] 
   const elements: unknown[] = [];
   let found = false;
   for (const { root, segments } of paths) {
-    const start = root === 'fields' ? subject.fields : subject.search;
-    if (collect(start, segments, 0, elements)) found = true;
+    if (collect(subject[root], segments, 0, elements)) found = true;
   }
   return found ? elements : null;
 }

@@ -20,6 +20,6 @@ export const notOperator: Operator<NotTest> = {
   },
   compile({ tests }) {
     const { holds } = compileTests(tests);
-    return { on: 'field', holds: (elements) => !holds(elements), holdsAbsent: false };
+    return { on: 'field', holds: (...asked) => !holds(...asked), holdsAbsent: false };
   },
 };

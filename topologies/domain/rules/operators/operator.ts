@@ -3,6 +3,8 @@
 // Invariant: a predicate never sees an absent field. Whether a test holds then is `holdsAbsent`, false for all but
 // exists: false and lists with null.
 import type { Comparison } from '../comparison.ts';
+import type { MatchContext } from '../context.ts';
+import type { Subject } from '../path.ts';
 
 /** One part of a rule while it is checked. Issues go to the rule; `path` is a JSON Pointer to this part. */
 export interface Part {
@@ -18,12 +20,11 @@ export interface Part {
 }
 
 export type Predicate =
-  | { readonly on: 'element'; readonly holds: (element: unknown) => boolean; readonly holdsAbsent: boolean }
-  | {
-      readonly on: 'field';
-      readonly holds: (elements: readonly unknown[]) => boolean;
-      readonly holdsAbsent: boolean;
-    };
+  | { readonly on: 'element'; readonly holds: HoldsFor<unknown>; readonly holdsAbsent: boolean }
+  | { readonly on: 'field'; readonly holds: HoldsFor<readonly unknown[]>; readonly holdsAbsent: boolean };
+
+/** Asked about one element, or about all elements of a field. Never throws. */
+export type HoldsFor<T> = (asked: T, context: MatchContext, subject: Subject) => boolean;
 
 export interface Operator<T> {
   /** Checks the operand; null after an issue was reported. */

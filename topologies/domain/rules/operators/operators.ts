@@ -3,28 +3,42 @@
 // Invariant: tests on elements hold together for one and the same element; tests on the field hold beside that.
 import { type AllTest, allOperator } from './all.ts';
 import { casedOperator } from './cased.ts';
+import { type CidrTest, cidrOperator } from './cidr.ts';
+import { type ClockTest, clockOperator } from './clock.ts';
 import { type ContainsTest, containsOperator } from './contains.ts';
 import { type ContainsAllTest, containsAllOperator } from './contains-all.ts';
 import { type ExistsTest, existsOperator } from './exists.ts';
+import { type FieldTest, fieldOperator } from './field.ts';
 import { type InTest, inOperator } from './in.ts';
+import { type InListTest, inListOperator } from './in-list.ts';
 import { type NoneTest, noneOperator } from './none.ts';
 import { type NotTest, notOperator } from './not.ts';
-import type { Part, Predicate } from './operator.ts';
+import type { HoldsFor, Part, Predicate } from './operator.ts';
 import { type PrefixTest, prefixOperator } from './prefix.ts';
 import { boundNames, type RangeTest, rangeOperator } from './range.ts';
+import { type RegexTest, regexOperator } from './regex.ts';
 import { type SuffixTest, suffixOperator } from './suffix.ts';
+import { type TimeTest, timeOperator } from './time.ts';
+import { type WildcardTest, wildcardOperator } from './wildcard.ts';
 
 export type Test =
   | AllTest
+  | CidrTest
+  | ClockTest
   | ContainsAllTest
   | ContainsTest
   | ExistsTest
+  | FieldTest
+  | InListTest
   | InTest
   | NoneTest
   | NotTest
   | PrefixTest
   | RangeTest
-  | SuffixTest;
+  | RegexTest
+  | SuffixTest
+  | TimeTest
+  | WildcardTest;
 
 // Functions, because not.ts needs this file and this file needs not.ts.
 const parsers: Readonly<Record<string, (part: Part) => Test | null>> = {
@@ -87,44 +101,44 @@ export function parseTests(part: Part): Test[] | null {
 }
 
 /** One function for all tests of a field. `holds` is for a field that is there, with its elements. */
-export function compileTests(tests: readonly Test[]): {
-  holds(elements: readonly unknown[]): boolean;
+export interface CompiledTests {
+  readonly holds: HoldsFor<readonly unknown[]>;
   readonly holdsAbsent: boolean;
-} {
+}
+
+export function compileTests(tests: readonly Test[]): CompiledTests {
   const predicates = tests.map(compileTest);
   const onElement = predicates.flatMap((predicate) => (predicate.on === 'element' ? [predicate.holds] : []));
   const onField = predicates.flatMap((predicate) => (predicate.on === 'field' ? [predicate.holds] : []));
   return {
-    holds: (elements) =>
-      (onElement.length === 0 || elements.some((element) => onElement.every((holds) => holds(element)))) &&
-      onField.every((holds) => holds(elements)),
+    holds: (elements, context, subject) =>
+      (onElement.length === 0 ||
+        elements.some((element) => onElement.every((holds) => holds(element, context, subject)))) &&
+      onField.every((holds) => holds(elements, context, subject)),
     holdsAbsent: predicates.every(({ holdsAbsent }) => holdsAbsent),
   };
 }
 
+const compilers: { readonly [Op in Test['op']]: (test: Extract<Test, { op: Op }>) => Predicate } = {
+  all: (test) => allOperator.compile(test),
+  cidr: (test) => cidrOperator.compile(test),
+  clock: (test) => clockOperator.compile(test),
+  contains: (test) => containsOperator.compile(test),
+  contains_all: (test) => containsAllOperator.compile(test),
+  exists: (test) => existsOperator.compile(test),
+  field: (test) => fieldOperator.compile(test),
+  in: (test) => inOperator.compile(test),
+  in_list: (test) => inListOperator.compile(test),
+  none: (test) => noneOperator.compile(test),
+  not: (test) => notOperator.compile(test),
+  prefix: (test) => prefixOperator.compile(test),
+  range: (test) => rangeOperator.compile(test),
+  regex: (test) => regexOperator.compile(test),
+  suffix: (test) => suffixOperator.compile(test),
+  time: (test) => timeOperator.compile(test),
+  wildcard: (test) => wildcardOperator.compile(test),
+};
+
 function compileTest(test: Test): Predicate {
-  switch (test.op) {
-    case 'all':
-      return allOperator.compile(test);
-    case 'contains':
-      return containsOperator.compile(test);
-    case 'contains_all':
-      return containsAllOperator.compile(test);
-    case 'exists':
-      return existsOperator.compile(test);
-    case 'in':
-      return inOperator.compile(test);
-    case 'none':
-      return noneOperator.compile(test);
-    case 'not':
-      return notOperator.compile(test);
-    case 'prefix':
-      return prefixOperator.compile(test);
-    case 'range':
-      return rangeOperator.compile(test);
-    case 'suffix':
-      return suffixOperator.compile(test);
-    default:
-      return test satisfies never;
-  }
+  return (compilers[test.op] as (test: Test) => Predicate)(test);
 }
