@@ -23,6 +23,12 @@ export const metrics: readonly MetricDeclaration[] = [
   },
   { name: 'tocsin_rule_matches_total', kind: 'counter', help: 'Matches by rule.', labels: ['rule'] },
   {
+    name: 'tocsin_rule_shadow_matches_total',
+    kind: 'counter',
+    help: 'Matches of rules on trial, which nothing follows, by rule.',
+    labels: ['rule'],
+  },
+  {
     name: 'tocsin_commands_total',
     kind: 'counter',
     help: 'Commands decided, by action type.',

@@ -86,7 +86,8 @@ export function createDecider(options: DecideOptions): BatchHandler {
   function recordsOf(decision: Decision, batch: RecordBatch, index: number): OutRecord[] {
     const now = clock.now();
     const records: OutRecord[] = [];
-    for (const match of decision.matched) metrics.count('tocsin_rule_matches_total', { rule: match.rule });
+    for (const { rule, shadow } of decision.matched)
+      metrics.count(shadow ? 'tocsin_rule_shadow_matches_total' : 'tocsin_rule_matches_total', { rule });
     for (const command of decision.commands) {
       const record = commandRecord(command, batch.key(index));
       if (record.value.length > maxCommandBytes) {
