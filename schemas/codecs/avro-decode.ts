@@ -103,8 +103,15 @@ const primitives: Readonly<Record<string, Read>> = {
 };
 
 function buildRecord(type: avro.types.RecordType, compile: (child: AvroType) => Read): Read {
-  const names = type.fields.map((field) => field.name);
-  const reads = type.fields.map((field) => compile(field.type));
+  return buildRecordOf(type.fields.map((field) => ({ name: field.name, read: compile(field.type) })));
+}
+
+/** A reader of a record's fields in order; a field without name is read and left out. */
+export function buildRecordOf(
+  fields: readonly { readonly name: string | null; readonly read: Read }[],
+): Read {
+  const names = fields.map(({ name }) => name);
+  const reads = fields.map(({ read }) => read);
   return (cursor) => {
     // Records of records, or of nulls, could multiply without using a byte.
     cursor.budget -= 1 + reads.length;
@@ -112,7 +119,8 @@ function buildRecord(type: avro.types.RecordType, compile: (child: AvroType) => 
     const value: Record<string, unknown> = {};
     for (let k = 0; k < reads.length; k++) {
       const member = reads[k]!(cursor);
-      if (member !== null) value[names[k]!] = member;
+      const name = names[k]!;
+      if (member !== null && name !== null) value[name] = member;
     }
     return value;
   };
@@ -163,20 +171,20 @@ function drop(cursor: Cursor, key: string): void {
 
 // A negative count is followed by the block's size in bytes. A count may claim anything: every item takes a byte, so the
 // bytes end first.
-function readBlock(cursor: Cursor): number {
+export function readBlock(cursor: Cursor): number {
   const count = readLong(cursor);
   if (count >= 0) return count;
   readLong(cursor);
   return -count;
 }
 
-function take(cursor: Cursor, size: number): number {
+export function take(cursor: Cursor, size: number): number {
   if (size < 0 || size > cursor.end - cursor.at) throw new AvroFault('avro_decode', 'truncated');
   cursor.at += size;
   return cursor.at;
 }
 
-function pick<T>(list: readonly T[], index: number, what: string): T {
+export function pick<T>(list: readonly T[], index: number, what: string): T {
   const found = list[index];
   if (found === undefined) throw new AvroFault('avro_decode', `no ${what} ${index}`);
   return found;
@@ -193,7 +201,7 @@ function readString(cursor: Cursor): string {
 }
 
 // Zigzag, seven bits a byte, low bits first. Seven bytes are 49 bits, which a double holds with room to spare.
-function readLong(cursor: Cursor): number {
+export function readLong(cursor: Cursor): number {
   const { bytes, end } = cursor;
   const from = cursor.at;
   let at = from;

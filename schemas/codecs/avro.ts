@@ -1,8 +1,9 @@
 // Confluent-framed Avro: byte 0, schema id as big-endian int32, body. Bytes to a plain value, and back for producers.
 //
 // Invariant: the frame is checked before anything is looked up, and no bytes and no schema make these functions throw.
-import { AvroFault, type AvroFaultReason, type Cursor, compileReader } from './avro-decode.ts';
-import { type AvroType, readAvroSchema, writerType } from './avro-schema.ts';
+import { AvroFault, type AvroFaultReason, type Cursor, compileReader, type Read } from './avro-decode.ts';
+import { compileProjection, type WantedPath } from './avro-project.ts';
+import { readAvroSchema, writerType } from './avro-schema.ts';
 
 /** Why Avro is refused beyond the reasons it shares with JSON; one line each, for generated pages. */
 export const avroReasons = {
@@ -49,16 +50,26 @@ export function readFrame(bytes: Uint8Array): { readonly ok: true; readonly id: 
   return id < 0 ? refuse('schema_unknown', `schema id ${id}`) : { ok: true, id };
 }
 
-/** A reader for a writer schema (JSON text), or why the schema is refused. Compile once per schema and keep it. */
-export function createAvroReader(
-  schema: string,
-): { readonly ok: true; readonly read: AvroReader } | AvroRefusal {
-  const parsed = readAvroSchema(schema);
-  return parsed.ok ? { ok: true, read: readerOf(parsed.type) } : parsed;
+export interface AvroReaders {
+  readonly ok: true;
+  readonly read: AvroReader;
+  /** A reader that keeps only what `paths` need; see avro-project.ts. Compile once per set of paths and keep it. */
+  project(paths: readonly WantedPath[]): AvroReader;
 }
 
-function readerOf(type: AvroType): AvroReader {
-  const read = compileReader(type);
+/** Readers for a writer schema (JSON text), or why the schema is refused. Compile once per schema and keep it. */
+export function createAvroReader(schema: string): AvroReaders | AvroRefusal {
+  const parsed = readAvroSchema(schema);
+  if (!parsed.ok) return parsed;
+  const { type } = parsed;
+  return {
+    ok: true,
+    read: readerOf(compileReader(type)),
+    project: (paths) => readerOf(compileProjection(type, paths)),
+  };
+}
+
+function readerOf(read: Read): AvroReader {
   return (bytes, start, end) => {
     const cursor: Cursor = { bytes, at: start, end, budget: 10_000 + 8 * (end - start), dropped: null };
     try {
