@@ -64,6 +64,18 @@ test('an unknown id is final and not remembered here', async () => {
   expect(await decodeValue(encode({ event: 'a' }), { format: 'auto', schemas })).toMatchObject({ ok: true });
 });
 
+test('only what paths need is decoded, for each set of paths', async () => {
+  const two = { ...schema, fields: [...schema.fields, { name: 'id', type: 'string' }] };
+  const schemas = sourceOf([{ ok: true, schema: JSON.stringify(two) }]);
+  const bytes = createAvroEncoder(5, two)({ event: 'a', id: 'e-1' });
+  const decode = (paths: string[][]): ReturnType<typeof decodeValue> =>
+    decodeValue(bytes, { format: 'auto', schemas, keep: { paths } });
+  const first = await decode([['event']]);
+  expect(first).toEqual({ ok: true, value: { event: 'a' }, format: 'avro', dropped: [] });
+  expect(decode([['id']])).toEqual({ ok: true, value: { id: 'e-1' }, format: 'avro', dropped: [] });
+  expect(decode([])).toEqual({ ok: true, value: {}, format: 'avro', dropped: [] });
+});
+
 test('a refused schema is refused at once from then on', async () => {
   const schemas = sourceOf([{ ok: true, schema: '{"type":"array","items":"null"}' }]);
   expect(await decodeValue(encode({ event: 'a' }), { format: 'auto', schemas })).toMatchObject({

@@ -5,6 +5,7 @@
 // 0 (big-endian) therefore counts as Avro and is refused as such.
 import {
   type AvroReader,
+  type AvroReaders,
   type AvroReason,
   type AvroRefusal,
   avroReasons,
@@ -12,6 +13,7 @@ import {
   frameBytes,
   readFrame,
 } from './avro.ts';
+import type { WantedPath } from './avro-project.ts';
 import { defaultJsonLimits, type JsonLimits, type JsonObject, parseJson } from './json.ts';
 import { type JsonReason, jsonReasons } from './json-reasons.ts';
 
@@ -62,12 +64,20 @@ export interface DecodeOptions {
   /** Without it framed Avro is refused as `no_registry`. */
   readonly schemas?: SchemaSource;
   readonly limits?: Partial<Omit<JsonLimits, 'topLevel'>>;
+  /** Avro: decode only what these paths need; the rest is checked and left out. JSON comes whole. */
+  readonly keep?: Keep;
+}
+
+/** Paths to decode. Keep one object as long as the paths are the same: readers are compiled for it once per schema. */
+export interface Keep {
+  readonly paths: readonly WantedPath[];
 }
 
 type Compiled = ReturnType<typeof createAvroReader>;
 
 const maxReaders = 1_000;
 const readersOf = new WeakMap<SchemaSource, Map<number, Compiled>>();
+const projectionsOf = new WeakMap<Keep, Map<AvroReaders, AvroReader>>();
 
 /**
  * Decodes one record value. The answer is a promise only for Avro whose schema was not asked for before:
@@ -86,13 +96,18 @@ export function decodeValue(bytes: Uint8Array, options: DecodeOptions): Decoded 
   if (bytes.length > limit) return refuse('too_large', `${bytes.length} bytes, the limit is ${limit}`);
   const frame = readFrame(bytes);
   if (!frame.ok) return frame;
-  const { schemas } = options;
+  const { schemas, keep } = options;
   if (schemas === undefined) return refuse('no_registry', `schema id ${frame.id}`);
   const known = readersOf.get(schemas)?.get(frame.id);
-  return known === undefined ? fetchAndRead(bytes, frame.id, schemas) : readWith(known, bytes);
+  return known === undefined ? fetchAndRead(bytes, frame.id, schemas, keep) : readWith(known, bytes, keep);
 }
 
-async function fetchAndRead(bytes: Uint8Array, id: number, schemas: SchemaSource): Promise<Decoded> {
+async function fetchAndRead(
+  bytes: Uint8Array,
+  id: number,
+  schemas: SchemaSource,
+  keep: Keep | undefined,
+): Promise<Decoded> {
   const answer = await schemas.schemaById(id);
   if (!answer.ok) {
     const { reason, detail } = answer;
@@ -100,7 +115,7 @@ async function fetchAndRead(bytes: Uint8Array, id: number, schemas: SchemaSource
       ? { ok: false, reason, detail, transient: true }
       : { ok: false, reason, detail };
   }
-  return readWith(remember(schemas, id, answer.schema), bytes);
+  return readWith(remember(schemas, id, answer.schema), bytes, keep);
 }
 
 // Ids are immutable in a registry, so a reader, or the refusal of a schema, never becomes stale.
@@ -119,17 +134,32 @@ function remember(schemas: SchemaSource, id: number, schema: string): Compiled {
   return compiled;
 }
 
-function readWith(compiled: Compiled, bytes: Uint8Array): Decoded {
+function readWith(compiled: Compiled, bytes: Uint8Array, keep: Keep | undefined): Decoded {
   if (!compiled.ok) return compiled;
   const buffer = Buffer.isBuffer(bytes)
     ? bytes
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const result: ReturnType<AvroReader> = compiled.read(buffer, frameBytes, buffer.length);
+  const read = keep === undefined ? compiled.read : projectionOf(compiled, keep);
+  const result = read(buffer, frameBytes, buffer.length);
   if (!result.ok) return result;
   const { value, dropped } = result;
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return refuse('not_object', 'the schema is not a record');
   return { ok: true, value: value as JsonObject, format: 'avro', dropped };
+}
+
+function projectionOf(readers: AvroReaders, keep: Keep): AvroReader {
+  let projections = projectionsOf.get(keep);
+  if (projections === undefined) {
+    projections = new Map();
+    projectionsOf.set(keep, projections);
+  }
+  let read = projections.get(readers);
+  if (read === undefined) {
+    read = readers.project(keep.paths);
+    projections.set(readers, read);
+  }
+  return read;
 }
 
 function refuse(reason: DecodeReason, detail: string): Undecodable | AvroRefusal {
