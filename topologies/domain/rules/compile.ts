@@ -39,7 +39,8 @@ function byPriorityThenId({ document: a }: RuleRevision, { document: b }: RuleRe
   return a.id < b.id ? -1 : Number(a.id > b.id);
 }
 
-function compileCondition(condition: Condition): Holds {
+/** The condition as a function, for whoever asks one rule at a time. */
+export function compileCondition(condition: Condition): Holds {
   switch (condition.kind) {
     case 'all': {
       const parts = condition.of.map(compileCondition);
