@@ -35,7 +35,8 @@ export function comparableValue(
   if (comparison === 'identifier') {
     if (typeof value !== 'string' || value.trim() === '')
       return { error: 'must be an identifier such as CVE-2024-3094 or CWE-89' };
-    if (value.includes('*')) return { error: 'wildcards are not supported in this version' };
+    if (value.includes('*'))
+      return { error: 'a wildcard is no identifier; ask a path such as data.cve with wildcard' };
   }
   return comparableElement[comparison](value) ?? { error: 'must be a string, a number or a boolean' };
 }

@@ -122,12 +122,11 @@ describe('conditions', () => {
     ],
     [{ severity: { prefix: 'h' } }, '/when/severity/prefix: this operator does not fit here'],
     [{ severity: { cased: 'High' } }, '/when/severity/cased: this operator does not fit here'],
-    [{ vulnerabilities: 'CVE-2021-*' }, '/when/vulnerabilities: wildcards are not supported in this version'],
-    [{ vulnerabilities: { gt: 1 } }, '/when/vulnerabilities/gt: this operator does not fit here'],
     [
-      { vulnerabilities: { in_list: 'cisa-kev' } },
-      '/when/vulnerabilities/in_list: the operator in_list is not supported in this version',
+      { vulnerabilities: 'CVE-2021-*' },
+      '/when/vulnerabilities: a wildcard is no identifier; ask a path such as data.cve with wildcard',
     ],
+    [{ vulnerabilities: { gt: 1 } }, '/when/vulnerabilities/gt: this operator does not fit here'],
     [{ events: 7 }, '/when/events: must be an event type such as finding.new'],
     [{ events: [] }, '/when/events: an empty list never matches'],
     [{ events: '*' }, '/when/events: a wildcard stands for everything of one family: finding.*'],
@@ -143,33 +142,12 @@ describe('conditions', () => {
     [{ 'data.a': { startswith: 'x' } }, '/when/data.a/startswith: unknown operator'],
     [{ 'data.a': { toString: 'x' } }, '/when/data.a/toString: unknown operator'],
     [
-      { 'data.a': { regex: '^x' } },
-      '/when/data.a/regex: the operator regex is not supported in this version',
-    ],
-    [
-      { 'data.a': { wildcard: 'x*' } },
-      '/when/data.a/wildcard: the operator wildcard is not supported in this version',
-    ],
-    [
-      { 'data.a': { cidr: '10.0.0.0/8' } },
-      '/when/data.a/cidr: the operator cidr is not supported in this version',
-    ],
-    [
-      { 'data.a': { field: 'data.b' } },
-      '/when/data.a/field: the operator field is not supported in this version',
-    ],
-    [
-      { 'data.a': { after: 'now-7d' } },
-      '/when/data.a/after: the operator after is not supported in this version',
-    ],
-    [{ each: { path: 'data.a', match: {} } }, '/when/each: the block each is not supported in this version'],
-    [
       { 'data.a': { gt: '7' } },
-      '/when/data.a/gt: must be a finite number or a severity; dates are not supported in this version',
+      '/when/data.a/gt: must be a finite number or a severity; after and before are for dates',
     ],
     [
       { 'data.a': { gt: Number.NaN } },
-      '/when/data.a/gt: must be a finite number or a severity; dates are not supported in this version',
+      '/when/data.a/gt: must be a finite number or a severity; after and before are for dates',
     ],
     [{ 'data.a': { gt: 1, gte: 1 } }, '/when/data.a: gt and gte exclude each other'],
     [{ 'data.a': { lt: 1, lte: 1 } }, '/when/data.a: lt and lte exclude each other'],
@@ -203,7 +181,7 @@ describe('conditions', () => {
   ])('%j', (when, issue) => expect(whenIssues(when)).toEqual([issue]));
 
   test('every issue is reported, not the first one', () => {
-    const when = { min_severity: 'x', any: [{ 'data.a': { regex: 'x' } }, { 'data.b': [] }], nonsense: 1 };
+    const when = { min_severity: 'x', any: [{ 'data.a': { regex: '(' } }, { 'data.b': [] }], nonsense: 1 };
     expect(whenIssues(when).map((issue) => issue.split(':')[0])).toEqual([
       '/when/min_severity',
       '/when/any/0/data.a/regex',
@@ -241,10 +219,12 @@ describe('limits', () => {
       '/when/data.f500: a rule has at most 500 conditions and operators',
     ]);
   });
-  test('1,000 values in a list', () => {
-    const ids = Array.from({ length: 1001 }, (_, index) => index);
+  test('10,000 values in a list', () => {
+    const ids = Array.from({ length: 10_001 }, (_, index) => index);
     expect(whenIssues({ 'data.a': ids.slice(1) })).toEqual([]);
-    expect(whenIssues({ 'data.a': ids })).toEqual(['/when/data.a: a list has at most 1000 values']);
+    expect(whenIssues({ 'data.a': ids })).toEqual([
+      '/when/data.a: a list has at most 10000 values; more belong into a named list (in_list)',
+    ]);
   });
   test('64 KB', () => {
     const fitting = 65536 - Buffer.byteLength(JSON.stringify({ ...base, when: { 'data.a': '' } }));

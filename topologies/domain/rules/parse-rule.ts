@@ -6,6 +6,7 @@ import { checkDocument, type Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Rule, ThenAction } from '@tocsin/schemas/types.ts';
 import type { Condition } from './condition.ts';
 import { limits } from './limits.ts';
+import type { KnownLists } from './operators/operator.ts';
 import { parseWhen } from './parse-condition.ts';
 
 /** One revision of a rule, checked. */
@@ -18,6 +19,8 @@ export interface RuleRevision {
 export interface RuleCheck {
   /** Ids of the actions that exist; names are not checked without it. */
   readonly actions?: { has(id: string): boolean };
+  /** Named lists that exist; names are not checked without it. */
+  readonly lists?: KnownLists;
 }
 
 export type ParsedRule =
@@ -30,14 +33,14 @@ export function checkRule(document: unknown, check: RuleCheck = {}): Issue[] {
 }
 
 /** The rule with its condition checked, or every reason why it cannot be used. */
-export function parseRule(document: unknown, { actions }: RuleCheck = {}): ParsedRule {
+export function parseRule(document: unknown, { actions, lists }: RuleCheck = {}): ParsedRule {
   const shape = sizeIssues(document);
   if (shape.length === 0) shape.push(...checkDocument('rule.json', document));
   if (shape.length > 0) return refused(shape);
   const rule = document as Rule;
   const issues = thenIssues(rule);
   if (actions !== undefined) issues.push(...unknownActions(rule, actions));
-  const { condition, issues: conditionIssues } = parseCondition(rule);
+  const { condition, issues: conditionIssues } = parseCondition(rule, lists);
   issues.push(...conditionIssues);
   if (issues.length > 0 || condition === null) return refused(issues);
   return { issues: [], rule: { document: rule, condition } };
@@ -63,14 +66,14 @@ function refused(issues: readonly Issue[]): ParsedRule {
   return { issues: issues as [Issue, ...Issue[]], rule: null };
 }
 
-function parseCondition(rule: Rule): ReturnType<typeof parseWhen> {
+function parseCondition(rule: Rule, lists: KnownLists | undefined): ReturnType<typeof parseWhen> {
   const empty = rule.when === undefined || Object.keys(rule.when).length === 0;
   if (!empty && rule.match_all === true)
     return {
       condition: null,
       issues: [{ path: '/match_all', message: 'a rule with conditions cannot match all' }],
     };
-  if (!empty) return parseWhen(rule.when as Record<string, unknown>, rule.source ?? 'events');
+  if (!empty) return parseWhen(rule.when as Record<string, unknown>, rule.source ?? 'events', lists);
   if (rule.match_all === true) return { condition: { kind: 'all', of: [] }, issues: [] };
   return {
     condition: null,

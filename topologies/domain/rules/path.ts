@@ -20,21 +20,26 @@ export interface Subject {
 }
 
 export interface Path {
+  /** element: in the object of the nearest `each` around it. */
   readonly root: 'fields' | 'search' | 'element';
   readonly segments: readonly string[];
 }
+
+/** Where the paths of a condition start: in what a rule looks at, or in the object that `each` looks at. */
+export type PathScope = RuleSource | 'element';
 
 /** Members of an event that a path may start with; others need the prefix `envelope.`, so that a typing error is seen. */
 const envelopeMembers = ['id', 'event', 'timestamp', 'tenant', 'hops', 'data'];
 
 /** The path that a text names, or why it names none. */
-export function parsePath(text: string, source: RuleSource): Path | { readonly error: string } {
+export function parsePath(text: string, scope: PathScope): Path | { readonly error: string } {
   if (text.length > limits.pathLength) return { error: `a path has at most ${limits.pathLength} characters` };
   const segments = text.split('.');
   if (segments.length > limits.pathFields) return { error: `a path has at most ${limits.pathFields} fields` };
   if (segments.includes('')) return { error: 'a path is names with single dots between them' };
   const [first = '', ...rest] = segments;
-  if (source === 'events') {
+  if (scope === 'element') return elementPath(segments);
+  if (scope === 'events') {
     if (first === 'envelope' && rest.length > 0) return { root: 'fields', segments: rest };
     if (envelopeMembers.includes(first)) return { root: 'fields', segments };
     return {
@@ -44,6 +49,12 @@ export function parsePath(text: string, source: RuleSource): Path | { readonly e
   if (first !== 'search' && first !== 'row') return { root: 'fields', segments };
   if (rest.length === 0) return { error: `name a field: ${first}.<field>` };
   return { root: first === 'search' ? 'search' : 'fields', segments: rest };
+}
+
+function elementPath([first = '', ...rest]: readonly string[]): Path | { readonly error: string } {
+  if (first !== 'element') return { root: 'element', segments: [first, ...rest] };
+  if (rest.length === 0) return { error: 'name a field: element.<field>' };
+  return { root: 'element', segments: rest };
 }
 
 /**

@@ -1,12 +1,8 @@
 // cidr: an element is the text of an IP address within one of the networks.
-import type { Operator } from './operator.ts';
-
-export interface Network {
-  readonly family: 4 | 6;
-  /** 4 or 16 bytes, network order; the bits beyond the prefix are 0. */
-  readonly address: readonly number[];
-  readonly bits: number;
-}
+import { type Network, parseNetwork, readAddress } from '../address.ts';
+import { createNetworkSet } from '../networks.ts';
+import type { Operator, Part } from './operator.ts';
+import { entriesOf } from './values.ts';
 
 export interface CidrTest {
   readonly op: 'cidr';
@@ -14,6 +10,22 @@ export interface CidrTest {
 }
 
 export const cidrOperator: Operator<CidrTest> = {
-  parse: (part) => part.refuse('the operator cidr is not supported in this version'),
-  compile: () => ({ on: 'element', holds: () => false, holdsAbsent: false }),
+  parse(part) {
+    if (part.comparison !== 'text') return part.refuse('this operator does not fit here');
+    const ranges = entriesOf(part)?.map(parseRange) ?? null;
+    return ranges === null || ranges.includes(null) ? null : { op: 'cidr', ranges: ranges as Network[] };
+  },
+  compile({ ranges }) {
+    const isWithin = createNetworkSet(ranges);
+    const holds = (element: unknown): boolean => {
+      const address = typeof element === 'string' ? readAddress(element) : undefined;
+      return address !== undefined && isWithin(address);
+    };
+    return { on: 'element', holds, holdsAbsent: false };
+  },
 };
+
+function parseRange(part: Part): Network | null {
+  const network = parseNetwork(typeof part.value === 'string' ? part.value : '');
+  return 'error' in network ? part.refuse(network.error) : network;
+}

@@ -3,17 +3,26 @@
 // Invariant: a predicate never sees an absent field. Whether a test holds then is `holdsAbsent`, false for all but
 // exists: false and lists with null.
 import type { Comparison } from '../comparison.ts';
-import type { MatchContext } from '../context.ts';
-import type { Subject } from '../path.ts';
+import type { ListComparison, MatchContext } from '../context.ts';
+import type { PathScope, Subject } from '../path.ts';
+
+/** Lists as far as a check needs them. */
+export interface KnownLists {
+  get(id: string): { readonly comparison?: ListComparison } | undefined;
+}
 
 /** One part of a rule while it is checked. Issues go to the rule; `path` is a JSON Pointer to this part. */
 export interface Part {
   readonly path: string;
   readonly value: unknown;
   readonly comparison: Comparison;
+  readonly scope: PathScope;
+  /** The named lists that exist; undefined where that is not known. */
+  readonly lists: KnownLists | undefined;
   /** The part below this one. */
   at(key: string | number, value: unknown): Part;
   with(comparison: Comparison): Part;
+  within(scope: PathScope): Part;
   refuse(message: string): null;
   /** Counts one condition, operator or block; false when the rule has too many. */
   count(): boolean;

@@ -4,7 +4,7 @@
 import { type AllTest, allOperator } from './all.ts';
 import { casedOperator } from './cased.ts';
 import { type CidrTest, cidrOperator } from './cidr.ts';
-import { type ClockTest, clockOperator } from './clock.ts';
+import { type ClockTest, clockNames, clockOperator } from './clock.ts';
 import { type ContainsTest, containsOperator } from './contains.ts';
 import { type ContainsAllTest, containsAllOperator } from './contains-all.ts';
 import { type ExistsTest, existsOperator } from './exists.ts';
@@ -16,9 +16,9 @@ import { type NotTest, notOperator } from './not.ts';
 import type { HoldsFor, Part, Predicate } from './operator.ts';
 import { type PrefixTest, prefixOperator } from './prefix.ts';
 import { boundNames, type RangeTest, rangeOperator } from './range.ts';
-import { type RegexTest, regexOperator } from './regex.ts';
+import { type RegexTest, regexNames, regexOperator } from './regex.ts';
 import { type SuffixTest, suffixOperator } from './suffix.ts';
-import { type TimeTest, timeOperator } from './time.ts';
+import { type TimeTest, timeNames, timeOperator } from './time.ts';
 import { type WildcardTest, wildcardOperator } from './wildcard.ts';
 
 export type Test =
@@ -40,37 +40,34 @@ export type Test =
   | TimeTest
   | WildcardTest;
 
+type Parser = (part: Part) => Test | null;
+
 // Functions, because not.ts needs this file and this file needs not.ts.
-const parsers: Readonly<Record<string, (part: Part) => Test | null>> = {
+const parsers: Readonly<Record<string, Parser>> = {
   all: (part) => allOperator.parse(part),
   any: (part) => inOperator.parse(part),
   cased: (part) => casedOperator.parse(part),
+  cidr: (part) => cidrOperator.parse(part),
   contains: (part) => containsOperator.parse(part),
   contains_all: (part) => containsAllOperator.parse(part),
   exists: (part) => existsOperator.parse(part),
+  field: (part) => fieldOperator.parse(part),
   in: (part) => inOperator.parse(part),
+  in_list: (part) => inListOperator.parse(part),
   none: (part) => noneOperator.parse(part),
   not: (part) => notOperator.parse(part),
   prefix: (part) => prefixOperator.parse(part),
   suffix: (part) => suffixOperator.parse(part),
+  wildcard: (part) => wildcardOperator.parse(part),
 };
 
-/** Operators of the full language that this version refuses by name. */
-const later = new Set([
-  'wildcard',
-  'regex',
-  'flags',
-  'cidr',
-  'in_list',
-  'each',
-  'field',
-  'after',
-  'before',
-  'hour',
-  'day',
-  'weekday',
-  'month',
-]);
+/** Names that are one test together: these parsers take the whole object of operators. */
+const groups: readonly (readonly [names: readonly string[], parse: Parser])[] = [
+  [boundNames, (part) => rangeOperator.parse(part)],
+  [regexNames, (part) => regexOperator.parse(part)],
+  [timeNames, (part) => timeOperator.parse(part)],
+  [clockNames, (part) => clockOperator.parse(part)],
+];
 
 /** The tests for what stands behind a path; null after issues were reported. */
 export function parseTests(part: Part): Test[] | null {
@@ -82,21 +79,15 @@ export function parseTests(part: Part): Test[] | null {
   const names = Object.keys(value);
   if (names.length === 0) return part.refuse('an operator is missing');
   const tests: (Test | null)[] = [];
-  let range = false;
   for (const name of names) {
     if (!part.count()) return null;
+    if (groups.some(([grouped]) => grouped.includes(name))) continue;
     const operand = part.at(name, (value as Record<string, unknown>)[name]);
-    if ((boundNames as readonly string[]).includes(name)) range = true;
-    else if (Object.hasOwn(parsers, name))
-      tests.push((parsers[name] as (part: Part) => Test | null)(operand));
-    else
-      tests.push(
-        operand.refuse(
-          later.has(name) ? `the operator ${name} is not supported in this version` : 'unknown operator',
-        ),
-      );
+    const parse = Object.hasOwn(parsers, name) ? parsers[name] : undefined;
+    tests.push(parse === undefined ? operand.refuse('unknown operator') : parse(operand));
   }
-  if (range) tests.push(rangeOperator.parse(part));
+  for (const [grouped, parse] of groups)
+    if (names.some((name) => grouped.includes(name))) tests.push(parse(part));
   return tests.includes(null) ? null : (tests as Test[]);
 }
 

@@ -54,7 +54,7 @@ function parseBound(part: Part): { value: number; of: RangeTest['of'] } | null {
   if (part.comparison === 'severity') return part.refuse(`must be a severity: ${severities.join(', ')}`);
   if (typeof part.value === 'number' && Number.isFinite(part.value))
     return { value: part.value, of: 'number' };
-  return part.refuse('must be a finite number or a severity; dates are not supported in this version');
+  return part.refuse('must be a finite number or a severity; after and before are for dates');
 }
 
 function isEmpty({ gt, gte, lt, lte }: RangeTest['bounds']): boolean {

@@ -8,7 +8,8 @@ import type { Part } from './operator.ts';
 export function entriesOf(part: Part): Part[] | null {
   if (!Array.isArray(part.value)) return [part];
   if (part.value.length === 0) return part.refuse('an empty list never matches');
-  if (part.value.length > limits.values) return part.refuse(`a list has at most ${limits.values} values`);
+  if (part.value.length > limits.values)
+    return part.refuse(`a list has at most ${limits.values} values; more belong into a named list (in_list)`);
   return part.value.map((value, index) => part.at(index, value));
 }
 
