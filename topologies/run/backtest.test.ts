@@ -58,6 +58,7 @@ function run(log: FakeLog, more: Partial<BacktestOptions> = {}): Promise<Backtes
     to: start + 7 * day,
     candidate: high,
     live: critical,
+    lists: new Map(),
     schemas: null,
     ...more,
   });
@@ -228,7 +229,7 @@ describe('no effect', () => {
     expectTypeOf<ReplayLog>().not.toHaveProperty('producer');
     expectTypeOf<ReplayLog>().not.toHaveProperty('consumer');
     expectTypeOf<keyof BacktestOptions>().toEqualTypeOf<
-      'log' | 'topics' | 'from' | 'to' | 'candidate' | 'live' | 'schemas' | 'samples'
+      'log' | 'topics' | 'from' | 'to' | 'candidate' | 'live' | 'lists' | 'schemas' | 'samples'
     >();
   });
 

@@ -8,7 +8,8 @@
 import { type Decoded, decodeValue, type SchemaSource } from '@tocsin/schemas/codecs/decode.ts';
 import { namesEventTypes } from '../domain/evaluate/engine-events.ts';
 import { readTrigger, type Trigger } from '../domain/evaluate/trigger.ts';
-import { compileRules, type RuleSet } from '../domain/rules/compile.ts';
+import { compileRules } from '../domain/rules/compile.ts';
+import type { NamedList } from '../domain/rules/context.ts';
 import type { RuleRevision } from '../domain/rules/parse-rule.ts';
 import type { Subject } from '../domain/rules/path.ts';
 import type { RecordBatch, TableReader, TableReaderOptions } from '../ports/log.ts';
@@ -30,6 +31,8 @@ export interface BacktestOptions {
   readonly candidate: RuleRevision;
   /** Null compares with nothing: everything the candidate matches is new. */
   readonly live: RuleRevision | null;
+  /** Named lists as they are now; of the past nobody knows. `now` of a rule is the time of each record. */
+  readonly lists: ReadonlyMap<string, NamedList>;
   /** Null refuses framed Avro as undecodable. */
   readonly schemas: SchemaSource | null;
   /** Samples per side of the difference; default 5. */
@@ -80,8 +83,9 @@ export async function backtest(options: BacktestOptions): Promise<BacktestReport
       rule !== null && (topic.id !== topics.events.id || namesEventTypes(rule.document));
     for (const [row, subject] of subjectsOf(trigger).entries()) {
       counts.subjects += 1;
-      const byCandidate = asked(options.candidate) && holds(candidate, subject);
-      const byLive = asked(options.live) && holds(live, subject);
+      const context = { now: timestamp, lists: options.lists };
+      const byCandidate = asked(options.candidate) && candidate.match(subject, context).length > 0;
+      const byLive = asked(options.live) && live.match(subject, context).length > 0;
       if (byCandidate || byLive) tally.add(byCandidate, byLive, sampleOf(place, trigger, row));
     }
   }
@@ -119,10 +123,6 @@ export async function backtest(options: BacktestOptions): Promise<BacktestReport
     await Promise.all(waiting);
   }
   return { ...counts, notEvaluated, ...tally.report() };
-}
-
-function holds(rules: RuleSet, subject: Subject): boolean {
-  return rules.match(subject).length > 0;
 }
 
 function subjectsOf({ event, rows }: Trigger): Subject[] {
