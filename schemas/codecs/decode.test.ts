@@ -31,6 +31,16 @@ test('JSON is decoded at once, whatever the format setting allows', () => {
   expect(decodeValue(bytes, { format: 'avro' })).toMatchObject({ ok: false, reason: 'avro_magic' });
 });
 
+test('a byte order mark is said', () => {
+  expect(decodeValue(Buffer.from('\ufeff{"event":"x"}'), { format: 'auto' })).toEqual({
+    ok: true,
+    value: { event: 'x' },
+    format: 'json',
+    dropped: [],
+    bom: true,
+  });
+});
+
 test('Avro is a promise the first time and a value afterwards; the registry is asked once', async () => {
   const schemas = sourceOf([]);
   const first = decodeValue(encode({ event: 'a' }), { format: 'auto', schemas });

@@ -46,6 +46,8 @@ export interface DecodedValue {
   readonly format: 'json' | 'avro';
   /** Members that were left out because they reach prototypes: JSON Pointers, or names of Avro map keys. */
   readonly dropped: readonly string[];
+  /** A byte order mark stood in front of the JSON. */
+  readonly bom?: true;
 }
 
 export interface Undecodable {
@@ -90,7 +92,9 @@ const projectionsOf = new WeakMap<Keep, Map<AvroReaders, AvroReader>>();
 export function decodeValue(bytes: Uint8Array, options: DecodeOptions): Decoded | Promise<Decoded> {
   if (options.format === 'json' || (options.format === 'auto' && bytes[0] !== 0)) {
     const parsed = parseJson(bytes, options.limits);
-    return parsed.ok ? { ok: true, value: parsed.value, format: 'json', dropped: parsed.dropped } : parsed;
+    if (!parsed.ok) return parsed;
+    const { value, dropped, bom } = parsed;
+    return { ok: true, value, format: 'json', dropped, ...(bom ? { bom } : {}) };
   }
   const limit = options.limits?.maxBytes ?? defaultJsonLimits.maxBytes;
   if (bytes.length > limit) return refuse('too_large', `${bytes.length} bytes, the limit is ${limit}`);

@@ -11,10 +11,15 @@ export interface TopicPartition {
 
 export type Header = readonly [name: string, value: Buffer];
 
+export interface HeaderSize {
+  readonly count: number;
+  readonly bytes: number;
+}
+
 /**
  * Consecutive records of one partition, as views into one buffer: reading a record allocates nothing but what the
  * caller asks for. Offsets are safe integers (an offset above 2^53 is refused by the adapter). The buffer stays
- * valid for as long as the batch is referenced.
+ * valid for as long as the batch is referenced and not released.
  */
 export interface RecordBatch extends TopicPartition {
   /** Number of records; may be 0 when a fetch held control records only. */
@@ -35,6 +40,13 @@ export interface RecordBatch extends TopicPartition {
   key(index: number): Buffer | null;
   value(index: number): Buffer | null;
   headers(index: number): readonly Header[];
+  /** Headers of a record and the bytes of their names and values, without making them. */
+  headerSize(index: number): HeaderSize;
+  /**
+   * Nobody reads the bytes of this batch, or a view of them, any more: they may be used for other records at once. Offsets
+   * and timestamps stay readable; the rest throws. Never necessary, saves the garbage collector work; idempotent.
+   */
+  release?(): void;
 }
 
 /** One partition while this member owns it. `epoch` grows with every assignment of any partition. */

@@ -2,26 +2,12 @@
 
 import type { SchemaSource } from '@tocsin/schemas/codecs/decode.ts';
 import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
-import type { Command, ConfigRecord } from '@tocsin/schemas/types.ts';
+import type { Command } from '@tocsin/schemas/types.ts';
 import { describe, expect, test } from 'vitest';
-import type { ActionManifest } from '../domain/action/define-action.ts';
-import { createConfigFold } from '../domain/config/config-table.ts';
-import { buildTables } from '../domain/evaluate/tables.ts';
-import { fakeClock } from '../ports/fakes/clock.ts';
-import { fakeLogger } from '../ports/fakes/logger.ts';
-import { fakeMetrics } from '../ports/fakes/metrics.ts';
-import { LogError, type OutRecord } from '../ports/log.ts';
+import { LogError } from '../ports/log.ts';
 import { fakeAssignment, fakeBatch } from '../testing/assignments.ts';
+import { createTestDecider, type TestDeciderOptions } from '../testing/decider.ts';
 import { topics } from '../topics.ts';
-import { createDecider } from './decide.ts';
-import { createOutbox } from './outbox.ts';
-
-const manifest = {
-  id: 'log',
-  runOnce: 'first',
-  defaultMode: 'all',
-  params: { type: 'object' },
-} as unknown as ActionManifest;
 
 const documents = [
   {
@@ -34,48 +20,8 @@ const documents = [
   { kind: 'action', id: 'write', type: 'log', params: {} },
 ];
 
-function tables() {
-  const { table, apply } = createConfigFold();
-  for (const document of documents) {
-    const record: ConfigRecord = { v: 1, revision: 1, updated_at: 0, document };
-    expect(apply(`${document.kind}/${document.id}`, record).problem).toBeUndefined();
-  }
-  return buildTables(table, new Map([['log', manifest]]));
-}
-
-function decider(
-  options: { schemas?: SchemaSource; send?: (records: readonly OutRecord[]) => Promise<void> } = {},
-) {
-  const sent: OutRecord[] = [];
-  const clock = fakeClock(5_000);
-  const metrics = fakeMetrics();
-  const logger = fakeLogger();
-  const producer = {
-    send:
-      options.send ??
-      (async (records: readonly OutRecord[]) => {
-        sent.push(...records);
-      }),
-    close: async () => undefined,
-  };
-  const handler = createDecider({
-    service: 'evaluator',
-    inputs: [topics.findings, topics.searchResults, topics.events],
-    tables,
-    schemas: options.schemas ?? null,
-    outbox: createOutbox({ producer, clock, logger }),
-    clock,
-    metrics,
-    logger,
-    signal: new AbortController().signal,
-  });
-  const on = (topic: string): OutRecord[] => sent.filter((record) => record.topic === topic);
-  const reasons = (): (string | undefined)[] =>
-    on(topics.deadLetters.name).map((record) =>
-      record.headers?.find(([name]) => name === 'x-dlq-reason')?.[1].toString(),
-    );
-  return { handler, sent, on, reasons, clock, metrics };
-}
+const decider = (options: Omit<TestDeciderOptions, 'documents'> = {}) =>
+  createTestDecider({ documents, ...options });
 
 const finding = (id: string, severity: string): string =>
   JSON.stringify({ id, event: 'finding.new', timestamp: '2026-04-28T12:00:00Z', data: { severity } });

@@ -5,20 +5,21 @@
 
 import {
   type Decoded,
+  type DecodedValue,
   type DecodeOptions,
   decodeValue,
   type SchemaSource,
 } from '@tocsin/schemas/codecs/decode.ts';
-import type { Command } from '@tocsin/schemas/types.ts';
-import { actionEventRecord } from '../domain/action/results.ts';
-import { letterOfRecord, unreadableRecord } from '../domain/dead-letter.ts';
+import type { JsonObject } from '@tocsin/schemas/codecs/json.ts';
+import { unreadableRecord } from '../domain/dead-letter.ts';
 import { type Decision, decide } from '../domain/evaluate/decide.ts';
 import type { EvaluatorTables } from '../domain/evaluate/tables.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Assignment, BatchHandler, OutRecord, RecordBatch } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
-import { commandTopic, type Topic } from '../topics.ts';
+import type { Topic } from '../topics.ts';
+import { createDecisionRecords } from './decide-records.ts';
 import type { Outbox } from './outbox.ts';
 
 export interface DecideOptions {
@@ -38,27 +39,15 @@ export interface DecideOptions {
 /** Wait between two tries while the schema registry is down, ms. */
 const registryRetryMs = 1_000;
 
-/** Largest command, bytes: below the broker's default message limit with room for key and headers. */
-export const maxCommandBytes = 1_000_000;
+/** Most headers of a record and most bytes of them; producers and tracing need a few hundred bytes. */
+const maxHeaders = 1_000;
+const maxHeaderBytes = 64 * 1024;
 
 export function createDecider(options: DecideOptions): BatchHandler {
   const { service, outbox, clock, metrics, logger, signal } = options;
   const topicOf = new Map(options.inputs.map((topic) => [topic.name, topic]));
 
-  function letter(batch: RecordBatch, index: number, reason: string, error: string): OutRecord {
-    metrics.count('tocsin_dead_letters_total', { service, reason });
-    return letterOfRecord(batch, index, {
-      stage: 'input',
-      reason,
-      error,
-      service,
-      attempts: 1,
-      at: clock.now(),
-    });
-  }
-
-  const count = (batch: RecordBatch, outcome: string): void =>
-    metrics.count('tocsin_records_total', { service, topic: batch.topic, outcome });
+  const records = createDecisionRecords({ service, clock, metrics });
 
   const decodeOptions: DecodeOptions = {
     format: 'auto',
@@ -83,40 +72,11 @@ export function createDecider(options: DecideOptions): BatchHandler {
     }
   }
 
-  function recordsOf(decision: Decision, batch: RecordBatch, index: number): OutRecord[] {
-    const now = clock.now();
-    const records: OutRecord[] = [];
-    for (const { rule, shadow } of decision.matched)
-      metrics.count(shadow ? 'tocsin_rule_shadow_matches_total' : 'tocsin_rule_matches_total', { rule });
-    for (const command of decision.commands) {
-      const record = commandRecord(command, batch.key(index));
-      if (record.value.length > maxCommandBytes) {
-        const detail = `action ${command.action.id} of rule ${command.rule?.id ?? ''}: the command has ${record.value.length} bytes`;
-        records.push(letter(batch, index, 'command_too_large', detail));
-        continue;
-      }
-      metrics.count('tocsin_commands_total', { type: command.type });
-      records.push(record);
-      records.push(actionEventRecord(command, 'action.triggered', now, {}));
-    }
-    for (const note of decision.notes) metrics.count('tocsin_notes_total', { reason: note.reason });
-    for (const refusal of decision.refused) {
-      metrics.count('tocsin_refusals_total', { reason: refusal.reason });
-      if (refusal.deadLetter) records.push(letter(batch, index, refusal.reason, refusal.detail));
-    }
-    return records;
-  }
-
-  function judge(batch: RecordBatch, index: number, result: Decoded): OutRecord[] {
-    const topic = topicOf.get(batch.topic);
-    if (!result.ok) {
-      count(batch, 'dead-letter');
-      return [letter(batch, index, result.reason, result.detail)];
-    }
-    const decision = decide(
+  function judge(batch: RecordBatch, index: number, value: JsonObject): Decision {
+    return decide(
       {
-        value: result.value,
-        input: topic?.id ?? '',
+        value,
+        input: topicOf.get(batch.topic)?.id ?? '',
         topic: batch.topic,
         partition: batch.partition,
         offset: batch.offset(index),
@@ -125,8 +85,6 @@ export function createDecider(options: DecideOptions): BatchHandler {
       },
       options.tables(),
     );
-    count(batch, decision.refused.some((refusal) => refusal.deadLetter) ? 'dead-letter' : 'evaluated');
-    return recordsOf(decision, batch, index);
   }
 
   return {
@@ -136,11 +94,21 @@ export function createDecider(options: DecideOptions): BatchHandler {
     },
     async onBatch(batch, assignment) {
       const startedAt = clock.now();
-      const records: OutRecord[] = [];
+      const out: OutRecord[] = [];
+      const outcomes = { tombstone: 0, 'dead-letter': 0, evaluated: 0 };
+      const refuse = (index: number, reason: string, detail: string): void => {
+        outcomes['dead-letter'] += 1;
+        out.push(records.letter(batch, index, reason, detail));
+      };
       for (let index = 0; index < batch.count; index += 1) {
         const value = batch.value(index);
         if (value === null) {
-          count(batch, 'tombstone');
+          outcomes.tombstone += 1;
+          continue;
+        }
+        const { count, bytes } = batch.headerSize(index);
+        if (count > maxHeaders || bytes > maxHeaderBytes) {
+          refuse(index, 'headers_limit', `${count} headers with ${bytes} bytes`);
           continue;
         }
         // JSON and known Avro schemas are there at once; awaiting them would cost a turn of the event loop per record.
@@ -148,10 +116,18 @@ export function createDecider(options: DecideOptions): BatchHandler {
         const known = !(first instanceof Promise) && (first.ok || first.transient !== true);
         const result = known ? first : await settled(value, first, assignment);
         if (result === null) return;
-        for (const record of judge(batch, index, result)) records.push(record);
+        if (!result.ok) {
+          refuse(index, result.reason, result.detail);
+          continue;
+        }
+        const decision = withNotes(judge(batch, index, result.value), result);
+        outcomes[decision.refused.some((refusal) => refusal.deadLetter) ? 'dead-letter' : 'evaluated'] += 1;
+        for (const record of records.of(decision, batch, index)) out.push(record);
       }
+      for (const [outcome, count] of Object.entries(outcomes))
+        if (count > 0) metrics.count('tocsin_records_total', { service, topic: batch.topic, outcome }, count);
       try {
-        await outbox.send(records);
+        await outbox.send(out);
       } catch (error) {
         if (!signal.aborted) throw error;
         return;
@@ -162,11 +138,10 @@ export function createDecider(options: DecideOptions): BatchHandler {
   };
 }
 
-// Commands keep the key of what caused them, so that one asset's commands of a type stay in order.
-function commandRecord(command: Command, key: Buffer | null): OutRecord & { readonly value: Buffer } {
-  return {
-    topic: commandTopic(command.type).name,
-    key: key ?? command.source.id,
-    value: Buffer.from(JSON.stringify(command)),
-  };
+function withNotes(decision: Decision, { bom, dropped }: DecodedValue): Decision {
+  if (bom === undefined && dropped.length === 0) return decision;
+  const notes = [...decision.notes];
+  if (bom) notes.push({ reason: 'byte_order_mark' });
+  if (dropped.length > 0) notes.push({ reason: 'forbidden_member' });
+  return { ...decision, notes };
 }

@@ -5,11 +5,10 @@
 import type { Command } from '@tocsin/schemas/types.ts';
 import { topics } from '../../topics.ts';
 import type { MatchContext } from '../rules/context.ts';
-import { aliasPaths } from '../rules/parse-alias.ts';
 import type { RuleRevision } from '../rules/parse-rule.ts';
-import { elementsAt, type Subject } from '../rules/path.ts';
-import { severityRank } from '../rules/severity.ts';
+import type { Subject } from '../rules/path.ts';
 import { namesEventTypes } from './engine-events.ts';
+import { eventNotes } from './notes.ts';
 import { planCommands, type RuleMatch } from './plan-commands.ts';
 import { type Note, type Refusal, refusal } from './refusal.ts';
 import type { EvaluatorTables } from './tables.ts';
@@ -53,7 +52,10 @@ export function decide(input: EvaluatorInput, tables: EvaluatorTables): Decision
     ...(rule.document.shadow === true ? { shadow: true as const } : {}),
   }));
   const acting = matches.filter(({ rule }) => rule.document.shadow !== true);
-  const notes = [...trigger.notes, ...severityNotes(trigger)];
+  const notes = [
+    ...trigger.notes,
+    ...(trigger.event === null ? [] : eventNotes(trigger.event, input.timestamp)),
+  ];
   if (trigger.hops > maxHops && acting.length > 0) {
     const rules = acting.map(({ rule }) => rule.document.id).join(', ');
     const detail = `${trigger.hops - 1} actions lie behind this input, at most ${maxHops - 1} may; not run: ${rules}`;
@@ -97,12 +99,4 @@ function matchRules(
 
 function eventSubject(event: NonNullable<Trigger['event']>): Subject {
   return { source: 'events', fields: event, search: null };
-}
-
-const severityPaths = aliasPaths('severity', 'events') ?? [];
-
-function severityNotes({ event }: Trigger): Note[] {
-  if (event === null) return [];
-  const given = elementsAt(eventSubject(event), severityPaths)?.filter((element) => element !== null) ?? [];
-  return given.some((element) => severityRank(element) === undefined) ? [{ reason: 'unknown_severity' }] : [];
 }

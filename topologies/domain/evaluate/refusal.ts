@@ -42,6 +42,10 @@ export const noteReasons = {
   no_rows: 'The search result has no rows.',
   invalid_hops: 'The number of hops is no number from 0 on; taken as 0.',
   unknown_severity: 'The severity is no word of the scale; no comparison fits it.',
+  invalid_cvss: 'The CVSS score is no number from 0 to 10; it is compared as it is.',
+  clock_skew: 'The event time cannot be read or is more than a day away from the time of its record.',
+  byte_order_mark: 'A byte order mark stood in front of the JSON; it was left out.',
+  forbidden_member: 'A member named __proto__, or constructor with a prototype inside, was left out.',
 } as const;
 
 /** A fact about an input that changes no outcome but is worth counting. */

@@ -5,11 +5,11 @@ import { decide } from './decide.ts';
 import { action, eventInput, finding, rule, tables } from './fixtures.ts';
 
 test('a rule with an error takes no other down', () => {
-  const broken = rule('broken', [{ action: 'log' }], { when: { 'data.a': { regex: 'x' } } });
+  const broken = rule('broken', [{ action: 'log' }], { when: { 'data.a': { resembles: 'x' } } });
   const playbook = { ...rule('playbook', [{ action: 'log' }]), then: [{ playbook: 'p' }] } as Rule;
   const built = tables([broken, playbook, rule('good', [{ action: 'log' }])]);
   expect(built.problems).toEqual([
-    'rule/broken revision 3: /when/data.a/regex: the operator regex is not supported in this version',
+    'rule/broken revision 3: /when/data.a/resembles: unknown operator',
     'rule/playbook revision 3: /then/0/playbook: playbooks are not available in this version',
   ]);
   expect(decide(eventInput(finding), built).matched.map((match) => match.rule)).toEqual(['good']);

@@ -8,13 +8,14 @@ import type { ActionManifest } from '../action/define-action.ts';
 import type { ConfigTable, Revision } from '../config/config-table.ts';
 import { compileRules, type RuleSet } from '../rules/compile.ts';
 import type { NamedList } from '../rules/context.ts';
+import { buildNamedLists } from '../rules/named-list.ts';
 import { checkRule, parseRule, type RuleRevision } from '../rules/parse-rule.ts';
 import type { ModeOf } from './mode.ts';
 
 export interface EvaluatorTables {
   /** Enabled rules only. */
   readonly ruleSet: RuleSet;
-  /** Named lists by id. */
+  /** Named lists by id, those that can be used. */
   readonly lists: ReadonlyMap<string, NamedList>;
   readonly actions: ReadonlyMap<string, Revision<ActionConfig>>;
   /** By action type. */
@@ -34,9 +35,12 @@ export interface TableOptions {
 
 export const defaultMaxCommandsPerTrigger = 100;
 
+/** What the evaluator reads of a configuration; without lists there are none. */
+export type EvaluatorConfig = Pick<ConfigTable, 'rules' | 'actions'> & Partial<Pick<ConfigTable, 'lists'>>;
+
 /** The tables for a configuration. Rules are checked again here, because a folder of files is checked by nobody else. */
 export function buildTables(
-  config: Pick<ConfigTable, 'rules' | 'actions'>,
+  config: EvaluatorConfig,
   manifests: ReadonlyMap<string, ActionManifest>,
   { modeOf = () => null, maxCommandsPerTrigger = defaultMaxCommandsPerTrigger }: TableOptions = {},
 ): EvaluatorTables {
@@ -48,15 +52,20 @@ export function buildTables(
     if (!manifests.has(document.type))
       report(`action/${id}`, revision, [{ path: '/type', message: 'unknown action type' }]);
   }
+  const listDocuments = new Map([...(config.lists ?? [])].map(([id, { document }]) => [id, document]));
+  const named = buildNamedLists(listDocuments);
+  for (const [id, issues] of named.problems)
+    report(`list/${id}`, config.lists?.get(id)?.revision ?? 0, issues);
   const rules: RuleRevision[] = [];
   for (const [id, { document, revision }] of config.rules) {
     const { rule, issues } = parseRule(document);
-    report(`rule/${id}`, revision, rule === null ? issues : checkRule(document, { actions: config.actions }));
+    const known = { actions: config.actions, lists: named.lists };
+    report(`rule/${id}`, revision, rule === null ? issues : checkRule(document, known));
     if (rule !== null && document.enabled !== false) rules.push({ ...rule, revision });
   }
   return {
     ruleSet: compileRules(rules),
-    lists: new Map(),
+    lists: named.lists,
     actions: config.actions,
     manifests,
     modeOf,

@@ -414,10 +414,12 @@ export const cases: readonly Case[] = [
       await producer.close();
       const records: unknown[] = [];
       const stamps: number[] = [];
+      const headerSizes: unknown[] = [];
       const shapes = reader(log, topic, unique('shapes'), {}, (batch, assignment) => {
         for (let index = 0; index < batch.count; index++) {
           records.push([batch.key(index), batch.value(index), batch.headers(index)]);
           stamps.push(batch.timestamp(index));
+          headerSizes.push(batch.headerSize(index));
           expect(batch.valueStart[index]! < 0).toBe(batch.value(index) === null);
           if (batch.value(index) !== null) {
             expect(batch.buffer.subarray(batch.valueStart[index], batch.valueEnd[index])).toEqual(
@@ -430,6 +432,8 @@ export const cases: readonly Case[] = [
       await shapes.consumer.start();
       await until('all', () => records.length === 4);
       await shapes.consumer.stop();
+      const none = { count: 0, bytes: 0 };
+      expect(headerSizes).toEqual([none, { count: 3, bytes: 3 + 1 + binary.length }, none, none]);
       const empty = Buffer.alloc(0);
       expect(records).toEqual([
         [Buffer.from('gone'), null, []],

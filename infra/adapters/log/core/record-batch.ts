@@ -1,8 +1,8 @@
 // Records of one partition as a struct of arrays over one buffer: the RecordBatch of the port.
 //
 // Invariant: reading `offset`, `timestamp`, `valueStart`, `valueEnd` allocates nothing; `key`, `value` and `headers`
-// make views of `buffer`, never copies.
-import type { Header, RecordBatch } from '@tocsin/topologies/ports/log.ts';
+// make views of `buffer`, never copies. After `release` they throw: the bytes may be another batch's.
+import type { Header, HeaderSize, RecordBatch } from '@tocsin/topologies/ports/log.ts';
 import { readVarint, type VarintCursor } from './varint.ts';
 
 export interface RecordColumns {
@@ -26,6 +26,7 @@ export interface RecordColumns {
 }
 
 const NO_HEADERS: readonly Header[] = [];
+const NO_SIZE: HeaderSize = { count: 0, bytes: 0 };
 const EMPTY_INT32 = new Int32Array(0);
 const EMPTY_FLOAT64 = new Float64Array(0);
 const EMPTY_BUFFER = Buffer.alloc(0);
@@ -37,9 +38,11 @@ export class ColumnBatch implements RecordBatch {
   readonly count: number;
   readonly nextOffset: number;
   readonly byteLength: number;
-  readonly buffer: Buffer;
   readonly valueStart: Int32Array;
   readonly valueEnd: Int32Array;
+  /** Takes the buffer back; set by the owner of the buffer. */
+  onRelease: (() => void) | null = null;
+  #buffer: Buffer | null;
 
   constructor(columns: RecordColumns) {
     this.#columns = columns;
@@ -48,9 +51,21 @@ export class ColumnBatch implements RecordBatch {
     this.count = columns.count;
     this.nextOffset = columns.nextOffset;
     this.byteLength = columns.byteLength;
-    this.buffer = columns.buffer;
+    this.#buffer = columns.buffer;
     this.valueStart = columns.valueStart;
     this.valueEnd = columns.valueEnd;
+  }
+
+  get buffer(): Buffer {
+    if (this.#buffer === null) throw new Error('the record batch was released');
+    return this.#buffer;
+  }
+
+  release(): void {
+    if (this.#buffer === null) return;
+    this.#buffer = null;
+    this.onRelease?.();
+    this.onRelease = null;
   }
 
   /** Whether the offsets have no gap between the first and the last record. */
@@ -93,6 +108,20 @@ export class ColumnBatch implements RecordBatch {
       cursor.at = end;
     }
     return headers;
+  }
+
+  headerSize(index: number): HeaderSize {
+    const cursor: VarintCursor = { at: this.#columns.headersStart[index]! };
+    const count = readVarint(this.buffer, cursor);
+    if (count <= 0) return NO_SIZE;
+    let bytes = 0;
+    // A name and a value for each header, each with its length in front; a null value has the length -1.
+    for (let left = 2 * count; left > 0; left--) {
+      const length = Math.max(0, readVarint(this.buffer, cursor));
+      cursor.at += length;
+      bytes += length;
+    }
+    return { count, bytes };
   }
 }
 

@@ -1,0 +1,76 @@
+// What the evaluator writes about one record: commands with their events, and dead letters; and what it counts.
+//
+// Invariant: whatever a rule called for is among the records or in a dead letter.
+import type { Command } from '@tocsin/schemas/types.ts';
+import { actionEventRecord } from '../domain/action/results.ts';
+import { letterOfRecord } from '../domain/dead-letter.ts';
+import type { Decision } from '../domain/evaluate/decide.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { OutRecord, RecordBatch } from '../ports/log.ts';
+import type { MetricsPort } from '../ports/metrics.ts';
+import { commandTopic } from '../topics.ts';
+
+/** Largest command, bytes: below the broker's default message limit with room for key and headers. */
+export const maxCommandBytes = 1_000_000;
+
+export interface DecisionRecords {
+  /** The dead letter of an input record. */
+  letter(batch: RecordBatch, index: number, reason: string, error: string): OutRecord;
+  /** Everything that one decision calls for. */
+  of(decision: Decision, batch: RecordBatch, index: number): OutRecord[];
+}
+
+export function createDecisionRecords(options: {
+  readonly service: string;
+  readonly clock: Clock;
+  readonly metrics: MetricsPort;
+}): DecisionRecords {
+  const { service, clock, metrics } = options;
+
+  function letter(batch: RecordBatch, index: number, reason: string, error: string): OutRecord {
+    metrics.count('tocsin_dead_letters_total', { service, reason });
+    return letterOfRecord(batch, index, {
+      stage: 'input',
+      reason,
+      error,
+      service,
+      attempts: 1,
+      at: clock.now(),
+    });
+  }
+
+  function of(decision: Decision, batch: RecordBatch, index: number): OutRecord[] {
+    const now = clock.now();
+    const records: OutRecord[] = [];
+    for (const { rule, shadow } of decision.matched)
+      metrics.count(shadow ? 'tocsin_rule_shadow_matches_total' : 'tocsin_rule_matches_total', { rule });
+    for (const command of decision.commands) {
+      const record = commandRecord(command, batch.key(index));
+      if (record.value.length > maxCommandBytes) {
+        const detail = `action ${command.action.id} of rule ${command.rule?.id ?? ''}: the command has ${record.value.length} bytes`;
+        records.push(letter(batch, index, 'command_too_large', detail));
+        continue;
+      }
+      metrics.count('tocsin_commands_total', { type: command.type });
+      records.push(record);
+      records.push(actionEventRecord(command, 'action.triggered', now, {}));
+    }
+    for (const { reason } of decision.notes) metrics.count('tocsin_notes_total', { reason });
+    for (const refusal of decision.refused) {
+      metrics.count('tocsin_refusals_total', { reason: refusal.reason });
+      if (refusal.deadLetter) records.push(letter(batch, index, refusal.reason, refusal.detail));
+    }
+    return records;
+  }
+
+  return { letter, of };
+}
+
+// Commands keep the key of what caused them, so that one asset's commands of a type stay in order.
+function commandRecord(command: Command, key: Buffer | null): OutRecord & { readonly value: Buffer } {
+  return {
+    topic: commandTopic(command.type).name,
+    key: key ?? command.source.id,
+    value: Buffer.from(JSON.stringify(command)),
+  };
+}
