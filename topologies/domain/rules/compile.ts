@@ -33,7 +33,8 @@ export function compileRules(rules: readonly RuleRevision[]): RuleSet {
   };
 }
 
-function byPriorityThenId({ document: a }: RuleRevision, { document: b }: RuleRevision): number {
+/** The order of a rule set: higher priority first, then by id (UTF-16 code unit order). */
+export function byPriorityThenId({ document: a }: RuleRevision, { document: b }: RuleRevision): number {
   const priority = (b.priority ?? 50) - (a.priority ?? 50);
   if (priority !== 0) return priority;
   return a.id < b.id ? -1 : Number(a.id > b.id);
