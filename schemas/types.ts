@@ -186,7 +186,7 @@ export interface ConfigRecord {
   updated_at: number;
   updated_by?: string;
   /**
-   * A rule, action, connection or sink document.
+   * A rule, action, connection, sink or list document.
    */
   document: {
     kind: string;
@@ -320,6 +320,10 @@ export interface DeadLetterHeaders {
    */
   'x-dlq-at': string;
   'x-dlq-command-id'?: string;
+  /**
+   * The part of the command that this letter is about, when the rest of it was done: a recipient.
+   */
+  'x-dlq-part'?: string;
   /**
    * JSON {sha256,size,kept} when the value was too large to keep whole; the value is then its first bytes.
    */

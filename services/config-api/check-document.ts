@@ -4,8 +4,10 @@
 
 import type { ConfigWriter, Document } from '@tocsin/adapters/postgres/config-store.ts';
 import { compileCheck, type Issue, type JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
-import type { ActionConfig, Connection, Rule, SinkConfig } from '@tocsin/schemas/types.ts';
-import { checkRule, isActionEntry } from '@tocsin/topologies/domain/rules/parse-rule.ts';
+import type { ActionConfig, Connection, Rule, SinkConfig, ValueList } from '@tocsin/schemas/types.ts';
+import { listsOf } from '@tocsin/topologies/domain/rules/lists-of.ts';
+import { checkList } from '@tocsin/topologies/domain/rules/named-list.ts';
+import { checkRule, isActionEntry, parseRule } from '@tocsin/topologies/domain/rules/parse-rule.ts';
 import { checkConnection } from './check-connection.ts';
 import { badRequest, unprocessable } from './errors.ts';
 
@@ -89,7 +91,9 @@ export function createDocumentCheck(catalogue: Catalogue): DocumentCheck {
       const stored = await writer.get('action', entry.action);
       if (stored !== null) actions.set(entry.action, stored.document as unknown as ActionConfig);
     }
-    const issues = checkRule(rule, { actions });
+    const named = parseRule(rule).rule;
+    const lists = await readLists(named === null ? [] : listsOf(named.condition), writer);
+    const issues = checkRule(rule, { actions, lists });
     if (issues.length > 0) throw unprocessable(issues);
     for (const [index, entry] of rule.then.entries()) {
       if (!isActionEntry(entry) || entry.with === undefined) continue;
@@ -105,12 +109,42 @@ export function createDocumentCheck(catalogue: Catalogue): DocumentCheck {
     }
   }
 
+  async function checkListDocument(list: ValueList, writer: Pick<ConfigWriter, 'get'>): Promise<void> {
+    const before = await writer.get('list', list.id);
+    const held = before === null ? undefined : (before.document as unknown as ValueList);
+    // Lists that include it and rules that use it were checked against its comparison.
+    if (held !== undefined && (held.comparison ?? 'text') !== (list.comparison ?? 'text'))
+      throw unprocessable([
+        { path: '/comparison', message: 'cannot change; make a new list under another id' },
+      ]);
+    const issues = checkList(list, await readLists(list.include ?? [], writer));
+    if (issues.length > 0) throw unprocessable(issues);
+  }
+
   return async (document, writer) => {
     const value = document as unknown;
     if (document.kind === 'rule') return checkRuleDocument(value as Rule, writer);
     if (document.kind === 'action') return checkUse(value as ActionConfig, catalogue.actions, writer);
+    if (document.kind === 'list') return checkListDocument(value as ValueList, writer);
     if (document.kind === 'sink') return checkUse(value as SinkConfig, catalogue.sinks, writer);
     const issues = checkConnection(value as Connection);
     if (issues.length > 0) throw unprocessable(issues, issues[0]?.code);
   };
+}
+
+// The lists with these ids and everything that they include; what does not exist is not in it.
+async function readLists(
+  ids: readonly string[],
+  writer: Pick<ConfigWriter, 'get'>,
+): Promise<ReadonlyMap<string, ValueList>> {
+  const found = new Map<string, ValueList>();
+  const seen = new Set(ids);
+  for (const id of seen) {
+    const stored = await writer.get('list', id);
+    if (stored === null) continue;
+    const list = stored.document as unknown as ValueList;
+    found.set(id, list);
+    for (const next of list.include ?? []) seen.add(next);
+  }
+  return found;
 }

@@ -1,11 +1,9 @@
 // The configuration of CONFIG_DIR seen through the store's interface: everything can be read, nothing written.
 import type { ConfigStore, Document, Kind, StoredDocument } from '@tocsin/adapters/postgres/config-store.ts';
-import type { ConfigTable, Revision } from '@tocsin/topologies/domain/config/config-table.ts';
+import { type ConfigTable, type Revision, tableOf } from '@tocsin/topologies/domain/config/config-table.ts';
 import { ApiError } from './errors.ts';
 
 export const readOnlyReason = 'the configuration comes from CONFIG_DIR; change its files instead';
-
-const tableOf = { rule: 'rules', action: 'actions', connection: 'connections', sink: 'sinks' } as const;
 
 /** `since`: files carry no time of their own change that would survive a copy, so the start of reading is shown. */
 export function createDirectoryStore(

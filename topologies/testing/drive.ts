@@ -61,7 +61,7 @@ export async function startDrive(options: DriveOptions) {
     tables = evaluatorTables(config);
     if (tables.problems.length > 0) throw new Error(tables.problems.join('\n'));
   }
-  const order = { connection: 0, action: 1, sink: 2, rule: 3 };
+  const order = { connection: 0, action: 1, sink: 2, list: 3, rule: 4 };
   for (const document of [...options.documents].sort((a, b) => order[a.kind] - order[b.kind]))
     configure(document);
 
@@ -100,6 +100,7 @@ export async function startDrive(options: DriveOptions) {
         outbox: outbox(),
         connection: createConnectionLookup(() => config, fakeSecrets(options.secrets ?? {})),
         laneSettings: laneSettingsOf(() => config),
+        onFailure: fail,
       }),
       onFailure: fail,
     });

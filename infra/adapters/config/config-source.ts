@@ -64,7 +64,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
     }
     metrics.gauge('tocsin_config_problems', problems.size);
     if (changes.length === 0) return;
-    for (const kind of ['rules', 'actions', 'connections', 'sinks'] as const)
+    for (const kind of ['rules', 'actions', 'connections', 'sinks', 'lists'] as const)
       metrics.gauge('tocsin_config_documents', fold.table[kind].size, { kind });
     for (const listener of listeners) listener(changes);
   }

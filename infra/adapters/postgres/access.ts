@@ -8,6 +8,7 @@ export const resources = [
   'actions',
   'connections',
   'sinks',
+  'lists',
   'secrets',
   'executions',
   'types',
@@ -29,7 +30,7 @@ const readAll = resources.map((resource): Scope => `read:${resource}`);
 /** Destinations and credentials belong to administrators; editors only refer to them. */
 export const roles = {
   viewer: readAll,
-  editor: [...readAll, 'write:rules', 'write:actions', 'write:sinks'],
+  editor: [...readAll, 'write:rules', 'write:actions', 'write:sinks', 'write:lists'],
   admin: ['admin'],
 } as const satisfies Record<string, readonly Scope[]>;
 export type Role = keyof typeof roles;

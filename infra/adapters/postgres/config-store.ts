@@ -50,6 +50,7 @@ export const resourceOf: Record<Kind, Resource> = {
   action: 'actions',
   connection: 'connections',
   sink: 'sinks',
+  list: 'lists',
 };
 
 /** Inside one write transaction. */
@@ -264,7 +265,7 @@ function digest(document: Document): string {
   return createHash('sha256').update(JSON.stringify(document)).digest('hex');
 }
 
-// Rules name actions in `then`, actions and sinks name one connection.
+// Rules name actions in `then` and lists in `when`, actions and sinks name one connection, lists name lists.
 async function findReferences(db: Db, kind: Kind, id: string): Promise<Reference[]> {
   let query = heads(db)
     .select('h.kind')
@@ -281,6 +282,15 @@ async function findReferences(db: Db, kind: Kind, id: string): Promise<Reference
     query = query
       .where('h.kind', 'in', ['action', 'sink'])
       .where(sql<boolean>`r.document ->> 'connection' = ${id}`);
+  } else if (kind === 'list') {
+    const use = JSON.stringify([id]);
+    const name = JSON.stringify({ id });
+    query = query.where(
+      sql<boolean>`case h.kind
+        when 'rule' then jsonb_path_exists((r.document -> 'when')::jsonb, '$.**.in_list ? (@ == $id)', ${name}::jsonb)
+        when 'list' then (r.document -> 'include')::jsonb @> ${use}::jsonb
+        else false end`,
+    );
   } else return [];
   const rows = await query.execute();
   return rows.map((row) => ({ kind: row.kind as Kind, id: row.id }));

@@ -90,7 +90,7 @@ async function loadExamples(api: ApiClient, receivers: Receivers): Promise<numbe
   const documents = entries.flatMap(({ record }) =>
     record === null ? [] : [record.document as Record<string, unknown>],
   );
-  for (const kind of ['connection', 'action', 'sink', 'rule'])
+  for (const kind of ['connection', 'action', 'sink', 'list', 'rule'])
     for (const document of documents.filter((each) => each['kind'] === kind)) {
       const { kind: _, ...body } = kind === 'connection' ? localConnection(document, receivers) : document;
       await api.post(`/api/${kind}s`, body);

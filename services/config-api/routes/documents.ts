@@ -1,4 +1,4 @@
-// Rules, actions, connections and sinks: the same routes for all four.
+// Rules, actions, connections, sinks and lists: the same routes for all of them.
 import { randomBytes } from 'node:crypto';
 import {
   type ConfigWriter,
@@ -8,6 +8,7 @@ import {
   resourceOf,
   type StoredDocument,
 } from '@tocsin/adapters/postgres/config-store.ts';
+import { configKinds } from '@tocsin/topologies/domain/config/config-table.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createDocumentCheck } from '../check-document.ts';
 import { storeConnectionSecrets } from '../connection-secrets.ts';
@@ -15,6 +16,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { bodySchema, storedSchema } from '../document-schemas.ts';
 import { ApiError, badRequest, notFound, unprocessable } from '../errors.ts';
 import { idempotencyHeader, once } from '../idempotency.ts';
+import { maxBodyBytes, maxListBytes } from '../json-body.ts';
 import { limitOf, pageOf, pageQuery } from '../paging.ts';
 
 type Query = { readonly cursor?: string; readonly limit?: string };
@@ -31,7 +33,7 @@ export function checkedId(id: string): string {
 }
 
 export function documentRoutes(app: FastifyInstance, dependencies: Dependencies): void {
-  for (const kind of ['rule', 'action', 'connection', 'sink'] as const) kindRoutes(app, kind, dependencies);
+  for (const kind of configKinds) kindRoutes(app, kind, dependencies);
 }
 
 function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies): void {
@@ -41,6 +43,7 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
   const url = `/api/${resource}`;
   const read = { access: `read:${resource}` } as const;
   const write = { access: `write:${resource}` } as const;
+  const bodyLimit = kind === 'list' ? maxListBytes : maxBodyBytes;
   const answer = {
     type: 'object',
     properties: {
@@ -93,6 +96,7 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
   app.post<{ Body: Body }>(
     url,
     {
+      bodyLimit,
       config: write,
       preValidation: refuseWrites,
       schema: schema(`Create one of ${resource}`, {
@@ -137,6 +141,7 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
   app.put<{ Params: Params; Body: Body }>(
     `${url}/:id`,
     {
+      bodyLimit,
       config: write,
       preValidation: refuseWrites,
       schema: schema(`Replace one of ${resource}, or create it with If-None-Match: *`, {

@@ -2,7 +2,14 @@
 //
 // A document that does not fit its schema is left out and reported; it never takes others down.
 import { checkDocument, type DocumentName, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
-import type { ActionConfig, ConfigRecord, Connection, Rule, SinkConfig } from '@tocsin/schemas/types.ts';
+import type {
+  ActionConfig,
+  ConfigRecord,
+  Connection,
+  Rule,
+  SinkConfig,
+  ValueList,
+} from '@tocsin/schemas/types.ts';
 
 export interface Revision<Document> {
   readonly document: Document;
@@ -14,16 +21,24 @@ export interface ConfigTable {
   readonly actions: ReadonlyMap<string, Revision<ActionConfig>>;
   readonly connections: ReadonlyMap<string, Revision<Connection>>;
   readonly sinks: ReadonlyMap<string, Revision<SinkConfig>>;
+  readonly lists: ReadonlyMap<string, Revision<ValueList>>;
 }
 
-export type ConfigDocument = Rule | ActionConfig | Connection | SinkConfig;
+export type ConfigDocument = Rule | ActionConfig | Connection | SinkConfig | ValueList;
 export type ConfigKind = ConfigDocument['kind'];
 
-export const configKinds = ['action', 'connection', 'rule', 'sink'] as const satisfies readonly ConfigKind[];
+export const configKinds = [
+  'action',
+  'connection',
+  'list',
+  'rule',
+  'sink',
+] as const satisfies readonly ConfigKind[];
 
 const schemaOf: Record<ConfigKind, DocumentName> = {
   action: 'action.json',
   connection: 'connection.json',
+  list: 'list.json',
   rule: 'rule.json',
   sink: 'sink.json',
 };
@@ -33,9 +48,17 @@ export const emptyConfig: ConfigTable = {
   actions: new Map(),
   connections: new Map(),
   sinks: new Map(),
+  lists: new Map(),
 };
 
-const tableOf = { action: 'actions', connection: 'connections', rule: 'rules', sink: 'sinks' } as const;
+/** The member of ConfigTable that holds a kind. */
+export const tableOf = {
+  action: 'actions',
+  connection: 'connections',
+  list: 'lists',
+  rule: 'rules',
+  sink: 'sinks',
+} as const satisfies Record<ConfigKind, keyof ConfigTable>;
 
 export function isConfigKind(kind: string): kind is ConfigKind {
   return Object.hasOwn(schemaOf, kind);
@@ -71,7 +94,13 @@ export interface ConfigApplied {
 
 /** An empty table and the way to fill it; one record costs the same however many documents there are. */
 export function createConfigFold(): ConfigFold {
-  const table = { actions: new Map(), connections: new Map(), rules: new Map(), sinks: new Map() };
+  const table = {
+    actions: new Map(),
+    connections: new Map(),
+    lists: new Map(),
+    rules: new Map(),
+    sinks: new Map(),
+  };
 
   function apply(key: string, record: ConfigRecord | null): ConfigApplied {
     const slash = key.indexOf('/');
