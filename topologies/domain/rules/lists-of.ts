@@ -23,6 +23,6 @@ function idsIn(condition: Condition): string[] {
 }
 
 function idsInTest(test: Test): string[] {
-  if (test.op === 'not') return test.tests.flatMap(idsInTest);
+  if (test.op === 'not' || test.op === 'other_than') return test.tests.flatMap(idsInTest);
   return test.op === 'in_list' ? [test.list] : [];
 }

@@ -20,8 +20,11 @@ export interface Subject {
 }
 
 export interface Path {
-  /** element: in the object of the nearest `each` around it. */
-  readonly root: 'fields' | 'search' | 'element';
+  /**
+   * element: in the object of the nearest `each` around it.
+   * texts: every text at the path of the event or row, and in all lists and objects below it.
+   */
+  readonly root: 'fields' | 'search' | 'element' | 'texts';
   readonly segments: readonly string[];
 }
 
@@ -37,6 +40,7 @@ export function parsePath(text: string, scope: PathScope): Path | { readonly err
   const segments = text.split('.');
   if (segments.length > limits.pathFields) return { error: `a path has at most ${limits.pathFields} fields` };
   if (segments.includes('')) return { error: 'a path is names with single dots between them' };
+  if (segments.at(-1) === '*') return textsPath(text.slice(0, -2), scope);
   const [first = '', ...rest] = segments;
   if (scope === 'element') return elementPath(segments);
   if (scope === 'events') {
@@ -49,6 +53,15 @@ export function parsePath(text: string, scope: PathScope): Path | { readonly err
   if (first !== 'search' && first !== 'row') return { root: 'fields', segments };
   if (rest.length === 0) return { error: `name a field: ${first}.<field>` };
   return { root: first === 'search' ? 'search' : 'fields', segments: rest };
+}
+
+// `data.*` and, for everything in an event or a row, `*`.
+function textsPath(above: string, scope: PathScope): Path | { readonly error: string } {
+  if (scope === 'element') return { error: 'a path within each cannot end with *' };
+  if (above === '') return { root: 'texts', segments: [] };
+  const path = parsePath(above, scope);
+  if ('error' in path || path.root === 'fields') return 'error' in path ? path : { ...path, root: 'texts' };
+  return { error: 'a path of the search result cannot end with *' };
 }
 
 function elementPath([first = '', ...rest]: readonly string[]): Path | { readonly error: string } {
@@ -65,9 +78,25 @@ export function elementsAt(subject: Subject, paths: readonly Path[]): unknown[] 
   const elements: unknown[] = [];
   let found = false;
   for (const { root, segments } of paths) {
-    if (collect(subject[root], segments, 0, elements)) found = true;
+    if (root === 'texts') found = collectTexts(subject.fields, segments, elements) || found;
+    else if (collect(subject[root], segments, 0, elements)) found = true;
   }
   return found ? elements : null;
+}
+
+function collectTexts(start: unknown, segments: readonly string[], texts: unknown[]): boolean {
+  const open: unknown[] = [];
+  if (segments.length === 0) open.push(start);
+  else collect(start, segments, 0, open);
+  const before = texts.length;
+  // A list of what is left to open instead of recursion: depth is up to whoever wrote the event.
+  for (let at = 0; at < open.length; at++) {
+    const value = open[at];
+    if (typeof value === 'string') texts.push(value);
+    else if (typeof value === 'object' && value !== null)
+      for (const member of Object.values(value)) open.push(member);
+  }
+  return texts.length > before;
 }
 
 function collect(node: unknown, segments: readonly string[], from: number, elements: unknown[]): boolean {

@@ -33,7 +33,9 @@ export function whyAbsent(subject: Subject, paths: readonly Path[]): string {
   }
   for (let length = path.segments.length - 1; length >= 0; length -= 1) {
     const here = path.segments.slice(0, length);
-    const found = length === 0 ? [subject[path.root]] : elementsAt(subject, [{ ...path, segments: here }]);
+    // Of texts below a path only the path itself can be missing.
+    const root = path.root === 'texts' ? 'fields' : path.root;
+    const found = length === 0 ? [subject[root]] : elementsAt(subject, [{ root, segments: here }]);
     if (found === null) continue;
     const missing = path.segments.slice(length).join('.');
     return `absent: ${whatIs(here, found)}${missingIn(found, cut(missing))}`;

@@ -49,6 +49,8 @@ export function compileCondition(compiler: Compiler, condition: Condition): numb
 function compileField(compiler: Compiler, condition: FieldCondition): number {
   const { programs } = compiler;
   const field = fieldOf(compiler.table, condition.paths);
+  // Texts below a path are met by walking the whole value; no element of a scan stands for them.
+  if (condition.paths.some(({ root }) => root === 'texts')) return exotic(compiler, programOp.exotic, field, condition);
   const present = ~field.present;
   const held = allOf(programs, [present, compileTests(compiler, field, condition.paths, condition.tests)]);
   return condition.tests.every(holdsAbsent) ? anyOf(programs, [held, negated(programs, present)]) : held;

@@ -40,16 +40,20 @@ function parsePattern(part: Part): WildcardToken[] | null {
   if (part.value === '') return part.refuse('an empty pattern fits an empty text alone; write a value');
   // Half a character of a pattern could fit half a character of a text.
   if (!part.value.isWellFormed()) return part.refuse('must be well-formed Unicode');
-  const { tokens, stars } = tokenize(part.value);
+  const { tokens, stars } = tokenize(part.value, fold);
   return stars > limits.stars ? part.refuse(`a wildcard has at most ${limits.stars} stars`) : tokens;
 }
 
-function tokenize(pattern: string): { tokens: WildcardToken[]; stars: number } {
+/** The tokens of a pattern, its texts changed by `write`. */
+export function tokenize(
+  pattern: string,
+  write: (text: string) => string,
+): { tokens: WildcardToken[]; stars: number } {
   const tokens: WildcardToken[] = [];
   let stars = 0;
   let text = '';
   const flush = (): void => {
-    if (text !== '') tokens.push({ text: fold(text) });
+    if (text !== '') tokens.push({ text: write(text) });
     text = '';
   };
   for (let at = 0; at < pattern.length; at++) {
