@@ -11,9 +11,11 @@ declare const WebAssembly: {
 
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
+  prepare(): void;
   seed(value: number): void;
   needsFreshTables(): number;
   scan(size: number): number;
+  check(size: number): number;
   hash(start: number, end: number): number;
   signature(start: number, end: number): number;
 }
@@ -34,6 +36,7 @@ export function module(): ScanModule {
   if (loaded !== null) return loaded;
   const code = new WebAssembly.Module(Buffer.from(scanModule, 'base64'));
   const exports = new WebAssembly.Instance(code, {}).exports as Exports;
+  exports.prepare();
   const bytes = new Uint8Array(exports.memory.buffer);
   const document = bytes.subarray(layout.documentBase, layout.documentBase + layout.documentBytes);
   loaded = { exports, bytes, document };

@@ -44,10 +44,12 @@ const event = (k: number, description: string): object => ({
   },
 });
 
-const plain = 'User input is passed directly to SQL query without parameterization, in the field of the user.';
+const plain =
+  'User input is passed directly to SQL query without parameterization, in the field of the user.';
 const documents: Record<string, (k: number) => string> = {
   finding: (k) => JSON.stringify(event(k, plain)),
-  umlauts: (k) => JSON.stringify(event(k, 'Die Eingabe wird ungeprüft übergeben, im Feld „Benutzer“; Überprüfung nötig.')),
+  umlauts: (k) =>
+    JSON.stringify(event(k, 'Die Eingabe wird ungeprüft übergeben, im Feld „Benutzer“; Überprüfung nötig.')),
   escapes: (k) => JSON.stringify(event(k, 'Eine "Zeile"\nund noch\teine, C:\\Users\\app\\x')),
   indented: (k) => JSON.stringify(event(k, plain), null, 2),
 };
@@ -74,13 +76,14 @@ for (const [name, text] of Object.entries(documents)) {
   let seen = 0;
   const runs: Record<string, (start: number, end: number) => void> = {
     parse: (start, end) => {
-      seen += JSON.parse(batch.latin1Slice(start, end)) === null ? 1 : 0;
+      seen += JSON.parse(batch.toString(name === 'umlauts' ? 'utf8' : 'latin1', start, end)) === null ? 1 : 0;
     },
     scanJson: (start, end) => {
       seen += scanJson(batch, start, end, limits).reason === null ? 1 : 0;
     },
     scan: (start, end) => {
-      if (scanner.scan(batch, start, end) !== 0) throw new Error(`refused: ${batch.toString('utf8', start, end)}`);
+      if (scanner.scan(batch, start, end) !== 0)
+        throw new Error(`refused: ${batch.toString('utf8', start, end)}`);
       seen += scanner.elements.count;
     },
   };

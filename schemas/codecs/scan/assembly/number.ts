@@ -95,6 +95,29 @@ export function endOfNumber(start: usize): usize {
   return p;
 }
 
+/** Position after the number that begins at `start`, whatever its value; 0 when there is none. */
+export function endOfNumberText(start: usize): usize {
+  let p = start;
+  let c: u32 = load<u8>(p);
+  if (c == 0x2d) c = load<u8>(++p);
+  if (!isDigit(c)) return 0;
+  const zero = c == 0x30;
+  c = load<u8>(++p);
+  if (!zero) while (isDigit(c)) c = load<u8>(++p);
+  if (c == 0x2e) {
+    c = load<u8>(++p);
+    if (!isDigit(c)) return 0;
+    while (isDigit(c)) c = load<u8>(++p);
+  }
+  if ((c | 0x20) == 0x65) {
+    c = load<u8>(++p);
+    if (c == 0x2d || c == 0x2b) c = load<u8>(++p);
+    if (!isDigit(c)) return 0;
+    while (isDigit(c)) c = load<u8>(++p);
+  }
+  return p;
+}
+
 /** Position after `true`, `false` or `null` at `p`; 0 when none of them is there. */
 export function endOfLiteral(p: usize): usize {
   const word = load<u32>(p);

@@ -31,6 +31,7 @@ import {
 import { addName, startNames } from './names';
 import { endOfLiteral, endOfNumber, numberIsOdd, numberIsSlow, numberValue } from './number';
 import { isAmbiguous, isName } from './paths';
+import { afterSpace } from './space';
 import {
   endOfEscaped,
   endOfPlain,
@@ -44,6 +45,8 @@ import {
   signatureOfShort,
 } from './text';
 
+export { check } from './check';
+export { prepare } from './text';
 export { hashOf as hash, signatureOf as signature };
 
 const syntax = -1;
@@ -71,7 +74,7 @@ const slowNumbers: i32 = 1 << 24;
 let forbidden: v128 = i8x16.splat(0);
 let serials: u32 = 1;
 
-/** Prepares constants; the seed is that of all hashes and signatures from now on. */
+/** Makes `value` the seed of all hashes and signatures from now on. */
 export function seed(value: u32): void {
   setSeed(value);
   store<u64>(scratch, 0x5f6f746f72705f5f);
@@ -92,18 +95,6 @@ export function needsFreshTables(): bool {
   // The table of names goes by the same numbers.
   memory.fill(nameTable, 0, nameTableSlots << 3);
   return true;
-}
-
-// @ts-ignore: decorator
-@inline
-function isSpace(c: u32): bool {
-  return c == 0x20 || c == 0x0a || c == 0x0d || c == 0x09;
-}
-
-function afterSpace(start: usize): usize {
-  let p = start;
-  while (isSpace(load<u8>(p))) p++;
-  return p;
 }
 
 // @ts-ignore: decorator

@@ -10,6 +10,10 @@ let seed: u64 = 0;
 
 export function setSeed(value: u32): void {
   seed = ((value as u64) * prime1) ^ prime0;
+}
+
+/** Writes the tables of this file; once for each instance, before anything else. */
+export function prepare(): void {
   for (let n: usize = 0; n <= 16; n++)
     for (let k: usize = 0; k < 16; k++) store<u8>(masks + n * 16 + k, k < n ? 0xff : 0);
   for (let c: usize = 0; c < 256; c++) {

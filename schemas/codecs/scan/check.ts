@@ -1,0 +1,41 @@
+// Proves that bytes are exactly one JSON object, so that they can be pasted into an envelope and cannot break out of it.
+//
+// Invariant: true if and only if the bytes are valid UTF-8, JSON.parse accepts them, the value is an object, nesting is at most 64 and
+// size at most 1 MiB (check.prop.test.ts). Duplicate names pass, as they do in JSON.parse.
+// Surprise: it says nothing about the reason of a refusal; refusals are rare enough to be looked at again.
+import { documentBytes, markWords } from './layout.ts';
+import { module } from './module.ts';
+
+/**
+ * Where members that envelopes use lie: byte positions in the checked buffer of JSON string values, quotes included; -1 without one. One
+ * object is reused by all calls of a caller.
+ */
+export interface Marks {
+  /** `timestamp` of the object; the last one, if there are several. */
+  timeStart: number;
+  timeEnd: number;
+  /** `data.asset.name`. */
+  assetStart: number;
+  assetEnd: number;
+}
+
+/** Checks `bytes[start, end)`; sets `marks` when the answer is true. Copies the bytes; never throws; linear in their number. */
+export type CheckObject = (bytes: Uint8Array, start: number, end: number, marks: Marks) => boolean;
+
+/** The check. The first call in a process compiles the module, a few milliseconds. */
+export function createCheck(): CheckObject {
+  const { exports, document } = module();
+  const found = new Int32Array(exports.memory.buffer, markWords, 4);
+  return (bytes, start, end, marks) => {
+    const size = end - start;
+    if (size > documentBytes) return false;
+    document.set(bytes.subarray(start, end));
+    if (exports.check(size) === 0) return false;
+    const [time, asset] = [found[0]!, found[2]!];
+    marks.timeStart = time === -1 ? -1 : start + time;
+    marks.timeEnd = start + found[1]!;
+    marks.assetStart = asset === -1 ? -1 : start + asset;
+    marks.assetEnd = start + found[3]!;
+    return true;
+  };
+}
