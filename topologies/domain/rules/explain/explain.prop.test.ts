@@ -16,7 +16,7 @@ import { type Explanation, explainRule } from './explain.ts';
 import { explainLimits } from './found.ts';
 import { type Outline, operatorsOf, outlineRule } from './outline.ts';
 
-const cases = 2_000;
+const cases = 1_000;
 
 function check(document: Rule, subject: Subject): boolean {
   const { rule } = parseRule(document);

@@ -1,0 +1,173 @@
+// What the operators of one field say about the element that passes them, as far as it can be known without an event.
+//
+// Invariant (soundness): what is called impossible is impossible for every event, and what is called accepted is accepted;
+// everything that depends on the moment, on named lists, on other fields, or on how a text is written is `open`.
+import { type Comparison, comparableElement } from '../comparison.ts';
+import { fold } from '../fold.ts';
+import { compileTests, type Test } from '../operators/operators.ts';
+import { severities } from '../severity.ts';
+
+export type ElementTest = Exclude<Test, { op: 'all' | 'exists' | 'none' | 'not' }>;
+
+export function isElementTest(test: Test): test is ElementTest {
+  return test.op !== 'all' && test.op !== 'exists' && test.op !== 'none' && test.op !== 'not';
+}
+
+/** One of finitely many elements that can pass, up to what `comparison` ignores (case, spaces, synonyms). */
+export interface Candidate {
+  readonly element: unknown;
+  readonly comparison: Comparison;
+}
+
+type Kind = 'string' | 'number' | 'boolean' | 'null';
+
+const allKinds: ReadonlySet<Kind> = new Set(['string', 'number', 'boolean', 'null']);
+
+/** The only elements that can pass all tests; null when there are too many to list. An empty list: none can. */
+export function candidatesOf(tests: readonly ElementTest[]): Candidate[] | null {
+  const base = order.map((comparison) => tests.find((test) => listed(test) === comparison)).find(Boolean);
+  if (base !== undefined)
+    return candidatesOfTest(base).filter((candidate) =>
+      tests.every((test) => answer(test, candidate) !== false),
+    );
+  const kinds = [...allKinds].filter((kind) => tests.every((test) => kindsOf(test).has(kind)));
+  return tests.length > 0 && kinds.length === 0 ? [] : null;
+}
+
+const order: readonly Comparison[] = ['exact', 'text', 'identifier', 'severity'];
+
+function listed(test: ElementTest): Comparison | null {
+  if (test.op === 'in') return test.comparison;
+  return test.op === 'range' && test.of === 'severity' ? 'severity' : null;
+}
+
+function candidatesOfTest(test: ElementTest): Candidate[] {
+  if (test.op === 'in') {
+    const values = test.values.map((value) => candidate(value, test.comparison));
+    return test.orNull ? [...values, { element: null, comparison: 'exact' as const }] : values;
+  }
+  return severities
+    .map((element): Candidate => ({ element, comparison: 'severity' }))
+    .filter((one) => answer(test, one) === true);
+}
+
+function candidate(value: unknown, comparison: Comparison): Candidate {
+  if (comparison === 'severity') return { element: severities[value as number], comparison };
+  // Numbers and booleans are written in one way only.
+  return { element: value, comparison: typeof value === 'string' ? comparison : 'exact' };
+}
+
+/** Whether every element that the candidate stands for passes (true), none does (false), or that is open (null). */
+export function answer(test: ElementTest, { element, comparison }: Candidate): boolean | null {
+  if (!kindsOf(test).has(kindOf(element))) return false;
+  if (test.op === 'in' && comparison === 'text' && test.comparison === 'exact')
+    return test.values.some((value) => typeof value === 'string' && fold(value) === element) ? null : false;
+  if (!isKnown(test, comparison)) return null;
+  return compileTests([test]).holds([element], nothing, noSubject);
+}
+
+const nothing = { now: 0, lists: new Map() };
+const noSubject = { source: 'events', fields: {}, search: null } as const;
+
+/** Does the test answer alike for all elements that are equal under the comparison, today and tomorrow? */
+function isKnown(test: ElementTest, comparison: Comparison): boolean {
+  switch (test.op) {
+    case 'field':
+    case 'in_list':
+    case 'time':
+    case 'clock':
+      return false;
+    case 'in':
+      return comparison === 'exact' || test.comparison === comparison;
+    case 'range':
+      return (
+        comparison === 'exact' || comparison === test.of || (comparison === 'text' && test.of === 'severity')
+      );
+    case 'cidr':
+    case 'regex':
+      return comparison === 'exact';
+    default:
+      return comparison === 'exact' || comparison === 'text';
+  }
+}
+
+const texts: ReadonlySet<Kind> = new Set(['string']);
+
+/** Kinds of elements that can pass. */
+function kindsOf(test: ElementTest): ReadonlySet<Kind> {
+  switch (test.op) {
+    case 'in':
+      return new Set([
+        ...test.values.map((value) => inKind(test.comparison, value)),
+        ...(test.orNull ? (['null'] as const) : []),
+      ]);
+    case 'range':
+      return test.of === 'number' ? new Set(['number']) : texts;
+    case 'field':
+    case 'in_list':
+      return allKinds;
+    case 'time':
+    case 'clock':
+      return new Set(['string', 'number']);
+    default:
+      return texts;
+  }
+}
+
+function inKind(comparison: Comparison, value: unknown): Kind {
+  return comparison === 'severity' || comparison === 'identifier' ? 'string' : kindOf(value);
+}
+
+function kindOf(value: unknown): Kind {
+  if (value === null) return 'null';
+  return typeof value as Kind;
+}
+
+/** Every element that passes `given` passes `asked`, whatever else is asked of it. */
+export function testImplies(given: ElementTest, asked: ElementTest): boolean {
+  if (JSON.stringify(given) === JSON.stringify(asked)) return true;
+  if (given.op === 'range' && asked.op === 'range')
+    return given.of === asked.of && isWithin(given.bounds, asked.bounds);
+  if (!('texts' in given) || !('texts' in asked)) return false;
+  const [has, wants] = [given.texts, asked.texts];
+  switch (asked.op) {
+    case 'prefix':
+      return given.op === 'prefix' && has.every((text) => wants.some((part) => text.startsWith(part)));
+    case 'suffix':
+      return given.op === 'suffix' && has.every((text) => wants.some((part) => text.endsWith(part)));
+    case 'contains':
+      if (given.op === 'contains_all') return has.some((text) => wants.some((part) => text.includes(part)));
+      return has.every((text) => wants.some((part) => text.includes(part)));
+    case 'contains_all':
+      if (given.op === 'contains_all') return wants.every((part) => has.some((text) => text.includes(part)));
+      return has.every((text) => wants.every((part) => text.includes(part)));
+    default:
+      return false;
+  }
+}
+
+type Bounds = Extract<ElementTest, { op: 'range' }>['bounds'];
+
+function isWithin(inner: Bounds, outer: Bounds): boolean {
+  const low = (bounds: Bounds) => bounds.gt ?? bounds.gte ?? Number.NEGATIVE_INFINITY;
+  const high = (bounds: Bounds) => bounds.lt ?? bounds.lte ?? Number.POSITIVE_INFINITY;
+  const lowFits =
+    low(inner) > low(outer) ||
+    (low(inner) === low(outer) && (outer.gt === undefined || inner.gt !== undefined));
+  const highFits =
+    high(inner) < high(outer) ||
+    (high(inner) === high(outer) && (outer.lt === undefined || inner.lt !== undefined));
+  return lowFits && highFits;
+}
+
+/** Does the value of a rule stand twice in its list, written in two ways that mean the same? */
+export function repeatedValue(values: readonly unknown[], comparison: Comparison): unknown {
+  const seen = new Set<unknown>();
+  return values.find((value) => {
+    const comparable = comparableElement[comparison](value);
+    if (comparable === undefined) return false;
+    const again = seen.has(comparable);
+    seen.add(comparable);
+    return again;
+  });
+}

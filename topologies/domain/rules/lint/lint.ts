@@ -1,0 +1,216 @@
+// What is wrong or suspicious in a rule, without any event: rules and parts that never or always hold, parts without
+// effect, conditions that cost much, names that look like typing errors.
+//
+// Invariant (soundness): what `never-holds`, `always-holds` and `no-effect` claim is so for every event; other faults may be missed.
+import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
+import type { Rule } from '@tocsin/schemas/types.ts';
+import { aliases } from '../aliases.ts';
+import type { Condition } from '../condition.ts';
+import { type Outline, operatorsOf, outlineRule } from '../explain/outline.ts';
+import { parseRule } from '../parse-rule.ts';
+import type { RuleSource } from '../path.ts';
+import { isElementTest, repeatedValue } from './elements.ts';
+import { nearestName } from './near-miss.ts';
+import { follows, verdictOf } from './verdict.ts';
+import { hasWitness } from './witness.ts';
+
+export interface LintFinding {
+  /** JSON Pointer into the rule document. */
+  readonly path: string;
+  readonly message: string;
+  /** error: the rule is refused. warning: it is probably not what was meant. info: it costs more than it has to. */
+  readonly severity: 'error' | 'warning' | 'info';
+  readonly code:
+    | 'invalid'
+    | 'never-holds'
+    | 'always-holds'
+    | 'no-effect'
+    | 'repeated-value'
+    | 'near-miss'
+    | 'every-event';
+  /** For no-effect: the place of the condition that says the same or more. */
+  readonly because?: string;
+}
+
+/** Findings in the order of the document. Never throws, whatever the document is. */
+export function lintRule(document: unknown): LintFinding[] {
+  const { rule, issues } = parseRule(document);
+  if (rule === null) return issues.map(refusedFinding);
+  if (rule.document.match_all === true) return [];
+  const source = rule.document.source ?? 'events';
+  const root = outlineRule(rule);
+  return [...verdicts(root, source), ...fields(root, source), ...cost(root.condition)];
+}
+
+function refusedFinding({ path, message }: Issue): LintFinding {
+  const key = (path.split('/').at(-1) ?? '').replaceAll('~1', '/').replaceAll('~0', '~');
+  const meant = /^unknown (field|operator)/.test(message) ? nearestName(key, knownNames) : undefined;
+  const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+  return { path, message: `${message}${hint}`, severity: 'error', code: 'invalid' };
+}
+
+const aliasNames = [...Object.keys(aliases), 'events', 'exclude', 'min_severity'];
+const knownNames = [
+  ...aliasNames,
+  ...['any', 'all', 'not', 'each', 'id', 'event', 'timestamp', 'tenant', 'hops'],
+  ...[
+    'in',
+    'none',
+    'cased',
+    'prefix',
+    'suffix',
+    'contains',
+    'contains_all',
+    'wildcard',
+    'regex',
+    'flags',
+    'cidr',
+  ],
+  ...['in_list', 'field', 'exists', 'gt', 'gte', 'lt', 'lte', 'after', 'before'],
+  ...['minute', 'hour', 'day', 'weekday', 'week', 'month', 'year', 'time_zone'],
+  ...([
+    'when',
+    'then',
+    'match_all',
+    'priority',
+    'enabled',
+    'shadow',
+    'tests',
+    'source',
+    'run',
+  ] satisfies (keyof Rule)[]),
+];
+
+/** Verdicts of the outermost places only: what lies within a part that never holds needs no finding of its own. */
+function verdicts(outline: Outline, source: RuleSource): LintFinding[] {
+  const verdict = verdictOf(outline.condition, source);
+  if (verdict !== 'open') return [verdictFinding(outline, verdict)];
+  return [...withoutEffect(outline, source), ...outline.parts.flatMap((part) => verdicts(part, source))];
+}
+
+function verdictFinding({ path }: Outline, verdict: 'never' | 'always'): LintFinding {
+  const what = path === '/when' ? 'the rule' : 'this';
+  return verdict === 'never'
+    ? {
+        path,
+        message: `${what} can never ${path === '/when' ? 'match' : 'hold'}`,
+        severity: 'warning',
+        code: 'never-holds',
+      }
+    : {
+        path,
+        message: `${what} always ${path === '/when' ? 'matches' : 'holds'}`,
+        severity: 'warning',
+        code: 'always-holds',
+      };
+}
+
+/** Parts are compared with each other up to this many, because that takes quadratic time. */
+const maxCompared = 60;
+
+function withoutEffect({ condition, parts: all, key }: Outline, source: RuleSource): LintFinding[] {
+  const parts = all.filter((part) => verdictOf(part.condition, source) === 'open');
+  if (parts.length < 2 || parts.length > maxCompared) return [];
+  // What `exclude` lists are alternatives too.
+  const alternatives = condition.kind === 'any' || key === 'exclude';
+  const findings: LintFinding[] = [];
+  const gone = new Set<Outline>();
+  for (const part of parts) {
+    const other = parts.find(
+      (one) =>
+        one !== part &&
+        !gone.has(one) &&
+        (alternatives
+          ? follows(part.condition, one.condition, source)
+          : follows(one.condition, part.condition, source)),
+    );
+    if (other === undefined) continue;
+    gone.add(part);
+    const message = alternatives ? 'is covered by another alternative' : 'is implied by another condition';
+    findings.push({
+      path: part.path,
+      message: `${message}: ${other.path}`,
+      severity: 'warning',
+      code: 'no-effect',
+      because: other.path,
+    });
+  }
+  return findings;
+}
+
+/** Operators of single fields: those that follow from another one, and repeated values; names that look like aliases. */
+function fields(outline: Outline, source: RuleSource): LintFinding[] {
+  const { condition, path, key, value, parts } = outline;
+  if (condition.kind !== 'field') return parts.flatMap((part) => fields(part, source));
+  const findings: LintFinding[] = [];
+  const operators = operatorsOf(path, value, condition.tests);
+  const tests = new Set(operators.map(({ test }) => test));
+  for (const { path: at, test } of operators) {
+    if ('values' in test && 'comparison' in test) {
+      const again = repeatedValue(listOf(valueAt(operators, at)), test.comparison);
+      if (again !== undefined)
+        findings.push({
+          path: at,
+          message: `${JSON.stringify(again)} is in the list already`,
+          severity: 'warning',
+          code: 'repeated-value',
+        });
+    }
+    if (!isElementTest(test) || tests.size < 2) continue;
+    const others = [...tests].filter((one) => one !== test);
+    const stronger = operators.find(
+      (one) =>
+        others.includes(one.test) &&
+        follows({ ...condition, tests: [one.test] }, { ...condition, tests: [test] }, source),
+    );
+    if (stronger === undefined || findings.some((finding) => finding.path === stronger.path)) continue;
+    findings.push({
+      path: at,
+      message: `is implied by another operator: ${stronger.path}`,
+      severity: 'warning',
+      code: 'no-effect',
+      because: stronger.path,
+    });
+  }
+  return [...findings, ...looksLikeAlias(path, key, source)];
+}
+
+function valueAt(operators: ReturnType<typeof operatorsOf>, path: string): unknown {
+  return operators.find((one) => one.path === path)?.value;
+}
+
+function looksLikeAlias(path: string, key: string, source: RuleSource): LintFinding[] {
+  const name = source === 'events' ? (/^data\.([^.]+)$/.exec(key)?.[1] ?? '') : key;
+  if (name === '' || name.includes('.') || aliasNames.includes(key)) return [];
+  const exact = source === 'events' && notFields.includes(name) ? name : undefined;
+  const meant = exact ?? (name.length < 6 ? undefined : nearestName(name, aliasNames));
+  if (meant === undefined || ordinary.has(name)) return [];
+  return [
+    {
+      path,
+      message: `looks up a field of this name; the alias is ${meant}`,
+      severity: 'warning',
+      code: 'near-miss',
+    },
+  ];
+}
+
+/** Aliases that are no fields of the data, so that `data.min_severity` is a mistake. */
+const notFields = ['events', 'exclude', 'min_severity'];
+/** Fields that aliases look at. */
+const ordinary = new Set(
+  Object.values(aliases)
+    .flatMap(({ paths }) => [...(paths.events ?? []), ...(paths['search-results'] ?? [])])
+    .map((path) => path.replace(/^data\./, '')),
+);
+
+function cost(condition: Condition): LintFinding[] {
+  if (hasWitness(condition)) return [];
+  const message =
+    'asks for nothing that has to be there, so that the rule is asked about every event; add a condition such as events';
+  return [{ path: '/when', message, severity: 'info', code: 'every-event' }];
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
