@@ -3,28 +3,9 @@
 // Invariant: it shares no code with topologies/domain/rules, so that one mistake is not made twice. It expects a rule
 // that passed checkRule, reads the document anew for every event, and is slow.
 import type { Rule } from '@tocsin/schemas/types.ts';
-
-type Json = unknown;
-type Fields = Record<string, Json>;
-
-/** What the rule looks at: `fields` is the event or the row; `search` stands beside a row. */
-export interface OracleInput {
-  readonly fields: Fields;
-  readonly search?: Fields;
-}
-
-const ranks: Record<string, number> = Object.assign(Object.create(null), {
-  info: 0,
-  information: 0,
-  informational: 0,
-  none: 0,
-  low: 1,
-  medium: 2,
-  moderate: 2,
-  high: 3,
-  important: 3,
-  critical: 4,
-});
+import { type Asked, heldByOne, listOf, type OracleContext, rankOf, same } from './one-element.ts';
+import { at, atAll, type Fields, type Json, type OracleInput } from './paths.ts';
+import { lower } from './texts.ts';
 
 const aliasPaths: Record<string, Record<string, string[]>> = {
   events: {
@@ -53,22 +34,28 @@ const aliasPaths: Record<string, Record<string, string[]>> = {
   },
 };
 
-export function oracleMatches(rule: Rule, input: OracleInput): boolean {
+export function oracleMatches(
+  rule: Rule,
+  input: OracleInput,
+  context: OracleContext = { now: 0, lists: new Map() },
+): boolean {
   if (rule.match_all === true) return true;
-  return block(rule.when as Fields, rule.source ?? 'events', input);
+  return block(rule.when as Fields, { source: rule.source ?? 'events', input, context });
 }
 
-function block(conditions: Fields, source: string, input: OracleInput): boolean {
-  for (const [key, wanted] of Object.entries(conditions))
-    if (!entry(key, wanted, source, input)) return false;
+function block(conditions: Fields, asked: Asked): boolean {
+  for (const [key, wanted] of Object.entries(conditions)) if (!entry(key, wanted, asked)) return false;
   return true;
 }
 
-function entry(key: string, wanted: Json, source: string, input: OracleInput): boolean {
+function entry(key: string, wanted: Json, asked: Asked): boolean {
   const blocks = wanted as Fields[];
-  if (key === 'any') return blocks.filter((part) => block(part, source, input)).length > 0;
-  if (key === 'all') return blocks.filter((part) => !block(part, source, input)).length === 0;
-  if (key === 'not') return !block(wanted as Fields, source, input);
+  if (key === 'any') return blocks.filter((part) => block(part, asked)).length > 0;
+  if (key === 'all') return blocks.filter((part) => !block(part, asked)).length === 0;
+  if (key === 'not') return !block(wanted as Fields, asked);
+  if (key === 'each') return each(wanted as Fields, asked);
+  const { source, input } = asked;
+  if (source === 'element') return field([key], wanted, 'text', asked);
   if (key === 'events') return listOf(wanted).some((type) => isType(type as string, input));
   if (key === 'exclude') return !listOf(wanted).some((type) => isSubtype(type as string, input));
   if (key === 'min_severity') {
@@ -77,14 +64,29 @@ function entry(key: string, wanted: Json, source: string, input: OracleInput): b
   }
   const known = aliasPaths[source] as Record<string, string[]>;
   const alias = Object.hasOwn(known, key) ? known[key] : undefined;
-  if (alias === undefined) return field([key], wanted, 'text', source, input);
+  if (alias === undefined) return field([key], wanted, 'text', asked);
   return field(
     alias,
     wanted,
     key === 'severity' ? 'severity' : key === 'vulnerabilities' ? 'id' : 'text',
-    source,
-    input,
+    asked,
   );
+}
+
+function each(wanted: Fields, { source, input, context }: Asked): boolean {
+  const elements = atAll([wanted['path'] as string], source, input);
+  const matching = elements.filter(
+    (element) =>
+      typeof element === 'object' &&
+      element !== null &&
+      block(wanted['match'] as Fields, {
+        source: 'element',
+        input: { fields: element as Fields },
+        context,
+      }),
+  );
+  if (wanted['quantifier'] === 'all') return elements.length > 0 && matching.length === elements.length;
+  return matching.length > 0;
 }
 
 function isType(type: string, { fields }: OracleInput): boolean {
@@ -110,10 +112,10 @@ function isAtLeast(element: Json, word: string): boolean {
 }
 
 /** One condition on one field. */
-function field(paths: string[], wanted: Json, kind: string, source: string, input: OracleInput): boolean {
-  const elements = atAll(paths, source, input);
-  const there = paths.some((path) => at(path, source, input).length > 0);
-  return there ? heldBy(elements, wanted, kind) : heldByNothing(wanted);
+function field(paths: string[], wanted: Json, kind: string, asked: Asked): boolean {
+  const elements = atAll(paths, asked.source, asked.input);
+  const there = paths.some((path) => at(path, asked.source, asked.input).length > 0);
+  return there ? heldBy(elements, wanted, kind, asked) : heldByNothing(wanted);
 }
 
 function heldByNothing(wanted: Json): boolean {
@@ -130,16 +132,20 @@ function heldByNothing(wanted: Json): boolean {
 
 const aboutTheField = ['exists', 'not', 'all', 'none'];
 
-function heldBy(elements: Json[], wanted: Json, kind: string): boolean {
-  const operators: [string, Json][] =
+// Say how another operator beside them is meant.
+const modifiers = ['flags', 'time_zone'];
+
+function heldBy(elements: Json[], wanted: Json, kind: string, asked: Asked): boolean {
+  const all: Fields =
     typeof wanted === 'object' && wanted !== null && !Array.isArray(wanted)
-      ? Object.entries(wanted as Fields)
-      : [['in', wanted]];
+      ? (wanted as Fields)
+      : { in: wanted };
+  const operators = Object.entries(all).filter(([operator]) => !modifiers.includes(operator));
   const about = operators.filter(([operator]) => aboutTheField.includes(operator));
   const single = operators.filter(([operator]) => !aboutTheField.includes(operator));
   for (const [operator, operand] of about) {
     if (operator === 'exists' && operand !== true) return false;
-    if (operator === 'not' && heldBy(elements, operand, kind)) return false;
+    if (operator === 'not' && heldBy(elements, operand, kind, asked)) return false;
     if (
       operator === 'all' &&
       !listOf(operand).every((value) => elements.some((element) => same(element, value, kind)))
@@ -153,90 +159,6 @@ function heldBy(elements: Json[], wanted: Json, kind: string): boolean {
   }
   if (single.length === 0) return true;
   return elements.some((element) =>
-    single.every(([operator, operand]) => heldByOne(element, operator, operand, kind)),
+    single.every(([operator, operand]) => heldByOne(element, operator, operand, kind, all, asked)),
   );
-}
-
-function heldByOne(element: Json, operator: string, operand: Json, kind: string): boolean {
-  const texts = listOf(operand).map((value) => lower(String(value)));
-  const text = typeof element === 'string' ? lower(element) : null;
-  switch (operator) {
-    case 'in':
-    case 'any':
-      return listOf(operand).some((value) => same(element, value, kind));
-    case 'cased':
-      return listOf(operand).some((value) => element === value);
-    case 'prefix':
-      return text !== null && texts.some((part) => text.slice(0, part.length) === part);
-    case 'suffix':
-      return (
-        text !== null &&
-        texts.some((part) => text.length >= part.length && text.slice(text.length - part.length) === part)
-      );
-    case 'contains':
-      return text !== null && texts.some((part) => text.split(part).length > 1);
-    case 'contains_all':
-      return text !== null && texts.every((part) => text.split(part).length > 1);
-    default: {
-      const bound = typeof operand === 'number' ? operand : (rankOf(operand) as number);
-      const value = typeof operand === 'number' ? element : rankOf(element);
-      if (typeof value !== 'number') return false;
-      if (operator === 'gt') return value > bound;
-      if (operator === 'gte') return value >= bound;
-      return operator === 'lt' ? value < bound : value <= bound;
-    }
-  }
-}
-
-function same(element: Json, value: Json, kind: string): boolean {
-  if (value === null) return element === null;
-  if (kind === 'severity') return rankOf(element) !== null && rankOf(element) === rankOf(value);
-  if (typeof element !== typeof value) return false;
-  if (typeof element !== 'string' || typeof value !== 'string') return kind !== 'id' && element === value;
-  return kind === 'id'
-    ? element.trim().toUpperCase() === value.trim().toUpperCase()
-    : lower(element) === lower(value);
-}
-
-/** Every finding of a path, each as the list of its elements. Nested before flat keys; the first way that leads somewhere wins. */
-function at(path: string, source: string, { fields, search }: OracleInput): Json[][] {
-  const dot = path.indexOf('.');
-  const [head, tail] = dot === -1 ? [path, ''] : [path.slice(0, dot), path.slice(dot + 1)];
-  if (source === 'events')
-    return head === 'envelope' && tail !== '' ? walk(fields, tail) : walk(fields, path);
-  if (head === 'search' && tail !== '') return walk(search, tail);
-  return head === 'row' && tail !== '' ? walk(fields, tail) : walk(fields, path);
-}
-
-function walk(node: Json, path: string): Json[][] {
-  if (Array.isArray(node)) return node.flatMap((element) => walk(element, path));
-  if (typeof node !== 'object' || node === null) return [];
-  const members = new Map(Object.entries(node));
-  const cuts = [...path.matchAll(/\./g)].map(({ index }) => index);
-  for (const cut of cuts) {
-    const key = path.slice(0, cut);
-    const found = members.has(key) ? walk(members.get(key), path.slice(cut + 1)) : [];
-    if (found.length > 0) return found;
-  }
-  return members.has(path) ? [flat(members.get(path))] : [];
-}
-
-function atAll(paths: string[], source: string, input: OracleInput): Json[] {
-  return paths.flatMap((path) => at(path, source, input).flat());
-}
-
-function flat(value: Json): Json[] {
-  return Array.isArray(value) ? value.flat(Number.POSITIVE_INFINITY) : [value];
-}
-
-function listOf(value: Json): Json[] {
-  return Array.isArray(value) ? value : [value];
-}
-
-function rankOf(value: Json): number | null {
-  return typeof value === 'string' ? (ranks[value.trim().toLowerCase()] ?? null) : null;
-}
-
-function lower(text: string): string {
-  return [...text].map((character) => (character === 'ς' ? 'σ' : character.toLowerCase())).join('');
 }
