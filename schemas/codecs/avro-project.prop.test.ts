@@ -48,7 +48,7 @@ test('any body of the finding schema, whole, cut or changed', () => {
       const body = type.toBuffer(type.random());
       if (byte !== null) body[at % body.length] = byte;
       const full = read(body, 0, body.length);
-      const part = project(wanted)(body, 0, body.length);
+      const part = project({ paths: wanted })(body, 0, body.length);
       if (!full.ok) {
         refused += 1;
         expect(part).toEqual(full);
@@ -75,7 +75,7 @@ test('what no path needs is left out', () => {
     test: null,
     data: { ...(type.random() as unknown as { data: object }).data, title: 'x'.repeat(50) },
   });
-  const result = project([['event'], ['data']])(body, 0, body.length);
+  const result = project({ paths: [['event'], ['data']] })(body, 0, body.length);
   expect(result).toEqual({ ok: true, value: { event: 'finding.new', data: {} }, dropped: [] });
 });
 
@@ -110,9 +110,24 @@ test('lists of records keep their items', () => {
     ],
     when: 1,
   });
-  expect(project([['list', 'a']])(body, 0, body.length)).toMatchObject({
+  expect(project({ paths: [['list', 'a']] })(body, 0, body.length)).toMatchObject({
     value: { list: [{ a: 'x' }, { a: 'y' }] },
   });
-  expect(project([['list']])(body, 0, body.length)).toMatchObject({ value: { list: [{}, {}] } });
-  expect(project([['when']])(body, 0, body.length)).toMatchObject({ value: { when: '1970-01-02' } });
+  expect(project({ paths: [['list']] })(body, 0, body.length)).toMatchObject({ value: { list: [{}, {}] } });
+  expect(project({ paths: [], whole: [['list']] })(body, 0, body.length)).toMatchObject({
+    value: {
+      list: [
+        { a: 'x', b: { k: 1 } },
+        { a: 'y', b: {} },
+      ],
+    },
+  });
+  expect(project({ paths: [], whole: [['list', 'b']] })(body, 0, body.length)).toEqual({
+    ok: true,
+    value: { list: [{ b: { k: 1 } }, { b: {} }] },
+    dropped: [],
+  });
+  expect(project({ paths: [['when']] })(body, 0, body.length)).toMatchObject({
+    value: { when: '1970-01-02' },
+  });
 });

@@ -22,32 +22,34 @@ import { type AvroType, branchesOf } from './avro-schema.ts';
 /** Member names from the top of the value down; lists on the way count for nothing. */
 export type WantedPath = readonly string[];
 
-/** A reader for `type`, which readAvroSchema has accepted, that keeps what `paths` need. */
-export function compileProjection(type: AvroType, paths: readonly WantedPath[]): Read {
+export interface Wanted {
+  /** What stands there, of an object only that it is one. */
+  readonly paths: readonly WantedPath[];
+  /** What stands there with everything in it. */
+  readonly whole?: readonly WantedPath[];
+}
+
+/** A reader for `type`, which readAvroSchema has accepted, that keeps what is wanted. */
+export function compileProjection(type: AvroType, { paths, whole = [] }: Wanted): Read {
   const readers = new Map<AvroType, Read>();
   const skips = new Map<AvroType, Read>();
-  return project(type, paths);
+  return project(type, paths, whole);
 
-  function project(node: AvroType, wanted: readonly WantedPath[]): Read {
-    if (wanted.length === 0) return skip(node);
+  function project(node: AvroType, wanted: readonly WantedPath[], full: readonly WantedPath[]): Read {
+    if (full.some((path) => path.length === 0)) return compileReader(node, readers);
+    if (wanted.length === 0 && full.length === 0) return skip(node);
     if (node instanceof avro.types.RecordType) {
       const fields = node.fields.map((field) => {
-        const below = wanted.filter((path) => path[0] === field.name);
-        return below.length === 0
-          ? { name: null, read: skip(field.type) }
-          : {
-              name: field.name,
-              read: project(
-                field.type,
-                below.map((path) => path.slice(1)),
-              ),
-            };
+        const part = below(wanted, field.name);
+        const rest = below(full, field.name);
+        if (part.length === 0 && rest.length === 0) return { name: null, read: skip(field.type) };
+        return { name: field.name, read: project(field.type, part, rest) };
       });
       return buildRecordOf(fields);
     }
-    if (node instanceof avro.types.ArrayType) return arrayOf(project(node.itemsType, wanted));
+    if (node instanceof avro.types.ArrayType) return arrayOf(project(node.itemsType, wanted, full));
     const branches = branchesOf(node);
-    if (branches !== null) return unionOf(branches.map((branch) => project(branch, wanted)));
+    if (branches !== null) return unionOf(branches.map((branch) => project(branch, wanted, full)));
     return compileReader(node, readers);
   }
 
@@ -67,6 +69,10 @@ export function compileProjection(type: AvroType, paths: readonly WantedPath[]):
     if (branches !== null) return unionOf(branches.map(skip));
     return node.typeName === 'string' ? skipString : compileReader(node, readers);
   }
+}
+
+function below(paths: readonly WantedPath[], name: string): WantedPath[] {
+  return paths.flatMap((path) => (path[0] === name ? [path.slice(1)] : []));
 }
 
 function unionOf(reads: readonly Read[]): Read {

@@ -2,7 +2,7 @@
 //
 // Invariant: the frame is checked before anything is looked up, and no bytes and no schema make these functions throw.
 import { AvroFault, type AvroFaultReason, type Cursor, compileReader, type Read } from './avro-decode.ts';
-import { compileProjection, type WantedPath } from './avro-project.ts';
+import { compileProjection, type Wanted } from './avro-project.ts';
 import { readAvroSchema, writerType } from './avro-schema.ts';
 
 /** Why Avro is refused beyond the reasons it shares with JSON; one line each, for generated pages. */
@@ -53,8 +53,8 @@ export function readFrame(bytes: Uint8Array): { readonly ok: true; readonly id: 
 export interface AvroReaders {
   readonly ok: true;
   readonly read: AvroReader;
-  /** A reader that keeps only what `paths` need; see avro-project.ts. Compile once per set of paths and keep it. */
-  project(paths: readonly WantedPath[]): AvroReader;
+  /** A reader that keeps only what is wanted; see avro-project.ts. Compile once and keep it. */
+  project(wanted: Wanted): AvroReader;
 }
 
 /** Readers for a writer schema (JSON text), or why the schema is refused. Compile once per schema and keep it. */
@@ -65,7 +65,7 @@ export function createAvroReader(schema: string): AvroReaders | AvroRefusal {
   return {
     ok: true,
     read: readerOf(compileReader(type)),
-    project: (paths) => readerOf(compileProjection(type, paths)),
+    project: (wanted) => readerOf(compileProjection(type, wanted)),
   };
 }
 

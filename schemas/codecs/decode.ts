@@ -13,7 +13,7 @@ import {
   frameBytes,
   readFrame,
 } from './avro.ts';
-import type { WantedPath } from './avro-project.ts';
+import type { Wanted } from './avro-project.ts';
 import { defaultJsonLimits, type JsonLimits, type JsonObject, parseJson } from './json.ts';
 import { type JsonReason, jsonReasons } from './json-reasons.ts';
 
@@ -66,20 +66,18 @@ export interface DecodeOptions {
   /** Without it framed Avro is refused as `no_registry`. */
   readonly schemas?: SchemaSource;
   readonly limits?: Partial<Omit<JsonLimits, 'topLevel'>>;
-  /** Avro: decode only what these paths need; the rest is checked and left out. JSON comes whole. */
-  readonly keep?: Keep;
-}
-
-/** Paths to decode. Keep one object as long as the paths are the same: readers are compiled for it once per schema. */
-export interface Keep {
-  readonly paths: readonly WantedPath[];
+  /**
+   * Avro: decode only what is wanted; the rest is checked and left out. JSON comes whole. Give the same object as long as it
+   * is the same: readers are compiled for it once per schema.
+   */
+  readonly keep?: Wanted;
 }
 
 type Compiled = ReturnType<typeof createAvroReader>;
 
 const maxReaders = 1_000;
 const readersOf = new WeakMap<SchemaSource, Map<number, Compiled>>();
-const projectionsOf = new WeakMap<Keep, Map<AvroReaders, AvroReader>>();
+const projectionsOf = new WeakMap<Wanted, Map<AvroReaders, AvroReader>>();
 
 /**
  * Decodes one record value. The answer is a promise only for Avro whose schema was not asked for before:
@@ -110,7 +108,7 @@ async function fetchAndRead(
   bytes: Uint8Array,
   id: number,
   schemas: SchemaSource,
-  keep: Keep | undefined,
+  keep: Wanted | undefined,
 ): Promise<Decoded> {
   const answer = await schemas.schemaById(id);
   if (!answer.ok) {
@@ -138,7 +136,7 @@ function remember(schemas: SchemaSource, id: number, schema: string): Compiled {
   return compiled;
 }
 
-function readWith(compiled: Compiled, bytes: Uint8Array, keep: Keep | undefined): Decoded {
+function readWith(compiled: Compiled, bytes: Uint8Array, keep: Wanted | undefined): Decoded {
   if (!compiled.ok) return compiled;
   const buffer = Buffer.isBuffer(bytes)
     ? bytes
@@ -152,7 +150,7 @@ function readWith(compiled: Compiled, bytes: Uint8Array, keep: Keep | undefined)
   return { ok: true, value: value as JsonObject, format: 'avro', dropped };
 }
 
-function projectionOf(readers: AvroReaders, keep: Keep): AvroReader {
+function projectionOf(readers: AvroReaders, keep: Wanted): AvroReader {
   let projections = projectionsOf.get(keep);
   if (projections === undefined) {
     projections = new Map();
@@ -160,7 +158,7 @@ function projectionOf(readers: AvroReaders, keep: Keep): AvroReader {
   }
   let read = projections.get(readers);
   if (read === undefined) {
-    read = readers.project(keep.paths);
+    read = readers.project(keep);
     projections.set(readers, read);
   }
   return read;
