@@ -1,69 +1,28 @@
 // Rules and events that meet each other often and hurt: few names, few values, and the shapes that break readers.
-import type { Rule } from '@tocsin/schemas/types.ts';
+import type { Rule, ValueList } from '@tocsin/schemas/types.ts';
 import fc from 'fast-check';
-
-const names = ['a', 'b', 'tags', '__proto__', 'constructor', 'toString', 'a.b'];
-const texts = [
-  'x',
-  'X',
-  'xy',
-  'YX',
-  'Σας',
-  'ΣΑΣ',
-  'σ',
-  'İ',
-  'i̇',
-  'straße',
-  'STRASSE',
-  '',
-  ' ',
-  'true',
-  '1',
-  'high',
-  '__proto__',
-  '😀',
-];
-const severityWords = [
-  'info',
-  'Informational',
-  'none',
-  'low',
-  'MEDIUM',
-  'moderate ',
-  ' High',
-  'important',
-  'critical',
-];
-const oddSeverities = [
-  'Kritisch',
-  '',
-  11,
-  -1,
-  null,
-  true,
-  ['high'],
-  ['low', ['CRITICAL ']],
-  'constructor',
-  {},
-];
-const types = [
-  'finding.new',
-  'Finding.New',
-  'finding.status_changed',
-  'finding',
-  'finding.info',
-  'findings.new',
-  'scan.completed',
-  'a.b.c',
-  '__proto__',
-];
-const ids = ['CVE-2024-3094', ' cve-2024-3094', 'cwe-89', 'CWE-89 ', 'GHSA-aaaa-bbbb-cccc', 'sqli-detect'];
-const numbers = [0, -0, 1, 2, 2.5, 9.8, -1, 1e21, 5e-324];
+import type { OracleContext } from './one-element.ts';
+import { type FieldKind, list, operators, range, severityKind, textKind } from './operators.ts';
+import {
+  addresses,
+  dates,
+  ids,
+  moment,
+  names,
+  networks,
+  numbers,
+  oddSeverities,
+  severityWords,
+  texts,
+  types,
+} from './vocabulary.ts';
 
 const scalar = fc.oneof(
   fc.constantFrom<unknown>(...texts),
   fc.constantFrom<unknown>(...numbers),
   fc.boolean(),
+  fc.constantFrom<unknown>(...addresses),
+  fc.constantFrom<unknown>(...dates),
 );
 const leaf = fc.oneof({ weight: 5, arbitrary: scalar }, { weight: 1, arbitrary: fc.constant(null) });
 
@@ -118,6 +77,11 @@ const data = fc
     cve: sometimes(idData),
     vulnerability: sometimes(fc.oneof(idData, object(idData, ['id', 'ids', 'cwe']))),
     vulnerabilities: sometimes(fc.array(fc.oneof(idData, object(idData, ['id'])), { maxLength: 2 })),
+    items: sometimes(
+      fc.array(fc.oneof({ weight: 4, arbitrary: object(tree) }, { weight: 1, arbitrary: tree }), {
+        maxLength: 3,
+      }),
+    ),
     a: sometimes(tree),
     b: sometimes(tree),
     'a.b': sometimes(tree),
@@ -164,63 +128,7 @@ const paths = [
   'a.toString',
 ];
 
-function list<T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | T[]> {
-  return fc.oneof(value, fc.array(value, { minLength: 1, maxLength: 3 }));
-}
-
-const wantedText = fc.constantFrom(...texts.filter((text) => text !== ''));
-
-function range(bound: fc.Arbitrary<unknown>): fc.Arbitrary<Record<string, unknown>> {
-  return fc.oneof(
-    fc.tuple(fc.constantFrom('gt', 'gte', 'lt', 'lte'), bound).map(([name, value]) => ({ [name]: value })),
-    fc
-      .tuple(fc.constantFrom('gt', 'gte'), bound, fc.constantFrom('lt', 'lte'), bound)
-      .map(([low, a, high, b]) => ({ [low]: a, [high]: b })),
-  );
-}
-
-interface Vocabulary {
-  readonly value: fc.Arbitrary<unknown>;
-  readonly inside: boolean;
-  readonly bound: fc.Arbitrary<unknown> | null;
-}
-
-function operators({ value, inside, bound }: Vocabulary): fc.Arbitrary<unknown> {
-  const orNull = fc.oneof({ weight: 6, arbitrary: value }, { weight: 1, arbitrary: fc.constant(null) });
-  const one = fc.oneof(
-    fc.tuple(fc.constantFrom('in', 'any'), list(orNull)).map(([name, values]) => ({ [name]: values })),
-    fc.tuple(fc.constantFrom('all', 'none'), list(value)).map(([name, values]) => ({ [name]: values })),
-    ...(bound === null ? [] : [range(bound)]),
-    ...(inside
-      ? [
-          fc
-            .tuple(fc.constantFrom('prefix', 'suffix', 'contains', 'contains_all'), list(wantedText))
-            .map(([name, values]) => ({ [name]: values })),
-          list(scalar).map((values) => ({ cased: values })),
-        ]
-      : []),
-  );
-  const several = fc
-    .array(one, { minLength: 1, maxLength: 2 })
-    .map((parts) => Object.assign({}, ...parts) as Record<string, unknown>);
-  const negated = fc.oneof(list(orNull), several).map((operand) => ({ not: operand }));
-  const exists = fc.boolean().map((there) => ({ exists: there }));
-  return fc.oneof(
-    { weight: 4, arbitrary: list(orNull) },
-    { weight: 4, arbitrary: several },
-    { weight: 2, arbitrary: negated },
-    { weight: 1, arbitrary: exists },
-    { weight: 1, arbitrary: fc.tuple(several, fc.oneof(negated, exists)).map(([a, b]) => ({ ...a, ...b })) },
-  );
-}
-
-const onText = operators({ value: scalar, inside: true, bound: fc.constantFrom<unknown>(...numbers) });
-const onSeverity = operators({
-  value: fc.constantFrom(...severityWords),
-  inside: false,
-  bound: fc.constantFrom(...severityWords),
-});
-const onIds = operators({ value: fc.constantFrom(...ids), inside: false, bound: null });
+const idKind: FieldKind = { value: fc.constantFrom(...ids), bound: null, isText: false, lists: true };
 
 type Entry = fc.Arbitrary<readonly [string, unknown]>;
 type Weighted = { readonly weight: number; readonly arbitrary: Entry };
@@ -232,7 +140,8 @@ function entryOf(names: readonly string[], wanted: fc.Arbitrary<unknown>): Entry
   return fc.tuple(fc.constantFrom(...names), wanted);
 }
 
-function blocks(entry: Entry): fc.Arbitrary<Record<string, unknown>> {
+/** Objects like `when`: conditions, blocks, and `each` over the paths with such objects over elements. */
+function blocks(entry: Entry, each: Entry | null): fc.Arbitrary<Record<string, unknown>> {
   return fc.letrec((tie) => {
     const several = fc.array(tie('block'), { minLength: 1, maxLength: 3 });
     const nested: Entry = fc.oneof(
@@ -241,8 +150,9 @@ function blocks(entry: Entry): fc.Arbitrary<Record<string, unknown>> {
     ) as Entry;
     const entries = fc.oneof(
       { maxDepth: 3, depthSize: 'small' },
-      { weight: 4, arbitrary: entry },
-      { weight: 2, arbitrary: nested },
+      { weight: 6, arbitrary: entry },
+      ...(each === null ? [] : [{ weight: 1, arbitrary: each }]),
+      { weight: 3, arbitrary: nested },
     );
     return {
       block: fc
@@ -252,34 +162,113 @@ function blocks(entry: Entry): fc.Arbitrary<Record<string, unknown>> {
   }).block as fc.Arbitrary<Record<string, unknown>>;
 }
 
-const shared: Entry[] = [
-  entryOf(['severity'], onSeverity),
-  entryOf(['min_severity'], fc.constantFrom(...severityWords)),
-  entryOf(['asset_tags', 'asset_groups'], onText),
-  entryOf(['vulnerabilities'], onIds),
-];
+function eachOf(paths: readonly string[], match: fc.Arbitrary<unknown>): Entry {
+  return fc
+    .tuple(fc.constantFrom(...paths), match, fc.constantFrom(null, 'any', 'all'))
+    .map(([path, one, quantifier]) => [
+      'each',
+      { path, match: one, ...(quantifier === null ? {} : { quantifier }) },
+    ]);
+}
 
-const severityPath = fc.oneof(range(fc.constantFrom(...severityWords)), onText);
-const eventPaths = [...paths.map((path) => `data.${path}`), 'envelope.a', 'envelope.a.b', 'event', 'id'];
+// Within an element every name is a member, those that are aliases elsewhere too.
+const elementPaths = [
+  'a',
+  'b',
+  'a.b',
+  'element.a',
+  '__proto__',
+  'severity',
+  'tags',
+  'constructor',
+  'element.any',
+];
+const elementEntry = entryOf(elementPaths, operators(textKind, elementPaths));
+const elementBlock = blocks(elementEntry, eachOf(elementPaths, blocks(elementEntry, null)));
+
+function sharedEntries(paths: readonly string[]): Entry {
+  return fc.oneof(
+    entryOf(['severity'], operators(severityKind, paths)),
+    entryOf(['min_severity'], fc.constantFrom(...severityWords)),
+    entryOf(['asset_tags', 'asset_groups'], operators(textKind, paths)),
+    entryOf(['vulnerabilities'], operators(idKind, paths)),
+  ) as Entry;
+}
+
+const eventPaths = [
+  ...[...paths, 'items', 'items.a'].map((path) => `data.${path}`),
+  'envelope.a',
+  'envelope.a.b',
+  'event',
+  'id',
+];
+const onEvents = operators(textKind, eventPaths);
+const severityPath = fc.oneof(range(fc.constantFrom(...severityWords)), onEvents);
 const excluded = [...types, 'finding.*', 'finding.critical', 'scan.low', 'Finding.none'];
 
 const eventEntry = weighted(
-  { weight: 4, arbitrary: fc.oneof(...shared) },
+  { weight: 4, arbitrary: sharedEntries(eventPaths) },
   { weight: 1, arbitrary: entryOf(['events'], list(fc.constantFrom(...types, 'finding.*', 'A.*'))) },
   { weight: 1, arbitrary: entryOf(['exclude'], list(fc.constantFrom(...excluded))) },
-  { weight: 1, arbitrary: entryOf(['scan_type', 'scan_category', 'category'], onText) },
+  { weight: 1, arbitrary: entryOf(['scan_type', 'scan_category', 'category'], onEvents) },
   { weight: 1, arbitrary: entryOf(['data.severity'], severityPath) },
-  { weight: 4, arbitrary: entryOf(eventPaths, onText) },
+  { weight: 6, arbitrary: entryOf(eventPaths, onEvents) },
 );
 
+const rowPaths = [...paths, 'items', 'items.b', 'row.a', 'row.severity', 'search.a', 'search.a.b'];
 const rowEntry = weighted(
-  { weight: 4, arbitrary: fc.oneof(...shared) },
-  { weight: 4, arbitrary: entryOf([...paths, 'row.a', 'row.severity', 'search.a', 'search.a.b'], onText) },
+  { weight: 2, arbitrary: sharedEntries(rowPaths) },
+  { weight: 4, arbitrary: entryOf(rowPaths, operators(textKind, rowPaths)) },
 );
 
-function rule(source: 'events' | 'search-results', entry: Entry): fc.Arbitrary<Rule> {
-  return blocks(entry).map((when) => ({ kind: 'rule', id: 'r', source, when, then: [{ action: 'a' }] }));
+function rule(
+  source: 'events' | 'search-results',
+  entry: Entry,
+  eachPaths: readonly string[],
+): fc.Arbitrary<Rule> {
+  return blocks(entry, eachOf(eachPaths, elementBlock)).map((when) => ({
+    kind: 'rule',
+    id: 'r',
+    source,
+    when,
+    then: [{ action: 'a' }],
+  }));
 }
 
-export const eventRuleArbitrary = rule('events', eventEntry);
-export const rowRuleArbitrary = rule('search-results', rowEntry);
+export const eventRuleArbitrary = rule('events', eventEntry, [
+  'data.items',
+  'data.a',
+  'data.items.a',
+  'envelope.a',
+]);
+export const rowRuleArbitrary = rule('search-results', rowEntry, ['items', 'a', 'search.items']);
+
+function valueList(
+  id: string,
+  comparison: NonNullable<ValueList['comparison']>,
+  value: fc.Arbitrary<unknown>,
+  include: readonly string[] = [],
+): fc.Arbitrary<ValueList> {
+  return fc.array(value as fc.Arbitrary<string | number | boolean>, { maxLength: 4 }).map((values) => ({
+    kind: 'list',
+    id,
+    comparison,
+    values,
+    include: [...include],
+  }));
+}
+
+/** A moment, and lists under the ids that generated rules name. */
+export const contextArbitrary: fc.Arbitrary<OracleContext> = fc
+  .record({
+    now: fc.constantFrom(moment, moment + 1, moment - 86_400_000),
+    lists: fc.tuple(
+      valueList('plain', 'text', fc.constantFrom<unknown>(...texts, ...ids, 1, 9.8, true)),
+      valueList('exact', 'exact', fc.constantFrom<unknown>(...texts, 2.5, false)),
+      valueList('ids', 'identifier', fc.constantFrom(...ids)),
+      valueList('networks', 'cidr', fc.constantFrom(...networks)),
+      valueList('numbers', 'number', fc.constantFrom(...numbers)),
+      valueList('both', 'text', fc.constantFrom<unknown>(...texts), ['plain']),
+    ),
+  })
+  .map(({ now, lists }) => ({ now, lists: new Map(lists.map((one) => [one.id, one])) }));
