@@ -2,7 +2,10 @@
 //
 // Invariant: only texts, numbers, true, false and null are values; an object or an empty list at the field is as good as
 // no field. `anything-but` asks for one element that differs, which is other_than, not for the absence of an equal one.
+
+import { limits } from '../../limits.ts';
 import { anyOf, type Clause, type FieldTest, field, not } from '../clause.ts';
+import { escapeRegex } from '../imported.ts';
 import type { Match } from './pattern.ts';
 
 /** The operators of the rule language that a group of matches becomes. */
@@ -67,8 +70,6 @@ function addText(groups: Groups, { at, text, cased }: Extract<Match, { kind: 'te
   }
 }
 
-const maxStars = 3;
-
 /** Simple wildcards as the operator they are; one with many stars as a regular expression. */
 function wildcard(text: string): [string, string] {
   const parts = text
@@ -78,8 +79,7 @@ function wildcard(text: string): [string, string] {
   if (parts.length === 2 && first === '' && second !== '') return ['suffix', second];
   if (parts.length === 2 && second === '' && first !== '') return ['prefix', first];
   if (parts.length === 3 && first === '' && third === '' && second !== '') return ['contains', second];
-  if (parts.length - 1 > maxStars)
-    return ['regex', `^${parts.map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('.*')}$`];
+  if (parts.length - 1 > limits.stars) return ['regex', `^${parts.map(escapeRegex).join('.*')}$`];
   return ['wildcard', parts.map((part) => part.replaceAll(/\\(?=[\\*?]|$)|[*?]/g, '\\$&')).join('*')];
 }
 

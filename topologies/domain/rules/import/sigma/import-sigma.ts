@@ -8,7 +8,7 @@ import { writeBlock } from '../write-when.ts';
 import { readDetection } from './detection.ts';
 import type { FieldNames } from './item-clause.ts';
 import { readLogSource, readMetadata } from './metadata.ts';
-import { chooseSource, defaultProfile, type SourceProfile } from './profile.ts';
+import { type ChosenSource, chooseSource, defaultProfile, type SourceProfile } from './profile.ts';
 
 export interface ImportOptions {
   /** What the rule does: the ids of actions. At least one. */
@@ -26,7 +26,7 @@ export function importSigma(
     const { fields, notes } = readMetadata(sigma);
     const source = chooseSource(profile, readLogSource(sigma));
     if (source === null) throw new ImportRefusal('/logsource', 'no source of the profile fits');
-    const { clause, unused } = readDetection(sigma['detection'], namesOf(source.path, profile));
+    const { clause, unused } = readDetection(sigma['detection'], namesOf(source, profile));
     const when = withBase(source.when, writeBlock(clause));
     const then = actions.map((action) => ({ action }));
     const rule = { kind: 'rule', ...fields, when, then } as Rule;
@@ -51,10 +51,10 @@ function soleRule(document: unknown): Readonly<Record<string, unknown>> {
   return document;
 }
 
-function namesOf(path: (field: string) => string, { lists, zone }: SourceProfile): FieldNames {
+function namesOf({ path, prefix }: ChosenSource, { lists, zone }: SourceProfile): FieldNames {
   return {
     path,
-    anywhere: '*',
+    anywhere: prefix === 'envelope.' ? '*' : `${prefix}*`,
     zone,
     list: (placeholder) =>
       Object.hasOwn(lists, placeholder) ? (lists[placeholder] as string) : placeholder.toLowerCase(),

@@ -14,7 +14,7 @@ export interface FieldNames {
   readonly anywhere: string;
   /** Id of the named list for a placeholder. */
   list(placeholder: string): string;
-  /** Writes the path of a field within the same event, for comparisons between fields. */
+  /** Time zone for parts of dates. */
   readonly zone: string;
 }
 
@@ -74,15 +74,8 @@ function describe(
       return describeText(value);
     case 'scalar':
       return { key: 'equal', operands: equalForms(value.value), write: listed };
-    case 'regex': {
-      const flags = [...value.flags].sort().join('');
-      const rest = flags === '' ? {} : { flags };
-      return {
-        key: `regex ${flags}`,
-        operands: [value.source],
-        write: (all) => ({ regex: listed(all), ...rest }),
-      };
-    }
+    case 'regex':
+      return describeRegex(value.source, [...value.flags].sort().join(''));
     case 'cidr':
       return named('cidr', value.network);
     case 'exists':
@@ -98,7 +91,10 @@ function describe(
     case 'date':
       return {
         ...named(value.part, value.number),
-        write: (all) => ({ [value.part]: listed(all), zone: names.zone }),
+        write: (all) => ({
+          [value.part]: listed(all),
+          ...(names.zone === 'UTC' ? {} : { time_zone: names.zone }),
+        }),
       };
     case 'list':
       return named('in_list', names.list(value.placeholder));
@@ -110,11 +106,17 @@ function describe(
 function describeText({ text, cased }: Extract<Value, { kind: 'text' }>): ReturnType<typeof describe> {
   const { shape, operand } = shapeOf(text);
   if (shape === 'present') return { key: 'present', operands: [null], write: () => ({ not: null }) };
+  if (shape === 'regex') return describeRegex(operand, cased ? 's' : 'is');
   if (shape === 'equal' && !cased) return { key: 'equal', operands: equalForms(operand), write: listed };
   const write: Write = shape === 'equal' ? listed : (all) => ({ [shape]: listed(all) });
   return cased
     ? { key: `cased ${shape}`, operands: [operand], write: (all) => ({ cased: write(all) }) }
     : { key: shape, operands: [operand], write };
+}
+
+function describeRegex(source: string, flags: string): ReturnType<typeof describe> {
+  const rest = flags === '' ? {} : { flags };
+  return { key: `regex ${flags}`, operands: [source], write: (all) => ({ regex: listed(all), ...rest }) };
 }
 
 /** Two bounds of one kind are never needed together: the wider one says it all. */

@@ -44,6 +44,7 @@ export const defaultProfile: SourceProfile = {
 export interface ChosenSource {
   readonly when: Readonly<Record<string, unknown>>;
   path(field: string): string;
+  readonly prefix: string;
 }
 
 /** The entry for a log source, or null when the profile has sources and none of them fits. */
@@ -57,7 +58,7 @@ export function chooseSource(profile: SourceProfile, logsource: LogSource): Chos
   if (entry === undefined && profile.sources.length > 0) return null;
   const paths = new Map(Object.entries({ ...profile.fields, ...entry?.fields }));
   const prefix = entry?.prefix ?? profile.prefix;
-  return { when: entry?.when ?? {}, path: (field) => paths.get(field) ?? prefix + field };
+  return { when: entry?.when ?? {}, path: (field) => paths.get(field) ?? prefix + field, prefix };
 }
 
 export const logSourceNames = ['category', 'product', 'service'] as const;

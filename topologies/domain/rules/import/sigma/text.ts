@@ -3,6 +3,9 @@
 // Source: Sigma rules specification, "String Wildcard" and "Escaping". A backslash escapes `*`, `?` and itself, and is
 // a plain character before anything else.
 
+import { limits } from '../../limits.ts';
+import { escapeRegex } from '../imported.ts';
+
 /** `*`: any characters, none included. `?`: exactly one character. */
 export type TextPart = string | typeof ANY | typeof ONE;
 export const ANY = Symbol('*');
@@ -56,7 +59,16 @@ export function writeText(text: SigmaText): string {
     .join('');
 }
 
-export type Shape = 'equal' | 'prefix' | 'suffix' | 'contains' | 'wildcard' | 'present';
+/** For more stars than `wildcard` takes; `.` must take line ends. */
+function writeRegex(text: SigmaText): string {
+  const parts = text.map((part) => {
+    if (part === ANY) return '.*';
+    return part === ONE ? '.' : escapeRegex(part);
+  });
+  return `^${parts.join('')}$`.replace(/^\^\.\*/, '').replace(/\.\*\$$/, '');
+}
+
+export type Shape = 'equal' | 'prefix' | 'suffix' | 'contains' | 'wildcard' | 'regex' | 'present';
 
 /** The simplest operator that says the same, and its operand. */
 export function shapeOf(text: SigmaText): { shape: Shape; operand: string } {
@@ -67,6 +79,11 @@ export function shapeOf(text: SigmaText): { shape: Shape; operand: string } {
   const inner = text.slice(open ? 1 : 0, close ? -1 : undefined);
   const within = literalOf(inner);
   if (text.length === 1 && open) return { shape: 'present', operand: '*' };
-  if (within === undefined) return { shape: 'wildcard', operand: writeText(text) };
+  if (within === undefined) {
+    const stars = text.filter((part) => part === ANY).length;
+    return stars > limits.stars
+      ? { shape: 'regex', operand: writeRegex(text) }
+      : { shape: 'wildcard', operand: writeText(text) };
+  }
   return { shape: open ? (close ? 'contains' : 'suffix') : 'prefix', operand: within };
 }
