@@ -2,9 +2,10 @@
 //
 // Invariant: `start` resolves when every partition was read to the end that it had at the call.
 import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
-import { LogError, type TableReader, type TableReaderOptions } from '@tocsin/topologies/ports/log.ts';
+import type { TableReader, TableReaderOptions } from '@tocsin/topologies/ports/log.ts';
 import { DEFAULT_METADATA_REFRESH_MS, type LogConnection } from '../core/settings.ts';
-import { Supervisor } from '../core/supervisor.ts';
+import { SupervisedReader } from '../core/supervised-reader.ts';
+import { handOver, startsOf, TablePositions } from '../core/table-positions.ts';
 import { toLogError } from './errors.ts';
 import { createCluster, createKafka, type RawCluster } from './library.ts';
 import { toBatches } from './records.ts';
@@ -15,38 +16,28 @@ export class KafkaJsTable implements TableReader {
   readonly #settings: LogConnection;
   readonly #options: TableReaderOptions;
   readonly #clock: Clock;
-  readonly #supervisor: Supervisor;
-  readonly #started = Promise.withResolvers<void>();
-  readonly #positions = new Map<number, number>();
-  #targets: Map<number, number> | null = null;
+  readonly #reader: SupervisedReader;
+  readonly #positions = new TablePositions(() => this.#reader.ready());
 
   constructor(settings: LogConnection, options: TableReaderOptions, clock: Clock, random: Random) {
     this.#settings = settings;
     this.#options = options;
     this.#clock = clock;
-    this.#started.promise.catch(() => undefined);
-    this.#supervisor = new Supervisor({
-      run: (healthy, signal) => this.#live(healthy, signal),
-      retriable: (error) => error instanceof LogError && error.retriable,
-      onRestart: () => undefined,
-      onFailure: (error) => {
-        const failure = error instanceof Error ? error : new Error(String(error));
-        this.#started.reject(failure);
-        options.onFailure?.(failure);
-      },
+    this.#reader = new SupervisedReader({
+      name: `table ${options.topic}`,
+      live: (healthy, signal) => this.#live(healthy, signal),
+      onFailure: options.onFailure,
       clock,
       random,
     });
   }
 
   start(): Promise<void> {
-    this.#supervisor.start();
-    return this.#started.promise;
+    return this.#reader.start();
   }
 
-  async stop(): Promise<void> {
-    await this.#supervisor.stop();
-    this.#started.reject(new LogError('table reader was stopped', { retriable: false }));
+  stop(): Promise<void> {
+    return this.#reader.stop();
   }
 
   async #live(healthy: () => void, signal: AbortSignal): Promise<void> {
@@ -88,17 +79,12 @@ export class KafkaJsTable implements TableReader {
 
   async #open(cluster: RawCluster, partitions: readonly number[]): Promise<void> {
     const fresh = partitions
-      .filter((partition) => !this.#positions.has(partition))
+      .filter((partition) => this.#positions.of(partition) === undefined)
       .map((partition) => ({ partition }));
     if (fresh.length === 0) return;
-    const earliest = await this.#offsets(cluster, fresh, true);
-    const first = this.#targets === null;
-    if (first) {
-      const ends = await this.#offsets(cluster, fresh, false);
-      this.#targets = new Map([...ends].filter(([partition, end]) => end > (earliest.get(partition) ?? 0)));
-    }
-    for (const [partition, offset] of earliest) this.#positions.set(partition, offset);
-    if (first && this.#targets?.size === 0) this.#started.resolve();
+    const starts = startsOf(this.#options, await this.#offsets(cluster, fresh, true));
+    if (this.#positions.fresh) this.#positions.waitFor(await this.#offsets(cluster, fresh, false), starts);
+    for (const [partition, offset] of starts) this.#positions.open(partition, offset);
   }
 
   async #offsets(
@@ -113,7 +99,7 @@ export class KafkaJsTable implements TableReader {
   }
 
   async #fetch(cluster: RawCluster, nodeId: string, partitions: readonly number[]): Promise<void> {
-    const { topic, onBatch } = this.#options;
+    const { topic } = this.#options;
     const broker = await cluster.findBroker({ nodeId });
     const { responses } = await broker.fetch({
       maxWaitTime: 500,
@@ -126,7 +112,7 @@ export class KafkaJsTable implements TableReader {
           topic,
           partitions: partitions.map((partition) => ({
             partition,
-            fetchOffset: String(this.#positions.get(partition) ?? 0),
+            fetchOffset: String(this.#positions.of(partition) ?? 0),
             maxBytes: MAX_BYTES_PER_PARTITION,
           })),
         },
@@ -135,25 +121,12 @@ export class KafkaJsTable implements TableReader {
     for (const answer of responses.flatMap((each) => each.partitions)) {
       const last = answer.messages.at(-1);
       if (last === undefined) continue;
-      const position = this.#positions.get(answer.partition) ?? 0;
+      const position = this.#positions.of(answer.partition) ?? 0;
       const next = Number(last.offset) + 1;
       for (const batch of toBatches(topic, answer.partition, answer.messages, position, next)) {
-        if (batch.count === 0) continue;
-        try {
-          onBatch(batch);
-        } catch (error) {
-          throw new LogError(`table handler of ${topic} failed`, { retriable: false, cause: error });
-        }
+        if (batch.count > 0) handOver(this.#options, batch);
       }
-      this.#advance(answer.partition, Math.max(position, next));
+      this.#positions.advance(answer.partition, Math.max(position, next));
     }
-  }
-
-  #advance(partition: number, nextOffset: number): void {
-    this.#positions.set(partition, nextOffset);
-    const target = this.#targets?.get(partition);
-    if (target === undefined || nextOffset < target) return;
-    this.#targets!.delete(partition);
-    if (this.#targets!.size === 0) this.#started.resolve();
   }
 }

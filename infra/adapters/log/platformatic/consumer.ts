@@ -12,11 +12,10 @@ import type {
 import { LogError } from '@tocsin/topologies/ports/log.ts';
 import type { CommitOffset } from '../core/commit-pump.ts';
 import { ConsumerCore, DEFAULT_DRAIN_MS, DEFAULT_MAX_BYTES_PER_PARTITION } from '../core/consumer-core.ts';
-import type { OwnedPartition } from '../core/owned-partition.ts';
+import { answerOutOfRange } from '../core/out-of-range.ts';
 import { DEFAULT_METADATA_REFRESH_MS, type LogConnection } from '../core/settings.ts';
-import { Supervisor } from '../core/supervisor.ts';
+import { SupervisedReader } from '../core/supervised-reader.ts';
 import { Cluster, EARLIEST } from './cluster.ts';
-import { describe } from './errors.ts';
 import { Fetcher } from './fetcher.ts';
 import { GroupMember } from './group-member.ts';
 
@@ -28,8 +27,7 @@ export class PlatformaticConsumer implements LogConsumer {
   readonly #options: ConsumerOptions;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #supervisor: Supervisor;
-  readonly #started = Promise.withResolvers<void>();
+  readonly #reader: SupervisedReader;
   #core: ConsumerCore | null = null;
 
   constructor(settings: LogConnection, options: ConsumerOptions, clock: Clock, random: Random) {
@@ -37,33 +35,22 @@ export class PlatformaticConsumer implements LogConsumer {
     this.#options = options;
     this.#clock = clock;
     this.#random = random;
-    this.#started.promise.catch(() => undefined);
-    this.#supervisor = new Supervisor({
-      run: (healthy, signal) => this.#live(healthy, signal),
-      retriable: (error) => error instanceof LogError && error.retriable,
-      onRestart: (error, delayMs) =>
-        this.#notice(
-          'restarted',
-          `consumer of ${options.group} begins again in ${Math.round(delayMs)} ms: ${describe(error)}`,
-        ),
-      onFailure: (error) => {
-        const failure = error instanceof Error ? error : new Error(String(error));
-        this.#started.reject(failure);
-        options.onFailure?.(failure);
-      },
+    this.#reader = new SupervisedReader({
+      name: `consumer of ${options.group}`,
+      live: (healthy, signal) => this.#live(healthy, signal),
+      onRestart: (message) => options.onNotice?.({ kind: 'restarted', message }),
+      onFailure: options.onFailure,
       clock,
       random,
     });
   }
 
   start(): Promise<void> {
-    this.#supervisor.start();
-    return this.#started.promise;
+    return this.#reader.start();
   }
 
-  async stop(): Promise<void> {
-    await this.#supervisor.stop();
-    this.#started.reject(new LogError('consumer was stopped before it had joined', { retriable: false }));
+  stop(): Promise<void> {
+    return this.#reader.stop();
   }
 
   assignments(): readonly Assignment[] {
@@ -118,7 +105,8 @@ export class PlatformaticConsumer implements LogConsumer {
       clock: this.#clock,
       random: this.#random,
       onRetry: (message, owned) => core.notice('fetch-retry', message, owned),
-      onOutOfRange: (owned, earliest, end) => this.#outOfRange(core, owned, earliest, end),
+      onOutOfRange: (owned, earliest, end) =>
+        answerOutOfRange(core, owned, earliest, end, this.#settings.onOffsetOutOfRange),
       onUnreadable: (owned, range) => void core.skipUnreadable(owned, range),
       onFatal: fatal.reject,
     });
@@ -155,7 +143,7 @@ export class PlatformaticConsumer implements LogConsumer {
       if (positions === null) return;
       await core.assign(positions);
       healthy();
-      this.#started.resolve();
+      this.#reader.ready();
       const outcome = await this.#stay(cluster, member, signal);
       await this.#release(member, core, outcome === 'lost' ? 'lost' : 'revoked');
     }
@@ -259,25 +247,5 @@ export class PlatformaticConsumer implements LogConsumer {
         // Either drained, or the coordinator is away: the join that follows finds out.
       }
     }
-  }
-
-  #outOfRange(core: ConsumerCore, owned: OwnedPartition, earliest: number, end: number): void {
-    const { position } = owned;
-    const behind = position < earliest;
-    const what = behind
-      ? `offsets ${position} to ${earliest - 1} (${earliest - position} records) were deleted before they were read`
-      : `offset ${position} is beyond the end ${end} of the log: the topic was truncated or made anew`;
-    if (this.#settings.onOffsetOutOfRange !== 'earliest') {
-      owned.stop('offset out of range');
-      core.notice('offset-out-of-range', `${what}; partition stopped`, owned);
-      return;
-    }
-    core.notice('offset-out-of-range', `${what}; going on at ${earliest}`, owned);
-    if (behind) owned.skipTo(earliest);
-    else owned.seek(earliest);
-  }
-
-  #notice(kind: 'restarted', message: string): void {
-    this.#options.onNotice?.({ kind, message });
   }
 }

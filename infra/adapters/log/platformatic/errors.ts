@@ -2,6 +2,9 @@
 //
 // Source: kafka.apache.org/protocol#protocol_error_codes
 import { LogError } from '@tocsin/topologies/ports/log.ts';
+import { describe } from '../core/describe.ts';
+
+export { describe };
 
 export const NONE = 0;
 export const OFFSET_OUT_OF_RANGE = 1;
@@ -92,15 +95,4 @@ export function codeError(what: string, code: number, detail?: string | null): L
   return new LogError(`${what}: Kafka error ${code}${detail ? ` (${detail})` : ''}`, {
     retriable: isRetriableCode(code),
   });
-}
-
-export function describe(error: unknown): string {
-  const parts: string[] = [];
-  for (let current: unknown = error, depth = 0; current && depth < 5; depth++) {
-    const { message, errors, cause } = current as ClientError;
-    parts.push(message);
-    const inner = errors?.[0];
-    current = cause ?? inner;
-  }
-  return [...new Set(parts)].join(' < ');
 }

@@ -3,14 +3,14 @@
 // Invariant: `start` resolves when every partition was read to the end that it had at the call, and the handler has
 // seen those records. Offsets out of range begin again at the start: a compacted topic holds every key that matters.
 import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
-import type { RecordBatch, TableReader, TableReaderOptions } from '@tocsin/topologies/ports/log.ts';
+import type { TableReader, TableReaderOptions } from '@tocsin/topologies/ports/log.ts';
 import { LogError } from '@tocsin/topologies/ports/log.ts';
 import { ByteBudget } from '../core/byte-budget.ts';
 import { OwnedPartition } from '../core/owned-partition.ts';
 import { DEFAULT_METADATA_REFRESH_MS, type LogConnection } from '../core/settings.ts';
-import { Supervisor } from '../core/supervisor.ts';
+import { SupervisedReader } from '../core/supervised-reader.ts';
+import { handOver, startsOf, TablePositions } from '../core/table-positions.ts';
 import { Cluster, EARLIEST, LATEST } from './cluster.ts';
-import { describe } from './errors.ts';
 import { Fetcher } from './fetcher.ts';
 
 const BUDGET_BYTES = 16 * 1024 * 1024;
@@ -21,41 +21,29 @@ export class PlatformaticTable implements TableReader {
   readonly #options: TableReaderOptions;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #supervisor: Supervisor;
-  readonly #started = Promise.withResolvers<void>();
-  /** Next offset to hand over per partition; kept over restarts, so that nothing is handed over twice. */
-  readonly #positions = new Map<number, number>();
-  /** Ends that `start` waits for; set by the first look at the log. */
-  #targets: Map<number, number> | null = null;
+  readonly #reader: SupervisedReader;
+  readonly #positions = new TablePositions(() => this.#reader.ready());
 
   constructor(settings: LogConnection, options: TableReaderOptions, clock: Clock, random: Random) {
     this.#settings = settings;
     this.#options = options;
     this.#clock = clock;
     this.#random = random;
-    this.#started.promise.catch(() => undefined);
-    this.#supervisor = new Supervisor({
-      run: (healthy, signal) => this.#live(healthy, signal),
-      retriable: (error) => error instanceof LogError && error.retriable,
-      onRestart: () => undefined,
-      onFailure: (error) => {
-        const failure = error instanceof Error ? error : new Error(String(error));
-        this.#started.reject(failure);
-        options.onFailure?.(failure);
-      },
+    this.#reader = new SupervisedReader({
+      name: `table ${options.topic}`,
+      live: (healthy, signal) => this.#live(healthy, signal),
+      onFailure: options.onFailure,
       clock,
       random,
     });
   }
 
   start(): Promise<void> {
-    this.#supervisor.start();
-    return this.#started.promise;
+    return this.#reader.start();
   }
 
-  async stop(): Promise<void> {
-    await this.#supervisor.stop();
-    this.#started.reject(new LogError('table reader was stopped', { retriable: false }));
+  stop(): Promise<void> {
+    return this.#reader.stop();
   }
 
   async #live(healthy: () => void, signal: AbortSignal): Promise<void> {
@@ -94,8 +82,8 @@ export class PlatformaticTable implements TableReader {
           position,
           budget,
           clock: this.#clock,
-          handler: { onBatch: async (batch) => this.#take(batch) },
-          onPosition: (next) => this.#advance(partition, next),
+          handler: { onBatch: async (batch) => handOver(this.#options, batch) },
+          onPosition: (next) => this.#positions.advance(partition, next),
           after: undefined,
           onSpace: () => fetcher.poke(),
           onError: fail,
@@ -130,11 +118,11 @@ export class PlatformaticTable implements TableReader {
           throw new LogError(`topic ${topic} does not exist`, { retriable: true });
         const fresh = all.slice(known);
         if (fresh.length > 0) {
-          const earliest = await cluster.listOffsets(topic, fresh, EARLIEST);
-          if (this.#targets === null)
-            this.#setTargets(await cluster.listOffsets(topic, fresh, LATEST), earliest);
+          const starts = startsOf(this.#options, await cluster.listOffsets(topic, fresh, EARLIEST));
+          if (this.#positions.fresh)
+            this.#positions.waitFor(await cluster.listOffsets(topic, fresh, LATEST), starts);
           for (const partition of fresh)
-            open(partition, this.#positions.get(partition) ?? earliest.get(partition) ?? 0);
+            open(partition, this.#positions.of(partition) ?? starts.get(partition) ?? 0);
           known = all.length;
         }
         healthy();
@@ -144,29 +132,5 @@ export class PlatformaticTable implements TableReader {
       }
       await this.#clock.sleep(refreshMs, signal).catch(() => undefined);
     }
-  }
-
-  #setTargets(ends: ReadonlyMap<number, number>, earliest: ReadonlyMap<number, number>): void {
-    this.#targets = new Map([...ends].filter(([partition, end]) => end > (earliest.get(partition) ?? 0)));
-    if (this.#targets.size === 0) this.#started.resolve();
-  }
-
-  #take(batch: RecordBatch): void {
-    try {
-      this.#options.onBatch(batch);
-    } catch (error) {
-      throw new LogError(`table handler of ${this.#options.topic} failed: ${describe(error)}`, {
-        retriable: false,
-        cause: error,
-      });
-    }
-  }
-
-  #advance(partition: number, nextOffset: number): void {
-    this.#positions.set(partition, nextOffset);
-    const target = this.#targets?.get(partition);
-    if (target === undefined || nextOffset < target) return;
-    this.#targets!.delete(partition);
-    if (this.#targets!.size === 0) this.#started.resolve();
   }
 }
