@@ -1,5 +1,6 @@
-// What every server's data folder needs: one user at a time, and a pid file that tells a stale one from a live one.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// What every server's data folder needs: one user at a time, a pid file that tells a stale one from a live one, a password.
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processIdentity } from '../process.ts';
@@ -37,4 +38,15 @@ function userOf(dataDir: string): number | undefined {
   }
   const [pid = '', identity = ''] = text.trim().split(' ');
   return identity !== '' && processIdentity(Number(pid)) === identity ? Number(pid) : undefined;
+}
+
+/** The password in `file`; made when there is none. */
+export function keptPassword(file: string): string {
+  if (existsSync(file)) {
+    const kept = readFileSync(file, 'utf8').trim();
+    if (kept !== '') return kept;
+  }
+  const password = randomBytes(24).toString('hex');
+  writeFileSync(file, `${password}\n`, { mode: 0o600 });
+  return password;
 }

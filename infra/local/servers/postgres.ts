@@ -4,33 +4,19 @@
 import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../ports.ts';
-import { logTail, startProgram, waitUntilReady } from '../process.ts';
-import { claim, openDataDir, unclaim } from './data-dir.ts';
-import { binaryFiles, type Say } from './fetch.ts';
+import { keptPassword, openDataDir } from './data-dir.ts';
+import { binaryFiles } from './fetch.ts';
+import { type OwnServer, type OwnServerOptions, startOwnServer } from './own-server.ts';
 import { postgresUser, reachableBinaries, reachableDataDir, type User } from './postgres-user.ts';
 import { ask } from './probe.ts';
-import { keptPassword } from './redis.ts';
 
-export type PostgresOptions = {
-  dataDir: string;
-  /** 0 (default) takes a free one. */
-  port?: number;
+export type PostgresOptions = OwnServerOptions & {
   /** Server settings, e.g. `{ fsync: 'off' }` for throw-away data. */
   settings?: Readonly<Record<string, string>>;
-  say?: Say;
 };
 
-export type Postgres = {
-  /** `postgres://tocsin:<password>@127.0.0.1:<port>/postgres`; the user is a superuser. */
-  url: string;
-  pid: number;
-  logFile: string;
-  stop(): Promise<void>;
-  /** SIGKILL of all of it (crash tests). */
-  kill(): Promise<void>;
-  exited: Promise<unknown>;
-};
+/** Its url is `postgres://tocsin:<password>@127.0.0.1:<port>/postgres`; the user is a superuser. */
+export type Postgres = OwnServer;
 
 /** Initialises the folder when it is new, starts the server and waits until it takes connections. */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
@@ -44,25 +30,22 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   if (!existsSync(join(dataDir, 'data', 'PG_VERSION'))) initialise(home, dataDir, user);
   // openDataDir made sure that nobody uses the folder; a pid file left by a crash may name a process that is somebody else's by now.
   rmSync(join(dataDir, 'data', 'postmaster.pid'), { force: true });
-  const attempts = options.port ? 1 : 3;
-  for (let attempt = 1; ; attempt += 1) {
-    const port = options.port || (await freePort());
-    try {
-      return await startOn(port, { home, dataDir, password, user, settings: options.settings ?? {} });
-    } catch (error) {
-      if (attempt === attempts || !/Address already in use/.test(logTail(join(dataDir, 'server.log'))))
-        throw error;
-    }
-  }
+  return startOwnServer({
+    what: 'PostgreSQL',
+    dataDir,
+    port: options.port,
+    timeoutMs: 60_000,
+    program: (port) => ({
+      command: join(home, 'bin', 'postgres'),
+      args: ['-D', 'data', ...settingArgs(port, options.settings)],
+      env: environment(),
+      user,
+      stopSignal: 'SIGINT',
+    }),
+    serves: takesConnections,
+    url: (port) => `postgres://tocsin:${password}@127.0.0.1:${port}/postgres`,
+  });
 }
-
-type Place = {
-  home: string;
-  dataDir: string;
-  password: string;
-  user: User | undefined;
-  settings: Readonly<Record<string, string>>;
-};
 
 function initialise(home: string, dataDir: string, user: User | undefined): void {
   const aside = join(dataDir, 'data.new');
@@ -99,8 +82,7 @@ function environment(): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
 }
 
-async function startOn(port: number, place: Place): Promise<Postgres> {
-  const { home, dataDir, user, password } = place;
+function settingArgs(port: number, own: PostgresOptions['settings'] = {}): string[] {
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -111,41 +93,9 @@ async function startOn(port: number, place: Place): Promise<Postgres> {
     log_min_messages: 'warning',
     log_line_prefix: '%m [%p] ',
     timezone: 'UTC',
-    ...place.settings,
+    ...own,
   };
-  const args = [
-    '-D',
-    'data',
-    ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
-  ];
-  const logFile = join(dataDir, 'server.log');
-  const command = join(home, 'bin', 'postgres');
-  const running = await startProgram({
-    command,
-    args,
-    cwd: dataDir,
-    env: environment(),
-    user,
-    output: { file: logFile },
-    stopSignal: 'SIGINT',
-  });
-  claim(dataDir, running.pid);
-  await waitUntilReady({ what: 'PostgreSQL', running, logFile, timeoutMs: 60_000 }, () =>
-    takesConnections(port),
-  );
-  return {
-    url: `postgres://tocsin:${password}@127.0.0.1:${port}/postgres`,
-    pid: running.pid,
-    logFile,
-    exited: running.exited,
-    async stop() {
-      await running.stop();
-      unclaim(dataDir);
-    },
-    async kill() {
-      await running.kill();
-    },
-  };
+  return Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
 }
 
 // A startup message (protocol 3.0): 'R' asks for authentication, 'E' says for example "the database system is starting up".
