@@ -86,6 +86,7 @@ await runService(config.service, async (context) => {
         metrics,
         logger: logger.child({ type: flow.title }),
         signal,
+        onFailure: fail,
       }),
       onFailure: fail,
       onNotice: (notice) => {

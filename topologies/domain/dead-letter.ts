@@ -22,6 +22,8 @@ export interface DeadLetter {
   readonly value: Buffer | null;
   readonly headers: readonly Header[];
   readonly commandId?: string;
+  /** The part of the command that this letter is about, when the rest was done: a recipient. */
+  readonly part?: string;
 }
 
 /** Largest value kept whole, bytes: below the broker's default message limit of 1 MiB with room for headers. */
@@ -43,6 +45,7 @@ export function deadLetterRecord(letter: DeadLetter, topicName: string = topics.
     ['x-dlq-at', new Date(letter.at).toISOString()],
   ];
   if (letter.commandId !== undefined) headers.push(['x-dlq-command-id', letter.commandId]);
+  if (letter.part !== undefined) headers.push(['x-dlq-part', oneLine(letter.part).slice(0, 1024)]);
   let value = letter.value;
   if (value !== null && value.length > maxKeptBytes) {
     const sha256 = createHash('sha256').update(value).digest('hex');
@@ -65,7 +68,10 @@ export function deadLetterRecord(letter: DeadLetter, topicName: string = topics.
 export function letterOfRecord(
   batch: RecordBatch,
   index: number,
-  about: Pick<DeadLetter, 'stage' | 'reason' | 'error' | 'service' | 'attempts' | 'at' | 'commandId'>,
+  about: Pick<
+    DeadLetter,
+    'stage' | 'reason' | 'error' | 'service' | 'attempts' | 'at' | 'commandId' | 'part'
+  >,
 ): OutRecord {
   return deadLetterRecord({
     ...about,

@@ -1,10 +1,25 @@
-// What the command runner needs to know of one command: reading it, judging its outcome, where its record ends.
+// What the command runner needs to know of one command: reading it, where its record ends, what its end tells others.
 import { parseJson } from '@tocsin/schemas/codecs/json.ts';
 import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { Failed, Outcome } from '../domain/action/outcome.ts';
 import { actionEventRecord } from '../domain/action/results.ts';
-import type { OutRecord, RecordBatch } from '../ports/log.ts';
+import type { Assignment, OutRecord, RecordBatch } from '../ports/log.ts';
+import type { Attempts } from './perform-judge.ts';
+
+/** A record of the command topic that was taken and is not finished. */
+export interface Taken {
+  readonly batch: RecordBatch;
+  readonly index: number;
+  readonly assignment: Assignment;
+  readonly bytes: number;
+}
+
+/** A command on its way to an outcome. */
+export interface Job extends Taken {
+  readonly command: Command;
+  attempts: Attempts;
+}
 
 /** Offset after the record at `index`, gaps included. */
 export function nextOffsetOf(batch: RecordBatch, index: number): number {
@@ -24,11 +39,6 @@ export function endedEvent(
     ...facts,
     ...(done ? {} : { code: outcome.code, detail: outcome.detail }),
   });
-}
-
-/** The end of a command whose effect may have happened and must not be repeated. */
-export function uncertain(detail: string): Failed {
-  return { status: 'failed', code: 'uncertain', retry: 'never', detail };
 }
 
 const downCodes = new Set(['dns', 'connect', 'tls', 'timeout', 'reset', 'protocol', 'http_5xx', 'http_429']);

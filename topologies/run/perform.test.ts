@@ -66,6 +66,9 @@ let calls: { id: string; attempt: number; at: number }[];
 let answers: Outcome[];
 let logDown: boolean;
 let stop: AbortController;
+let failures: Error[];
+/** Refuses for good what it says yes to. */
+let refused: (record: OutRecord) => boolean;
 
 beforeEach(() => {
   clock = fakeClock(1_000);
@@ -76,6 +79,8 @@ beforeEach(() => {
   answers = [];
   logDown = false;
   stop = new AbortController();
+  failures = [];
+  refused = () => false;
 });
 
 function performer(overrides: Partial<PerformOptions> = {}, execute?: Action['execute']) {
@@ -83,6 +88,7 @@ function performer(overrides: Partial<PerformOptions> = {}, execute?: Action['ex
   const producer = {
     async send(records: readonly OutRecord[]) {
       if (logDown) throw new LogError('down', { retriable: true });
+      if (records.some(refused)) throw new LogError('message too large', { retriable: false });
       sent.push(...records);
     },
     async close() {},
@@ -109,6 +115,7 @@ function performer(overrides: Partial<PerformOptions> = {}, execute?: Action['ex
     metrics,
     logger,
     signal: stop.signal,
+    onFailure: (error) => failures.push(error),
     ...overrides,
   });
 }
@@ -250,6 +257,11 @@ describe('retries', () => {
     await performer({ pauseMaxMs: 60_000 }).onBatch(commands(command(1)), assignment);
     await clock.advance(10 * 60_000);
     expect(header(letters()[0], 'x-dlq-reason')).toBe('http_401_403');
+    // Asked at 0, 1, 3, 7, 15, 31 and 61 s; the words of what the receiver said stay.
+    const words = 'gave up: not accepted for 1 min 1 s (asked 7 times): http_401_403';
+    expect(header(letters()[0], 'x-dlq-error')).toBe(words);
+    expect(results().at(-1)).toMatchObject({ status: 'failed', detail: words });
+    expect(results().map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1, 1, 1]);
     expect(assignment.completed).toEqual([[0, 1]]);
   });
 
@@ -430,4 +442,114 @@ describe('the log', () => {
     await clock.advance(0);
     expect(assignment.completed.length).toBe(10);
   });
+});
+
+describe('what the log refuses for good', () => {
+  const large =
+    (value: string): Action['execute'] =>
+    async () => ({ status: 'done', output: { value } });
+
+  test('a dead letter stands for the result: the command completes and its bytes are given back', async () => {
+    refused = (record) => record.topic === topics.results.name && String(record.value).includes('huge');
+    let turn = 0;
+    const execute: Action['execute'] = (...given) => large(turn++ === 0 ? 'huge' : 'small')(...given);
+    const assignment = fakeAssignment(topic);
+    const batch = commands(command(1), command(2));
+    // Room for one command at a time: the second one is taken only when the first has given its bytes back.
+    await performer({ maxQueuedBytes: 1 }, execute).onBatch(batch, assignment);
+    await clock.advance(0);
+    expect(assignment.completed).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
+    expect(letters().map((record) => record.value)).toEqual([batch.value(0)]);
+    expect(header(letters()[0], 'x-dlq-reason')).toBe('unrecorded');
+    expect(header(letters()[0], 'x-dlq-attempts')).toBe('1');
+    expect(header(letters()[0], 'x-dlq-error')).toBe(
+      'the command succeeded; the log refuses its result: message too large',
+    );
+    expect([results().map(({ command_id }) => command_id), failures]).toEqual([[command(2).command_id], []]);
+  });
+
+  test('a failure whose letter is refused too fails the service and stays uncommitted', async () => {
+    refused = () => true;
+    answers = [failed('http_4xx', 'never')];
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(command(1)), assignment);
+    await clock.advance(60_000);
+    expect(assignment.completed).toEqual([]);
+    expect(failures.map(({ message }) => message)).toEqual([
+      `command ${command(1).command_id} of actions/probe ended and neither its result nor a dead letter can be written: message too large`,
+    ]);
+  });
+
+  test('the announcement of a retry is not needed for the retry', async () => {
+    refused = (record) => String(record.value).includes('retrying');
+    answers = [failed('http_5xx', 'backoff'), { status: 'done' }];
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(command(1)), assignment);
+    await clock.advance(60_000);
+    expect(results()).toMatchObject([{ status: 'succeeded', attempt: 2 }]);
+    expect([assignment.completed, failures]).toEqual([[[0, 1]], []]);
+  });
+});
+
+describe('parts', () => {
+  const partly: Outcome = {
+    status: 'done',
+    undelivered: [
+      { to: 'b@x.example', code: 'smtp_permanent', detail: 'b@x.example: 550 no such user' },
+      { to: 'c@x.example', code: 'smtp_transient', detail: 'c@x.example: 451 later' },
+    ],
+  };
+  const parts = () =>
+    letters().map((record) => ['part', 'reason', 'error'].map((name) => header(record, `x-dlq-${name}`)));
+  const expected = [
+    ['b@x.example', 'smtp_permanent', 'b@x.example: 550 no such user'],
+    ['c@x.example', 'smtp_transient', 'c@x.example: 451 later'],
+  ];
+
+  test('what did not get through is dead-lettered part by part; the rest succeeded', async () => {
+    answers = [partly];
+    const assignment = fakeAssignment(topic);
+    await performer().onBatch(commands(command(1)), assignment);
+    await clock.advance(0);
+    expect(results()).toMatchObject([{ status: 'succeeded', final: true }]);
+    expect(parts()).toEqual(expected);
+    expect(assignment.completed).toEqual([[0, 1]]);
+  });
+
+  test('also when the ledger answers for a worker that died before it wrote them', async () => {
+    await effects.begin(command(1).command_id, 0);
+    await effects.finish(command(1).command_id, partly, 0);
+    await performer().onBatch(commands(command(1)), fakeAssignment(topic));
+    await clock.advance(0);
+    expect(calls).toEqual([]);
+    expect(parts()).toEqual(expected);
+    expect(header(letters()[0], 'x-dlq-attempts')).toBe('1');
+  });
+});
+
+test('a connection that cannot be looked up now leaves no trace of an attempt', async () => {
+  let away = true;
+  const connection: PerformOptions['connection'] = async () => {
+    if (away) throw new Error('ECONNREFUSED');
+    return { config: {} as never, secrets: {} };
+  };
+  const assignment = fakeAssignment(topic);
+  const handler = performer({
+    connection,
+    action: {
+      manifest: { ...manifest, connection: 'http', idempotency: 'none' } as ActionManifest,
+      check: () => [],
+      execute: async (_, context) => ({ status: 'done', ref: String(context.attempt) }),
+    },
+  });
+  await handler.onBatch(commands(command(1, { connection: 'c' })), assignment);
+  await clock.advance(5_000);
+  expect([sent, assignment.completed]).toEqual([[], []]);
+  away = false;
+  await clock.advance(2_000);
+  // Without the look at the ledger it would be held as if the first attempt had reached the receiver.
+  expect(results()).toMatchObject([{ status: 'succeeded', ref: '1', attempt: 1 }]);
 });

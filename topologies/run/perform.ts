@@ -1,4 +1,4 @@
-// Runs the commands of one action type: ledger, attempt, result, dead letter, and only then the offset.
+// Runs the commands of one action type: takes them, attempts them in the lane of their destination, and has the outcome recorded.
 //
 // Invariant: a command's offset completes after its final outcome was acknowledged by the log. A command that waits
 // for a retry holds the commit (not its neighbours); after a restart it is read again and the ledger says what is known.
@@ -6,17 +6,18 @@
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { Action, ActionPorts, ResolvedConnection } from '../domain/action/define-action.ts';
 import type { Failed, Outcome } from '../domain/action/outcome.ts';
-import { resultOf, resultRecord } from '../domain/action/results.ts';
-import { nextDelay } from '../domain/action/retry-policy.ts';
-import { letterOfRecord, unreadableRecord } from '../domain/dead-letter.ts';
+import { unreadableRecord } from '../domain/dead-letter.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EffectsPort } from '../ports/effects.ts';
-import type { Assignment, BatchHandler, OutRecord, RecordBatch } from '../ports/log.ts';
+import type { Assignment, BatchHandler, RecordBatch } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
+import { createCommandRoom } from './command-room.ts';
 import { createLane, type Lane, type LaneSettings, type LaneVerdict } from './lane.ts';
 import type { Outbox } from './outbox.ts';
-import { endedEvent, isDown, nextOffsetOf, readCommand, uncertain } from './perform-command.ts';
+import { type Job, readCommand } from './perform-command.ts';
+import { judgeAttempt, noAttempts, uncertain } from './perform-judge.ts';
+import { createRecorder, ledgerRetryMs } from './perform-record.ts';
 
 /** The connection of a command as it is now, or why it cannot be had. */
 export type ConnectionLookup = (id: string) => Promise<ResolvedConnection | Failed>;
@@ -37,33 +38,32 @@ export interface PerformOptions {
   readonly signal: AbortSignal;
   /** Bytes of commands taken and not finished, over all partitions; default 64 MiB. */
   readonly maxQueuedBytes?: number;
+  /** An outcome cannot be recorded in any form: the service must end loudly; the command stays uncommitted. */
+  readonly onFailure: (error: Error) => void;
   /** A destination that refuses us is waited for this long before its commands are given up, ms; default 24 h. */
   readonly pauseMaxMs?: number;
 }
 
-/** Wait before a ledger that does not answer is asked again, ms. */
-const ledgerRetryMs = 1_000;
-
-interface Job {
-  readonly command: Command;
-  readonly batch: RecordBatch;
-  readonly index: number;
-  readonly assignment: Assignment;
-  readonly bytes: number;
-  attempt: number;
-  possibleDuplicate: boolean;
-  pausedSince: number | null;
-}
-
 export function createPerformer(options: PerformOptions): BatchHandler {
-  const { action, service, effects, outbox, clock, metrics, logger, signal } = options;
+  const { action, service, effects, outbox, clock, metrics, logger, signal, onFailure } = options;
   const { maxQueuedBytes = 64 * 1024 * 1024, pauseMaxMs = 24 * 3_600_000 } = options;
   const type = action.manifest.id;
   const lanes = new Map<string, Lane>();
   /** Attempts in progress by assignment: a revoke waits for them, not for commands that wait for a retry. */
   const running = new Map<Assignment, Set<Promise<unknown>>>();
-  let queuedBytes = 0;
-  let wake: (() => void)[] = [];
+  const room = createCommandRoom(maxQueuedBytes);
+  const recorder = createRecorder({
+    type,
+    service,
+    effects,
+    outbox,
+    room,
+    clock,
+    metrics,
+    logger,
+    signal,
+    onFailure,
+  });
 
   function laneOf(command: Command): Lane {
     const id = command.connection ?? null;
@@ -76,143 +76,6 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     return lane;
   }
 
-  function completed(job: Pick<Job, 'batch' | 'index' | 'assignment' | 'bytes'>): void {
-    const offset = job.batch.offset(job.index);
-    job.assignment.complete(offset, nextOffsetOf(job.batch, job.index));
-    forget(job);
-  }
-
-  function forget(job: Pick<Job, 'bytes'>): void {
-    queuedBytes -= job.bytes;
-    const resumed = wake;
-    wake = [];
-    for (const resume of resumed) resume();
-  }
-
-  async function room(abort: AbortSignal): Promise<void> {
-    while (queuedBytes >= maxQueuedBytes && !abort.aborted && !signal.aborted)
-      await new Promise<void>((resolve) => {
-        wake.push(resolve);
-        abort.addEventListener('abort', () => resolve(), { once: true });
-      });
-  }
-
-  function letter(job: Omit<Job, 'command'>, reason: string, error: string, commandId?: string): OutRecord {
-    const { batch, index } = job;
-    metrics.count('tocsin_dead_letters_total', { service, reason });
-    return letterOfRecord(batch, index, {
-      stage: 'command',
-      reason,
-      error,
-      service,
-      attempts: job.attempt,
-      at: clock.now(),
-      ...(commandId === undefined ? {} : { commandId }),
-    });
-  }
-
-  // Records of a finished command, then its offset. A log that refuses for good is a bug that must not pass silently.
-  async function conclude(job: Job, records: readonly OutRecord[]): Promise<void> {
-    try {
-      await outbox.send(records);
-      completed(job);
-    } catch (error) {
-      if (!signal.aborted)
-        logger.error('outcome could not be recorded', {
-          command_id: job.command.command_id,
-          error: String(error),
-        });
-    }
-  }
-
-  async function finish(job: Job, outcome: Outcome, startedAt: number): Promise<void> {
-    const { command } = job;
-    const finishedAt = clock.now();
-    const done = outcome.status === 'done';
-    const held = !done && outcome.code === 'uncertain';
-    if (!held && !(await inLedger(() => effects.finish(command.command_id, outcome, finishedAt)))) return;
-    const status = done ? 'succeeded' : held ? 'held' : 'failed';
-    metrics.count('tocsin_actions_total', { type, status, code: done ? '' : outcome.code });
-    metrics.observe('tocsin_action_latency_seconds', (finishedAt - command.created_at) / 1000, { type });
-    const result = resultOf(command, status, outcome, {
-      attempt: job.attempt,
-      startedAt,
-      finishedAt,
-      possibleDuplicate: job.possibleDuplicate,
-    });
-    const records = [
-      resultRecord(result),
-      endedEvent(command, outcome, finishedAt, {
-        attempts: job.attempt,
-        duration_ms: finishedAt - startedAt,
-        ...(held ? { status } : {}),
-      }),
-    ];
-    if (!done) records.push(letter(job, outcome.code, outcome.detail, command.command_id));
-    await conclude(job, records);
-  }
-
-  // Takes the mark in the ledger back where nothing can have happened, says that there will be another attempt, waits.
-  async function later(job: Job, outcome: Failed, delayMs: number, startedAt: number): Promise<void> {
-    const { command } = job;
-    const now = clock.now();
-    if (outcome.uncertain !== true && !(await inLedger(() => effects.release(command.command_id)))) return;
-    const result = resultOf(command, 'retrying', outcome, {
-      attempt: job.attempt,
-      startedAt,
-      finishedAt: now,
-      possibleDuplicate: job.possibleDuplicate,
-      nextAttemptAt: now + delayMs,
-    });
-    metrics.count('tocsin_action_retries_total', { type, code: outcome.code });
-    await outbox.send([resultRecord(result)]).catch(() => undefined);
-    void clock.sleep(delayMs, signal).then(
-      () => submit(job),
-      () => undefined,
-    );
-  }
-
-  /** Repeats a write to the ledger until it is there; false when the service stops first. */
-  async function inLedger(write: () => Promise<void>): Promise<boolean> {
-    for (;;) {
-      try {
-        await write();
-        return true;
-      } catch (error) {
-        if (signal.aborted) return false;
-        metrics.count('tocsin_action_infrastructure_errors_total', { type });
-        logger.warn('effects ledger not available, an entry waits', { type, error: String(error) });
-        await clock.sleep(ledgerRetryMs, signal).catch(() => undefined);
-        if (signal.aborted) return false;
-      }
-    }
-  }
-
-  // Beside the lane: the receiver is free for the next command while this one is recorded.
-  function settle(job: Job, outcome: Outcome, startedAt: number): LaneVerdict {
-    const end = (final: Outcome): void => track(job.assignment, finish(job, final, startedAt));
-    if (outcome.status === 'done' || outcome.retry === 'never') {
-      end(outcome);
-      return 'up';
-    }
-    const verdict = outcome.retry === 'pause' ? 'pause' : isDown(outcome) ? 'down' : 'up';
-    if (outcome.uncertain === true && holds(job.command)) {
-      end(uncertain(outcome.detail));
-      return verdict;
-    }
-    if (outcome.uncertain === true) job.possibleDuplicate = true;
-    let delay: number | null = 0;
-    if (outcome.retry === 'pause') {
-      job.pausedSince ??= clock.now();
-      if (clock.now() - job.pausedSince > pauseMaxMs) delay = null;
-      else job.attempt -= 1;
-    } else delay = nextDelay(job.command.retry ?? {}, job.attempt, job.command.command_id, outcome);
-    if (delay === null)
-      end({ ...outcome, detail: `gave up after ${job.attempt} attempts: ${outcome.detail}` });
-    else track(job.assignment, later(job, outcome, delay, startedAt));
-    return verdict;
-  }
-
   const holds = (command: Command): boolean =>
     (command.on_uncertain ?? (action.manifest.idempotency === 'key' ? 'retry' : 'hold')) === 'hold';
 
@@ -221,67 +84,90 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     const startedAt = clock.now();
     const state = await effects.begin(command.command_id, startedAt);
     if (state.state === 'finished') {
-      metrics.count('tocsin_actions_total', { type, status: 'suppressed', code: '' });
-      const { outcome } = state;
-      const result = resultOf(command, 'suppressed', outcome, {
-        attempt: 0,
-        startedAt,
-        finishedAt: startedAt,
-        possibleDuplicate: false,
-      });
-      // A worker that died between the ledger and the log left these unwritten; if it did not, they repeat under the same ids.
-      const records = [resultRecord(result), endedEvent(command, outcome, startedAt, { attempts: 0 })];
-      if (outcome.status === 'failed')
-        records.push(letter(job, outcome.code, outcome.detail, command.command_id));
-      await conclude(job, records);
+      track(job.assignment, recorder.repeat(job, state.outcome));
       return 'up';
     }
-    if (state.state === 'uncertain' && !job.possibleDuplicate) {
+    if (state.state === 'uncertain' && !job.attempts.possibleDuplicate) {
       if (holds(command)) {
-        await finish(job, uncertain('an earlier attempt was begun and its outcome is not known'), startedAt);
+        const outcome = uncertain('an earlier attempt was begun and its outcome is not known');
+        track(job.assignment, recorder.end(job, outcome, startedAt));
         return 'up';
       }
-      job.possibleDuplicate = true;
+      job.attempts = { ...job.attempts, possibleDuplicate: true };
     }
-    if (job.possibleDuplicate) metrics.count('tocsin_action_possible_duplicates_total', { type });
-    job.attempt += 1;
-    const outcome = await execute(job, startedAt);
+    const connection = await connectionOf(job);
+    if (job.attempts.possibleDuplicate) metrics.count('tocsin_action_possible_duplicates_total', { type });
+    job.attempts = { ...job.attempts, count: job.attempts.count + 1 };
+    const outcome =
+      connection !== null && 'status' in connection ? connection : await execute(job, connection, startedAt);
     metrics.observe('tocsin_action_seconds', (clock.now() - startedAt) / 1000, { type });
     return settle(job, outcome, startedAt);
   }
 
-  async function execute(job: Job, now: number): Promise<Outcome> {
-    const { command } = job;
-    let connection: ResolvedConnection | null = null;
-    if (action.manifest.connection !== null) {
-      const found = await options.connection(command.connection ?? '');
-      if ('status' in found) return found;
-      connection = found;
+  /** Rejects when it cannot be looked up now; nothing was attempted then, and the ledger knows it. */
+  async function connectionOf(job: Job): Promise<ResolvedConnection | Failed | null> {
+    if (action.manifest.connection === null) return null;
+    try {
+      return await options.connection(job.command.connection ?? '');
+    } catch (error) {
+      if (!job.attempts.possibleDuplicate) await recorder.release(job.command);
+      throw error;
     }
+  }
+
+  async function execute(job: Job, connection: ResolvedConnection | null, now: number): Promise<Outcome> {
+    const { command, attempts } = job;
     try {
       return await action.execute(command, {
         ports: options.ports,
         connection,
         now,
-        attempt: job.attempt,
+        attempt: attempts.count,
         signal,
       });
     } catch (error) {
       logger.error('action threw', { type, command_id: command.command_id, error: String(error) });
-      return {
-        status: 'failed',
-        code: 'bug',
-        retry: 'never',
-        detail: error instanceof Error ? error.message : String(error),
-      };
+      const detail = `the action threw: ${error instanceof Error ? error.message : String(error)}`;
+      return { status: 'failed', code: 'bug', retry: 'never', detail };
     }
   }
 
-  // The ledger and the log may be unreachable: nothing is known to have happened then, so the job simply comes again.
+  // Beside the lane: the receiver is free for the next command while this one is recorded.
+  function settle(job: Job, outcome: Outcome, startedAt: number): LaneVerdict {
+    const { command } = job;
+    const { verdict, attempts, next } = judgeAttempt(job.attempts, outcome, clock.now(), {
+      commandId: command.command_id,
+      retry: command.retry ?? {},
+      hold: holds(command),
+      pauseMaxMs,
+    });
+    job.attempts = attempts;
+    track(
+      job.assignment,
+      next.step === 'end'
+        ? recorder.end(job, next.outcome, startedAt)
+        : later(job, next.failure, next.delayMs, startedAt),
+    );
+    return verdict;
+  }
+
+  async function later(job: Job, failure: Failed, delayMs: number | null, startedAt: number): Promise<void> {
+    const nextAttemptAt = delayMs === null ? null : clock.now() + delayMs;
+    if (await recorder.retry(job, failure, startedAt, nextAttemptAt)) again(job, delayMs ?? 0);
+  }
+
+  function again(job: Job, delayMs: number): void {
+    void clock.sleep(delayMs, signal).then(
+      () => submit(job),
+      () => undefined,
+    );
+  }
+
+  // The ledger and the configuration may be unreachable: nothing is known to have happened then, so the job simply comes again.
   async function guarded(job: Job): Promise<LaneVerdict> {
     if (job.assignment.signal.aborted) {
       // The partition has another owner now, who reads the command again.
-      forget(job);
+      recorder.forget(job);
       return 'up';
     }
     try {
@@ -289,11 +175,11 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     } catch (error) {
       if (!signal.aborted) {
         metrics.count('tocsin_action_infrastructure_errors_total', { type });
-        logger.warn('ledger or log not available, command waits', { type, error: String(error) });
-        void clock.sleep(ledgerRetryMs, signal).then(
-          () => submit(job),
-          () => undefined,
-        );
+        logger.warn('effects ledger or connection not available, command waits', {
+          type,
+          error: String(error),
+        });
+        again(job, ledgerRetryMs);
       }
       return 'up';
     }
@@ -304,9 +190,8 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     running.set(assignment, open);
     open.add(work);
     void work
-      .catch((error: unknown) =>
-        logger.error('outcome could not be recorded', { type, error: String(error) }),
-      )
+      // The recorder answers for everything that can be expected; what is left is a defect, and its command has no outcome.
+      .catch((error: unknown) => onFailure(error instanceof Error ? error : new Error(String(error))))
       .finally(() => {
         open.delete(work);
         if (open.size === 0) running.delete(assignment);
@@ -320,30 +205,19 @@ export function createPerformer(options: PerformOptions): BatchHandler {
   }
 
   function submit(job: Job): void {
-    const key = job.attempt === 0 ? (job.batch.key(job.index)?.toString('latin1') ?? null) : null;
+    // After an attempt that counted it has lost its place among the commands of its key.
+    const key = job.attempts.count === 0 ? (job.batch.key(job.index)?.toString('latin1') ?? null) : null;
     laneOf(job.command).submit({ key, run: () => run(job) });
   }
 
   async function take(batch: RecordBatch, index: number, assignment: Assignment): Promise<void> {
     const value = batch.value(index);
-    const bytes = value?.length ?? 0;
-    queuedBytes += bytes;
-    const base = {
-      batch,
-      index,
-      assignment,
-      bytes,
-      attempt: 0,
-      possibleDuplicate: false,
-      pausedSince: null,
-    };
-    if (value === null) return completed(base);
+    const taken = { batch, index, assignment, bytes: value?.length ?? 0 };
+    room.take(taken.bytes);
+    if (value === null) return recorder.complete(taken);
     const parsed = readCommand(value, type);
-    if ('reason' in parsed) {
-      await outbox.send([letter(base, parsed.reason, parsed.detail)]);
-      return completed(base);
-    }
-    submit({ ...base, command: parsed.command });
+    if ('reason' in parsed) return recorder.refuse(taken, parsed.reason, parsed.detail);
+    submit({ ...taken, command: parsed.command, attempts: noAttempts });
   }
 
   return {
@@ -353,7 +227,7 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     },
     async onBatch(batch, assignment) {
       for (let index = 0; index < batch.count; index += 1) {
-        await room(assignment.signal);
+        await room.wait(assignment.signal, signal);
         if (assignment.signal.aborted || signal.aborted) return;
         await take(batch, index, assignment);
       }

@@ -49,6 +49,16 @@ export interface Done {
   readonly output?: Json;
   /** Things a person should know although it worked: a missing token, a dropped body. */
   readonly warnings?: readonly string[];
+  /** Parts that did not get through while the rest did, which must not be repeated: each becomes a dead letter of its own. */
+  readonly undelivered?: readonly Undelivered[];
+}
+
+export interface Undelivered {
+  /** Who or what was not reached: a mail address. */
+  readonly to: string;
+  readonly code: FailureCode;
+  /** One line for people, secret-free. */
+  readonly detail: string;
 }
 
 export interface Failed {
