@@ -135,3 +135,49 @@ test('reasons: the conditions that decide', () => {
     '/when/not/data.a holds: "x", found "X"',
   ]);
 });
+
+test('operators that are several tests, or one together', () => {
+  const when = {
+    'data.a': { cased: { prefix: 'Ab' }, suffix: 'Z', other_than: { contains: 'q' } },
+    'data.at': { after: '2026-01-01', before: 'now', hour: [12], weekday: 'thu' },
+    'data.r': { regex: '^A', flags: 'i' },
+    each: { path: 'data.list', match: { s: { gte: 5 }, 'element.t': 'x' } },
+  };
+  const data = {
+    a: 'abcz',
+    at: '2026-01-15T11:00:00Z',
+    r: 'a',
+    list: [{ s: 9, t: 'y' }, 7, { s: 5, t: 'X' }],
+  };
+  expect(outline(explain(when, data))).toEqual([
+    '/when false',
+    '/when/data.a false',
+    '/when/data.a/cased false',
+    '/when/data.a/suffix true',
+    '/when/data.a/other_than true',
+    '/when/data.a/other_than/contains false',
+    '/when/data.at false',
+    '/when/data.at/after true',
+    '/when/data.at/before true',
+    '/when/data.at/hour false',
+    '/when/data.at/weekday false',
+    '/when/data.r true',
+    '/when/data.r/regex true',
+    '/when/data.r/flags true',
+    '/when/each true',
+    '/when/each/match false',
+    '/when/each/match/s true',
+    '/when/each/match/s/gte true',
+    '/when/each/match/element.t false',
+    '/when/each/match false',
+    '/when/each/match true',
+    '/when/each/match/s true',
+    '/when/each/match/s/gte true',
+    '/when/each/match/element.t true',
+  ]);
+  expect(explain({ each: { path: 'data.l', match: { s: 1 } } }, { l: [] }).parts[0]).toMatchObject({
+    holds: false,
+    found: { count: 0 },
+    note: 'one element has to hold',
+  });
+});

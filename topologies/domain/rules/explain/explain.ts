@@ -98,17 +98,19 @@ function createExplainer(context: MatchContext) {
   }
 
   function explainOperator(
-    { path, name, value, test }: OperatorOutline,
+    { path, name, value, tests }: OperatorOutline,
     elements: readonly unknown[] | null,
     subject: Subject,
   ): Explanation {
     left -= 1;
-    const { holds, holdsAbsent } = compileTests([test]);
+    const { holds, holdsAbsent } = compileTests(tests);
     const verdict = elements === null ? holdsAbsent : holds(elements, context, subject);
+    const [test] = tests;
+    const negated = test?.op === 'not' || test?.op === 'other_than' ? test.tests : [];
     const inner =
-      test.op === 'not' && elements !== null
-        ? operatorsOf(path, value, test.tests).map((operator) => explainOperator(operator, elements, subject))
-        : [];
+      elements === null
+        ? []
+        : operatorsOf(path, value, negated).map((operator) => explainOperator(operator, elements, subject));
     const parts = inner.length === 1 && inner[0]?.path === path ? [] : inner;
     return { path, kind: 'operator', what: name, holds: verdict, wanted: showValue(value), parts };
   }

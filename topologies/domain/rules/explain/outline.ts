@@ -22,13 +22,13 @@ export interface Outline {
   readonly parts: readonly Outline[];
 }
 
-/** One operator of a field: a test and the place it is written at. */
+/** One operator of a field: the place it is written at, and the tests that it became or is a part of. */
 export interface OperatorOutline {
   readonly path: string;
   /** Name as it is written; `equals` for a plain value or list. */
   readonly name: string;
   readonly value: unknown;
-  readonly test: Test;
+  readonly tests: readonly Test[];
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -43,18 +43,15 @@ export function outlineRule({ document, condition }: Omit<RuleRevision, 'revisio
 
 /** The operators behind a field, in the order of the document. */
 export function operatorsOf(path: string, value: unknown, tests: readonly Test[]): OperatorOutline[] {
-  const [only] = tests;
-  if (!isObject(value))
-    return only !== undefined && tests.length === 1 ? [{ path, name: 'equals', value, test: only }] : [];
-  const left = [...tests];
-  const found: OperatorOutline[] = [];
-  for (const [name, operand] of Object.entries(value)) {
-    const index = left.findIndex((test) => mayBe(name, test));
-    const test = index === -1 ? found.find((one) => mayBe(name, one.test))?.test : left[index];
-    if (index !== -1) left.splice(index, 1);
-    if (test !== undefined) found.push({ path: `${path}/${token(name)}`, name, value: operand, test });
-  }
-  return left.length === 0 ? found : [];
+  if (!isObject(value)) return tests.length === 1 ? [{ path, name: 'equals', value, tests }] : [];
+  // The parser keeps the order of the document, but for operators that are one test together, which come last.
+  const left = tests.filter(({ op }) => groups[op] === undefined);
+  const found = Object.entries(value).map(([name, operand]): OperatorOutline => {
+    const own = tests.filter(({ op }) => groups[op]?.includes(name));
+    const taken = own.length > 0 ? own : left.splice(0, countOf(name, operand, left));
+    return { path: `${path}/${token(name)}`, name, value: operand, tests: taken };
+  });
+  return left.length === 0 && found.every((operator) => operator.tests.length > 0) ? found : [];
 }
 
 /** Operators that are one test together. */
@@ -65,10 +62,10 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   clock: clockNames,
 };
 
-function mayBe(name: string, test: Test): boolean {
-  if (test.op === 'in')
-    return test.comparison === 'exact' ? name === 'cased' : name === 'in' || name === 'any';
-  return groups[test.op]?.includes(name) ?? test.op === name;
+/** How many of the next tests an operator became: `cased` around another operator is up to two, ended by its own. */
+function countOf(name: string, operand: unknown, left: readonly Test[]): number {
+  if (name !== 'cased' || !isObject(operand)) return 1;
+  return left.findIndex(({ op }) => op === 'cased_text') + 1;
 }
 
 function entriesOf(path: string, block: unknown, condition: Condition): Outline[] {

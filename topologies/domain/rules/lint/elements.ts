@@ -5,6 +5,7 @@
 import { type Comparison, comparableElement } from '../comparison.ts';
 import { fold } from '../fold.ts';
 import { compileTests, type Test } from '../operators/operators.ts';
+import type { ElementKind } from '../operators/type.ts';
 import { severities } from '../severity.ts';
 
 export type ElementTest = Exclude<Test, { op: 'all' | 'exists' | 'none' | 'not' }>;
@@ -19,9 +20,9 @@ export interface Candidate {
   readonly comparison: Comparison;
 }
 
-type Kind = 'string' | 'number' | 'boolean' | 'null';
+type Kind = ElementKind;
 
-const allKinds: ReadonlySet<Kind> = new Set(['string', 'number', 'boolean', 'null']);
+const allKinds: ReadonlySet<Kind> = new Set(['string', 'number', 'boolean', 'null', 'object']);
 
 /** The only elements that can pass all tests; null when there are too many to list. An empty list: none can. */
 export function candidatesOf(tests: readonly ElementTest[]): Candidate[] | null {
@@ -85,9 +86,20 @@ function isKnown(test: ElementTest, comparison: Comparison): boolean {
       );
     case 'cidr':
     case 'regex':
+    case 'cased_text':
       return comparison === 'exact';
-    default:
+    case 'prefix':
+    case 'suffix':
+    case 'contains':
+    case 'contains_all':
+    case 'wildcard':
       return comparison === 'exact' || comparison === 'text';
+    case 'type':
+      return true;
+    case 'other_than':
+      return test.tests.every((one) => isElementTest(one) && isKnown(one, comparison));
+    default:
+      return test satisfies never;
   }
 }
 
@@ -103,14 +115,26 @@ function kindsOf(test: ElementTest): ReadonlySet<Kind> {
       ]);
     case 'range':
       return test.of === 'number' ? new Set(['number']) : texts;
+    case 'type':
+      return new Set(test.kinds);
     case 'field':
     case 'in_list':
+    case 'other_than':
       return allKinds;
     case 'time':
     case 'clock':
       return new Set(['string', 'number']);
-    default:
+    case 'cased_text':
+    case 'cidr':
+    case 'contains':
+    case 'contains_all':
+    case 'prefix':
+    case 'regex':
+    case 'suffix':
+    case 'wildcard':
       return texts;
+    default:
+      return test satisfies never;
   }
 }
 
@@ -128,7 +152,7 @@ export function testImplies(given: ElementTest, asked: ElementTest): boolean {
   if (JSON.stringify(given) === JSON.stringify(asked)) return true;
   if (given.op === 'range' && asked.op === 'range')
     return given.of === asked.of && isWithin(given.bounds, asked.bounds);
-  if (!('texts' in given) || !('texts' in asked)) return false;
+  if (!isFoldedText(given) || !isFoldedText(asked)) return false;
   const [has, wants] = [given.texts, asked.texts];
   switch (asked.op) {
     case 'prefix':
@@ -144,6 +168,12 @@ export function testImplies(given: ElementTest, asked: ElementTest): boolean {
     default:
       return false;
   }
+}
+
+type FoldedText = Extract<ElementTest, { op: 'prefix' | 'suffix' | 'contains' | 'contains_all' }>;
+
+function isFoldedText(test: ElementTest): test is FoldedText {
+  return 'texts' in test && test.op !== 'cased_text';
 }
 
 type Bounds = Extract<ElementTest, { op: 'range' }>['bounds'];

@@ -5,8 +5,8 @@
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Rule } from '@tocsin/schemas/types.ts';
 import { aliases } from '../aliases.ts';
-import type { Condition } from '../condition.ts';
-import { type Outline, operatorsOf, outlineRule } from '../explain/outline.ts';
+import type { Condition, FieldCondition } from '../condition.ts';
+import { type OperatorOutline, type Outline, operatorsOf, outlineRule } from '../explain/outline.ts';
 import { parseRule } from '../parse-rule.ts';
 import type { RuleSource } from '../path.ts';
 import { isElementTest, repeatedValue } from './elements.ts';
@@ -142,41 +142,50 @@ function withoutEffect({ condition, parts: all, key }: Outline, source: RuleSour
 function fields(outline: Outline, source: RuleSource): LintFinding[] {
   const { condition, path, key, value, parts } = outline;
   if (condition.kind !== 'field') return parts.flatMap((part) => fields(part, source));
-  const findings: LintFinding[] = [];
   const operators = operatorsOf(path, value, condition.tests);
-  const tests = new Set(operators.map(({ test }) => test));
-  for (const { path: at, test } of operators) {
-    if ('values' in test && 'comparison' in test) {
-      const again = repeatedValue(listOf(valueAt(operators, at)), test.comparison);
-      if (again !== undefined)
-        findings.push({
-          path: at,
-          message: `${JSON.stringify(again)} is in the list already`,
-          severity: 'warning',
-          code: 'repeated-value',
-        });
-    }
-    if (!isElementTest(test) || tests.size < 2) continue;
-    const others = [...tests].filter((one) => one !== test);
-    const stronger = operators.find(
-      (one) =>
-        others.includes(one.test) &&
-        follows({ ...condition, tests: [one.test] }, { ...condition, tests: [test] }, source),
-    );
-    if (stronger === undefined || findings.some((finding) => finding.path === stronger.path)) continue;
-    findings.push({
-      path: at,
-      message: `is implied by another operator: ${stronger.path}`,
-      severity: 'warning',
-      code: 'no-effect',
-      because: stronger.path,
-    });
-  }
-  return [...findings, ...looksLikeAlias(path, key, source)];
+  return [
+    ...operators.flatMap(repeatedIn),
+    ...operatorsWithoutEffect(operators, condition, source),
+    ...looksLikeAlias(path, key, source),
+  ];
 }
 
-function valueAt(operators: ReturnType<typeof operatorsOf>, path: string): unknown {
-  return operators.find((one) => one.path === path)?.value;
+function repeatedIn({ path, value, tests: [test] }: OperatorOutline): LintFinding[] {
+  if (test === undefined || !('values' in test) || !('comparison' in test) || !Array.isArray(value))
+    return [];
+  const again = repeatedValue(value, test.comparison);
+  if (again === undefined) return [];
+  const message = `${JSON.stringify(again)} is in the list already`;
+  return [{ path, message, severity: 'warning', code: 'repeated-value' }];
+}
+
+/** An operator on elements that another one beside it implies; of two that say the same, the first one. */
+function operatorsWithoutEffect(
+  operators: readonly OperatorOutline[],
+  condition: FieldCondition,
+  source: RuleSource,
+): LintFinding[] {
+  const findings: LintFinding[] = [];
+  const onElement = operators.filter(({ tests }) => tests.every(isElementTest));
+  for (const operator of onElement) {
+    const field = { ...condition, tests: operator.tests };
+    const other = onElement.find(
+      (one) =>
+        one.tests[0] !== operator.tests[0] &&
+        !findings.some(({ path }) => path === one.path) &&
+        follows({ ...condition, tests: one.tests }, field, source),
+    );
+    if (other === undefined) continue;
+    const message = `is implied by another operator: ${other.path}`;
+    findings.push({
+      path: operator.path,
+      message,
+      severity: 'warning',
+      code: 'no-effect',
+      because: other.path,
+    });
+  }
+  return findings;
 }
 
 function looksLikeAlias(path: string, key: string, source: RuleSource): LintFinding[] {
@@ -209,8 +218,4 @@ function cost(condition: Condition): LintFinding[] {
   const message =
     'asks for nothing that has to be there, so that the rule is asked about every event; add a condition such as events';
   return [{ path: '/when', message, severity: 'info', code: 'every-event' }];
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [value];
 }
