@@ -29,7 +29,7 @@ export function createCheck(): CheckObject {
   return (bytes, start, end, marks) => {
     const size = end - start;
     if (size > documentBytes) return false;
-    document.set(bytes.subarray(start, end));
+    document.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, size));
     if (exports.check(size) === 0) return false;
     const [time, asset] = [found[0]!, found[2]!];
     marks.timeStart = time === -1 ? -1 : start + time;

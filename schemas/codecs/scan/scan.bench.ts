@@ -2,7 +2,9 @@
 // line of JSON per set of documents.
 //
 // Surprise: CPU time of this process, in small blocks that take turns, lower quartile: the machine may be busy with others.
+import { checkObject, createMarks } from '@tocsin/topologies/domain/sink/splice-check.ts';
 import { scanJson } from '../json-scan.ts';
+import { createCheck } from './check.ts';
 import { createScanner } from './scanner.ts';
 
 const wanted = [
@@ -54,7 +56,7 @@ const documents: Record<string, (k: number) => string> = {
   indented: (k) => JSON.stringify(event(k, plain), null, 2),
 };
 
-const blocks = 60;
+const blocks = 40;
 const perBlock = 2_000;
 const limits = { maxDepth: 64, maxKeys: 2_000, maxKeyBytes: 1_024, maxNumberBytes: 100 };
 
@@ -73,6 +75,8 @@ for (const [name, text] of Object.entries(documents)) {
     starts[k + 1] = starts[k]! + part.length;
   });
   const scanner = createScanner(wanted, 1);
+  const check = createCheck();
+  const marks = createMarks();
   let seen = 0;
   const runs: Record<string, (start: number, end: number) => void> = {
     parse: (start, end) => {
@@ -85,6 +89,13 @@ for (const [name, text] of Object.entries(documents)) {
       if (scanner.scan(batch, start, end) !== 0)
         throw new Error(`refused: ${batch.toString('utf8', start, end)}`);
       seen += scanner.elements.count;
+    },
+    checkObject: (start, end) => {
+      seen += checkObject(batch, start, end, marks) === 0 ? 1 : 0;
+    },
+    check: (start, end) => {
+      if (!check(batch, start, end, marks)) throw new Error('refused');
+      seen += marks.assetEnd;
     },
   };
   const times: Record<string, number[]> = Object.fromEntries(Object.keys(runs).map((run) => [run, []]));

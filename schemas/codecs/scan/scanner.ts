@@ -39,7 +39,7 @@ export function createScanner(paths: readonly (readonly string[])[], seed: numbe
         bytes.set(own, tables);
         current = own;
       }
-      document.set(source.subarray(start, end));
+      document.set(new Uint8Array(source.buffer, source.byteOffset + start, end - start));
       const found = exports.scan(end - start);
       if (found < 0) return -found;
       elements.count = found & (slowNumbers - 1);
