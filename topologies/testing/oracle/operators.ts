@@ -61,7 +61,9 @@ const cidr = list(fc.constantFrom(...networks)).map((given) => ({ cidr: given })
 const dateBound = fc.constantFrom<unknown>(...dateBounds);
 const time = fc.oneof(
   fc.tuple(fc.constantFrom('after', 'before'), dateBound).map(([name, bound]) => ({ [name]: bound })),
-  fc.tuple(dateBound, dateBound).map(([after, before]) => ({ after, before })),
+  fc
+    .constantFrom(['now-7d', 'now'], ['now-7d', '2026-01-15'], ['2026-01-15', 'now+90m'], [0, 'now-1h'])
+    .map(([after, before]) => ({ after, before })),
 );
 
 const weekday = fc.constantFrom<unknown>('mon', 'Thursday', 'SAT', 'sunday', 1, 4, 7);
