@@ -20,6 +20,12 @@ interface Node {
   mask: number;
 }
 
+interface Name {
+  readonly address: number;
+  readonly length: number;
+  readonly signature: number;
+}
+
 type Position = readonly [path: number, from: number];
 
 /**
@@ -31,12 +37,21 @@ export function layTables(
   sign: (name: Uint8Array) => number,
 ): Uint8Array {
   const nodes = linkNodes(paths);
+  let words = new Int32Array(4_096);
   let size = 0;
   const claim = (bytes: number): number => {
     const address = tables + size;
     size += (bytes + 15) & ~15;
     if (size > tableBytes) throw new RangeError(`${paths.length} paths need more than ${tableBytes} bytes`);
+    if (size > words.byteLength) {
+      const larger = new Int32Array(Math.max(size, 2 * words.byteLength) >> 2);
+      larger.set(words);
+      words = larger;
+    }
     return address;
+  };
+  const put = (address: number, value: number): void => {
+    words[(address - tables) >> 2] = value;
   };
   for (const node of nodes) {
     // At most half full: a name that nobody wants mostly meets a free entry at once.
@@ -45,53 +60,46 @@ export function layTables(
     node.mask = (capacity - 1) * entryBytes;
     node.address = claim(nodeBytes + capacity * entryBytes);
   }
-  const names = new Map<string, number>();
-  const texts: [address: number, bytes: Uint8Array][] = [];
-  const lists: [address: number, entries: number[]][] = [];
-  const words: [address: number, value: number][] = [];
+  const known = new Map<string, Name>();
+  const entries = new Map<string, number>();
   for (const node of nodes) {
-    words.push([node.address, node.mask], [node.address + 4, node.slot]);
-    const entries = new Map<string, number>();
-    const taken = new Set<number>();
-    for (const [name, next] of node.edges) {
-      const bytes = Buffer.from(name);
-      const signature = sign(bytes);
+    put(node.address, node.mask);
+    put(node.address + 4, node.slot);
+    entries.clear();
+    for (const [text, next] of node.edges) {
+      const name = nameOf(text);
       // Two wanted names with one signature: the scan meets the first and refuses to decide.
-      let offset = (signature << 5) & node.mask;
-      while (taken.has(offset)) offset = (offset + entryBytes) & node.mask;
-      taken.add(offset);
-      const entry = node.address + nodeBytes + offset;
-      entries.set(name, entry);
-      let text = names.get(name);
-      if (text === undefined) {
-        text = claim(Math.max(bytes.length, 1));
-        names.set(name, text);
-        texts.push([text, bytes]);
-      }
-      words.push(
-        [entry, signature],
-        [entry + 4, next.address],
-        [entry + 8, text],
-        [entry + 12, bytes.length],
-      );
+      let entry = (name.signature << 5) & node.mask;
+      const first = node.address + nodeBytes;
+      while (words[(first + entry + 4 - tables) >> 2] !== 0) entry = (entry + entryBytes) & node.mask;
+      entry += first;
+      put(entry, name.signature);
+      put(entry + 4, next.address);
+      put(entry + 8, name.address);
+      put(entry + 12, name.length);
+      entries.set(text, entry);
     }
-    for (const [name, entry] of entries) {
-      const shorter = waysBefore(name).flatMap((way) => entries.get(way) ?? []);
+    for (const [text, entry] of entries) {
+      if (!text.includes('.')) continue;
+      const shorter = waysBefore(text).flatMap((way) => entries.get(way) ?? []);
       if (shorter.length === 0) continue;
       const list = claim((shorter.length + 1) * 4);
-      lists.push([list, shorter]);
-      words.push([entry + 24, list]);
+      put(entry + 24, list);
+      for (let k = 0; k < shorter.length; k++) put(list + 4 * k, shorter[k]!);
     }
   }
-  const bytes = new Uint8Array(size);
-  const view = new DataView(bytes.buffer);
-  for (const [address, value] of words) view.setInt32(address - tables, value, true);
-  for (const [address, text] of texts) bytes.set(text, address - tables);
-  for (const [address, entries] of lists)
-    entries.forEach((entry, k) => {
-      view.setInt32(address - tables + 4 * k, entry, true);
-    });
-  return bytes;
+  return new Uint8Array(words.buffer, 0, size);
+
+  function nameOf(text: string): Name {
+    let name = known.get(text);
+    if (name !== undefined) return name;
+    const bytes = Buffer.from(text);
+    const address = claim(Math.max(bytes.length, 1));
+    new Uint8Array(words.buffer).set(bytes, address - tables);
+    name = { address, length: bytes.length, signature: sign(bytes) };
+    known.set(text, name);
+    return name;
+  }
 }
 
 /** The names that are shorter ways to where `name` leads: `a.b.c` gives `a` and `a.b`. */
