@@ -8,7 +8,7 @@ import type { AtomTable } from './atoms.ts';
 import { type FieldTable, watchInterval } from './fields.ts';
 import { grownInts, mix, roomFor, slotsFor } from './ints.ts';
 import { allOf, operandsOf, opOf, type ProgramTable, programOp } from './programs.ts';
-import { atomOfKey, isKeys, type Witness, witnessOf } from './witness.ts';
+import { atomOfKey, isKeys, keysOf, witnessCost } from './witness.ts';
 
 export interface BucketTable {
   size: number;
@@ -71,7 +71,10 @@ export function fileRule(
   // One of several: each is filed by what it needs itself.
   if (opOf(programs, operand) === programOp.any && !isKeys(programs, operand)) {
     const parts = [...operandsOf(programs, operand)];
-    if (parts.length <= 64 && parts.every((part) => witnessOf(fields.atoms, programs, part) !== null)) {
+    if (
+      parts.length <= 64 &&
+      parts.every((part) => Number.isFinite(witnessCost(fields.atoms, programs, part)))
+    ) {
       for (const part of parts) fileRule(table, fields, programs, rule, part);
       return;
     }
@@ -82,7 +85,7 @@ export function fileRule(
     addEntry(table, 0, rule, operand);
     return;
   }
-  for (const key of choice.witness.keys) {
+  for (const key of choice.keys) {
     const atom = keyAtom(table, fields, programs, key);
     let bucket = fields.atoms.bucket[atom] as number;
     if (bucket === 0) {
@@ -108,40 +111,52 @@ export function bucketTableBytes({ buckets, entries, splits, children, watched }
 }
 
 interface Choice {
-  readonly witness: Witness;
+  readonly keys: readonly number[];
+  readonly cost: number;
   /** What is left to check when one of the keys is true. */
   readonly rest: number;
 }
 
-/** The cheapest witness, of one field alone if `field` is given. */
+/** The cheapest witness; with `field`, one of that field alone with few keys. */
 function choose(
   atoms: AtomTable,
   programs: ProgramTable,
   operand: number,
   field: number | null,
 ): Choice | null {
-  const parts = opOf(programs, operand) === programOp.all ? [...operandsOf(programs, operand)] : [operand];
-  let best: Choice | null = null;
-  for (const part of parts) {
-    const witness = witnessOf(atoms, programs, part);
-    if (witness === null || (best !== null && best.witness.cost <= witness.cost)) continue;
-    if (field !== null && !isOfField(atoms, programs, witness, field)) continue;
-    const covered = isKeys(programs, part);
-    best = {
-      witness,
-      rest: covered
-        ? allOf(
-            programs,
-            parts.filter((other) => other !== part),
-          )
-        : operand,
-    };
+  const parts = opOf(programs, operand) === programOp.all ? operandsOf(programs, operand).slice() : null;
+  let best = operand;
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < (parts?.length ?? 1); i++) {
+    const part = parts === null ? operand : (parts[i] as number);
+    const cost = witnessCost(atoms, programs, part);
+    if (cost >= least || (field !== null && splitField(atoms, programs, part) !== field)) continue;
+    least = cost;
+    best = part;
   }
-  return best;
+  if (least === Number.POSITIVE_INFINITY) return null;
+  const keys = keysOf(atoms, programs, best, []);
+  if (!isKeys(programs, best)) return { keys, cost: least, rest: operand };
+  const others = parts === null ? [] : [...parts].filter((part) => part !== best);
+  return { keys, cost: least, rest: allOf(programs, others) };
 }
 
-function isOfField(atoms: AtomTable, programs: ProgramTable, { keys }: Witness, field: number): boolean {
-  return keys.every((key) => (atoms.kind[atomOfKey(programs, key)] as number) >> 4 === field);
+/** The field that all keys of an operand have in common, if it is nothing but a few keys; otherwise -1. */
+function splitField(atoms: AtomTable, programs: ProgramTable, operand: number): number {
+  if (!isKeys(programs, operand)) return -1;
+  if (operand < 0 || opOf(programs, operand) === programOp.range)
+    return (atoms.kind[atomOfKey(programs, operand)] as number) >> 4;
+  const { start, pool } = programs;
+  const at = start[operand] as number;
+  const count = (pool[at] as number) >>> 3;
+  if (count > mostSplitKeys) return -1;
+  let field = -1;
+  for (let i = at + 1; i <= at + count; i++) {
+    const one = (atoms.kind[atomOfKey(programs, pool[i] as number)] as number) >> 4;
+    if (field !== -1 && field !== one) return -1;
+    field = one;
+  }
+  return field;
 }
 
 function keyAtom(table: BucketTable, fields: FieldTable, programs: ProgramTable, key: number): number {
@@ -186,8 +201,8 @@ function enterSplit(
   for (let split = firstSplit; split !== 0; split = table.splits[(split - 1) * splitStride + 3] as number) {
     const field = table.splits[(split - 1) * splitStride] as number;
     const choice = choose(fields.atoms, programs, rest, field);
-    if (choice === null || choice.witness.keys.length > mostSplitKeys || choice.witness.cost > 0.9) continue;
-    for (const key of choice.witness.keys) {
+    if (choice === null || choice.cost > 0.9) continue;
+    for (const key of choice.keys) {
       const atom = keyAtom(table, fields, programs, key);
       const child = childOf(table, bucket, atom) || newChild(table, bucket, split - 1, atom);
       enter(table, fields, programs, child, rule, choice.rest);
@@ -242,13 +257,11 @@ function bestField(
   const gains = new Map<number, number>();
   for (let i = start; i < start + count; i++) {
     const rest = table.entries[2 * i + 1] as number;
-    const parts = opOf(programs, rest) === programOp.all ? operandsOf(programs, rest).slice() : [rest];
+    const parts = opOf(programs, rest) === programOp.all ? operandsOf(programs, rest) : [rest];
     for (const part of parts) {
-      const witness = witnessOf(fields.atoms, programs, part);
-      if (witness === null || witness.keys.length > mostSplitKeys || witness.cost > 0.6) continue;
-      const field = (fields.atoms.kind[atomOfKey(programs, witness.keys[0] as number)] as number) >> 4;
-      if (!isOfField(fields.atoms, programs, witness, field)) continue;
-      gains.set(field, (gains.get(field) ?? 0) + 1 - witness.cost);
+      const field = splitField(fields.atoms, programs, part);
+      const cost = field === -1 ? 1 : witnessCost(fields.atoms, programs, part);
+      if (cost <= 0.8) gains.set(field, (gains.get(field) ?? 0) + 1 - cost);
     }
   }
   let best: number | null = null;

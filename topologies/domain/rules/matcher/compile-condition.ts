@@ -11,6 +11,7 @@ import { anyValue, elementTest, type TestProgram } from './compile-tests.ts';
 import type { Exotics } from './exotics.ts';
 import { type FieldIndex, type FieldTable, fieldOf } from './fields.ts';
 import { allOf, always, anyOf, intern, negated, never, type ProgramTable, programOp } from './programs.ts';
+import { needsPresence } from './witness.ts';
 
 export interface Compiler {
   readonly table: FieldTable;
@@ -50,9 +51,11 @@ function compileField(compiler: Compiler, condition: FieldCondition): number {
   const { programs } = compiler;
   const field = fieldOf(compiler.table, condition.paths);
   // Texts below a path are met by walking the whole value; no element of a scan stands for them.
-  if (condition.paths.some(({ root }) => root === 'texts')) return exotic(compiler, programOp.exotic, field, condition);
+  if (condition.paths.some(({ root }) => root === 'texts'))
+    return exotic(compiler, programOp.exotic, field, condition);
   const present = ~field.present;
-  const held = allOf(programs, [present, compileTests(compiler, field, condition.paths, condition.tests)]);
+  const tested = compileTests(compiler, field, condition.paths, condition.tests);
+  const held = needsPresence(programs, tested) ? tested : allOf(programs, [present, tested]);
   return condition.tests.every(holdsAbsent) ? anyOf(programs, [held, negated(programs, present)]) : held;
 }
 

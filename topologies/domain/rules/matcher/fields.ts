@@ -8,6 +8,7 @@ import { type AtomTable, atomSort, createAtomTable, internBytes, internNumbers }
 import { addNeedle, type ContainsIndex, containsIndexBytes, createContainsIndex } from './contains.ts';
 import { addInterval, createIntervalIndex, type IntervalIndex, intervalIndexBytes } from './intervals.ts';
 import { foldByte, hashNumber, mix } from './ints.ts';
+import { createSeverityWords, type SeverityWords } from './severity-words.ts';
 
 /** Bits of `FieldIndex.asks`: which lookups an element of the field takes part in. */
 export const asks = {
@@ -37,6 +38,8 @@ export interface FieldIndex {
   readonly null: number;
   readonly true: number;
   readonly false: number;
+  /** Atoms of the ranks, -1 for those no rule names. */
+  readonly severities: Int32Array;
   /** Distinct lengths in bytes, ascending. */
   prefixLengths: Int32Array;
   suffixLengths: Int32Array;
@@ -54,6 +57,7 @@ export interface FieldTable {
   readonly slots: Path[];
   readonly slotByKey: Map<string, number>;
   readonly fieldsOfSlot: FieldIndex[][];
+  readonly severityWords: SeverityWords;
   /** Hash of UTF-8 with ASCII folded, the one of the elements. */
   readonly hashText: (text: Uint8Array) => number;
   readonly seed: number;
@@ -71,6 +75,7 @@ export function createFieldTable(
     slots: [],
     slotByKey: new Map(),
     fieldsOfSlot: [],
+    severityWords: createSeverityWords(),
     hashText,
     seed,
   };
@@ -78,10 +83,11 @@ export function createFieldTable(
 
 /** The field of these paths; the same paths in any order are the same field. */
 export function fieldOf(table: FieldTable, paths: readonly Path[]): FieldIndex {
-  const distinct = new Map(paths.map((path) => [pathKey(path), path]));
-  const key = [...distinct.keys()].sort().join('\n');
+  const keys = paths.map(pathKey);
+  const key = keys.length === 1 ? (keys[0] as string) : [...new Set(keys)].sort().join('\n');
   const known = table.byKey.get(key);
   if (known !== undefined) return known;
+  const distinct = new Map(paths.map((path, i) => [keys[i] as string, path]));
   const id = table.fields.length;
   const special = (sort: number): number => internBytes(table.atoms, id * 16 + sort, 0, noBytes);
   const field: FieldIndex = {
@@ -92,6 +98,7 @@ export function fieldOf(table: FieldTable, paths: readonly Path[]): FieldIndex {
     null: special(atomSort.null),
     true: special(atomSort.true),
     false: special(atomSort.false),
+    severities: new Int32Array(severities.length).fill(-1),
     prefixLengths: new Int32Array(0),
     suffixLengths: new Int32Array(0),
     contains: null,
@@ -116,7 +123,7 @@ export function fieldOf(table: FieldTable, paths: readonly Path[]): FieldIndex {
 const noBytes = new Uint8Array(0);
 
 function pathKey({ root, segments }: Path): string {
-  return JSON.stringify([root, ...segments]);
+  return JSON.stringify(segments.length === 1 ? `${root}.${segments[0]}` : `${root}.${segments.join('.')}`);
 }
 
 /** The atom for a text in the form that its sort wants; null for a text that UTF-8 cannot say (half a surrogate pair). */
@@ -167,7 +174,9 @@ export function numberAtom(table: FieldTable, field: FieldIndex, value: number):
 
 export function severityAtom(table: FieldTable, field: FieldIndex, rank: number): number {
   field.asks |= asks.severity;
-  return internNumbers(table.atoms, field.id * 16 + atomSort.severity, rank, rank);
+  const atom = internNumbers(table.atoms, field.id * 16 + atomSort.severity, rank, rank);
+  field.severities[rank] = atom;
+  return atom;
 }
 
 export const severityRanks = severities.length;
@@ -201,9 +210,17 @@ export function networkAtom(
   return internBytes(
     table.atoms,
     field.id * 16 + atomSort.cidr,
-    hashForward(table.seed, bytes, 0, bytes.length),
+    hashNetwork(table.seed, bytes, bytes.length),
     bytes,
   );
+}
+
+/** Hash of family, prefix length and masked address: 6 or 18 bytes. */
+export function hashNetwork(seed: number, bytes: Uint8Array, length: number): number {
+  let hash = seed;
+  for (let i = 0; i < length; i += 2)
+    hash = Math.imul(hash ^ (((bytes[i] as number) << 8) | (bytes[i + 1] as number)), 0x9e3779b1);
+  return hash;
 }
 
 /** Running hash of folded bytes: that of a longer prefix goes on from that of a shorter one. */

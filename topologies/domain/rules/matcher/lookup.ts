@@ -12,6 +12,7 @@ import { stab } from './intervals.ts';
 import { foldByte, hashNumber } from './ints.ts';
 import { lookUpAddress, lookUpAddressText } from './networks.ts';
 import { type ElementSource, hit, keepNumber, type Run, see } from './run.ts';
+import { rankOfBytes } from './severity-words.ts';
 import { textBytes } from './text-bytes.ts';
 
 /** Finds every true atom. `fieldsOf[slot]` are the fields that an element of that slot belongs to. */
@@ -72,9 +73,8 @@ function lookUpAscii(run: Run, table: FieldTable, source: ElementSource, field: 
   }
   if (wanted & asks.identifier) lookUpIdentifier(run, table, field, memory, start, end, hash);
   if (wanted & asks.severity) {
-    // The longest word of the scale has 13 letters; a longer text is one only with spaces around it.
-    if (end - start <= 13 || memory[start] === 0x20 || memory[end - 1] === 0x20)
-      lookUpSeverity(run, table, field, source.text(i));
+    const rank = rankOfBytes(table.severityWords, hash, memory, start, end);
+    if (rank >= 0) hitRank(run, table, field, rank);
   }
   if (wanted & (asks.prefix | asks.suffix | asks.contains))
     lookUpParts(run, table, field, memory, start, end);
@@ -100,10 +100,8 @@ function lookUpIdentifier(
   if (atom >= 0) hit(run, table, field.id, atom);
 }
 
-function lookUpSeverity(run: Run, table: FieldTable, field: FieldIndex, text: string): void {
-  const rank = severityRank(text);
-  if (rank === undefined) return;
-  const atom = findNumbers(table.atoms, field.id * 16 + atomSort.severity, rank, rank, 0);
+function hitRank(run: Run, table: FieldTable, field: FieldIndex, rank: number): void {
+  const atom = field.severities[rank] as number;
   if (atom >= 0) hit(run, table, field.id, atom);
 }
 
@@ -163,5 +161,6 @@ function lookUpText(run: Run, table: FieldTable, text: string, field: FieldIndex
     const atom = findFolded(atoms, kind + atomSort.identifier, table.hashText(bytes), bytes, 0, bytes.length);
     if (atom >= 0) hit(run, table, field.id, atom);
   }
-  if (field.asks & asks.severity) lookUpSeverity(run, table, field, text);
+  const rank = field.asks & asks.severity ? severityRank(text) : undefined;
+  if (rank !== undefined) hitRank(run, table, field, rank);
 }

@@ -3,7 +3,7 @@
 // Invariant: the rules that come out are those whose condition holds, in the order of the rule set, whatever was put and removed
 // before. Events that the scanner does not resolve are left to the caller, who parses them and asks with the values.
 // Surprise: an engine is built for each source; rules over rows never cost anything for events.
-import { type Scanner, scanOk } from '@tocsin/schemas/codecs/scan/elements.ts';
+import { type Elements, type Scanner, scanOk } from '@tocsin/schemas/codecs/scan/elements.ts';
 import { byPriorityThenId, type RuleSet } from '../compile.ts';
 import type { MatchContext } from '../context.ts';
 import type { RuleRevision } from '../parse-rule.ts';
@@ -27,6 +27,15 @@ export interface MatcherParts {
   readonly hashText: (text: Uint8Array, seed: number) => number;
   /** Any 32-bit integer, unknown to whoever writes events, so that they cannot choose values that collide. */
   readonly seed: number;
+  /** Paths into the event whose elements the caller looks at after `matchBytes`, each once; at most 127. */
+  readonly watch?: readonly (readonly string[])[];
+}
+
+/** What stands at the watched paths of the event that was matched last; valid until the next one. */
+export interface Watched {
+  readonly elements: Elements;
+  /** Index in `watch` by slot, -1 for the others. */
+  readonly watchOfSlot: Int8Array;
 }
 
 export interface MatcherStats {
@@ -42,7 +51,7 @@ export interface MatcherStats {
 }
 
 export type BytesMatch =
-  | { readonly verdict: 'ok'; readonly rules: RuleRevision[] }
+  | { readonly verdict: 'ok'; readonly rules: RuleRevision[]; readonly watched: Watched }
   /** The bytes need `parseJson`, and then `match`. `cause` is an index of the scanner's irregularCauses. */
   | { readonly verdict: 'irregular'; readonly cause: number; readonly rules: null };
 
@@ -63,13 +72,14 @@ interface Scan {
   readonly slots: number;
   readonly scanner: Scanner | null;
   readonly fieldsOf: readonly (readonly FieldIndex[])[];
+  readonly watchOfSlot: Int8Array;
 }
 
 const room = 7;
 /** Bytes; rules have at most 64 KB. */
 const longest = 128 * 1024;
 
-export function createMatcher({ createScanner, hashText, seed }: MatcherParts): Matcher {
+export function createMatcher({ createScanner, hashText, seed, watch = [] }: MatcherParts): Matcher {
   // Nothing that long is in a rule, so any number will do.
   const hash = (text: Uint8Array): number => (text.length > longest ? 0 : hashText(text, seed));
   const events = createRuleIndex(hash, seed);
@@ -109,8 +119,8 @@ export function createMatcher({ createScanner, hashText, seed }: MatcherParts): 
       settle(events);
       const { engine } = events;
       if (scan === null || scan.engine !== engine || scan.slots !== engine.fields.slots.length)
-        scan = createScan(engine, createScanner, seed);
-      const { scanner, fieldsOf } = scan;
+        scan = createScan(engine, createScanner, seed, watch);
+      const { scanner, fieldsOf, watchOfSlot } = scan;
       const cause = scanner === null ? room : scanner.scan(source, start, end);
       if (scanner === null || cause !== scanOk) return { verdict: 'irregular', cause, rules: null };
       bytes = source;
@@ -118,7 +128,8 @@ export function createMatcher({ createScanner, hashText, seed }: MatcherParts): 
       to = end;
       matchElements(engine, scanner, fieldsOf, context, parseBytes);
       bytes = nothing;
-      return { verdict: 'ok', rules: collect(events) };
+      const watched = { elements: scanner.elements, watchOfSlot };
+      return { verdict: 'ok', rules: collect(events), watched };
     },
     inOrder: (some) => [...some].sort(byPriorityThenId),
     compact(steps) {
@@ -139,15 +150,25 @@ const nothing = new Uint8Array(0);
 
 // Events have no search result beside them, so only paths into the event are scanned for. More paths than a scanner takes
 // leave every event to the way over values.
-function createScan(engine: Engine, createScanner: MatcherParts['createScanner'], seed: number): Scan {
+function createScan(
+  engine: Engine,
+  createScanner: MatcherParts['createScanner'],
+  seed: number,
+  watch: readonly (readonly string[])[],
+): Scan {
   const { slots, fieldsOfSlot } = engine.fields;
   const used = slots.flatMap(({ root }, slot) => (root === 'fields' ? [slot] : []));
+  const paths = used.map((slot) => (slots[slot] as (typeof slots)[number]).segments);
+  const placeOf = new Map(paths.map((path, place) => [JSON.stringify(path), place]));
+  const watchOf = new Map<number, number>();
+  for (const [index, path] of watch.entries()) {
+    const known = placeOf.get(JSON.stringify(path));
+    watchOf.set(known ?? paths.length, index);
+    if (known === undefined) paths.push(path);
+  }
   let scanner: Scanner | null = null;
   try {
-    scanner = createScanner(
-      used.map((slot) => (slots[slot] as (typeof slots)[number]).segments),
-      seed,
-    );
+    scanner = createScanner(paths, seed);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
   }
@@ -155,7 +176,11 @@ function createScan(engine: Engine, createScanner: MatcherParts['createScanner']
     engine,
     slots: slots.length,
     scanner,
-    fieldsOf: used.map((slot) => fieldsOfSlot[slot] as FieldIndex[]),
+    // A watched path that no rule reads has no fields.
+    fieldsOf: paths.map((_, place) =>
+      place < used.length ? (fieldsOfSlot[used[place]!] as FieldIndex[]) : [],
+    ),
+    watchOfSlot: Int8Array.from(paths, (_, place) => watchOf.get(place) ?? -1),
   };
 }
 

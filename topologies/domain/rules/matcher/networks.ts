@@ -3,7 +3,7 @@
 // Invariant: an address is what address.ts reads as one; plain IPv4, nearly all of them, is read here without making a text.
 import { type Address, readAddress } from '../address.ts';
 import { atomSort, findExact } from './atoms.ts';
-import { type FieldIndex, type FieldTable, hashForward } from './fields.ts';
+import { type FieldIndex, type FieldTable, hashNetwork } from './fields.ts';
 import { hit, type Run } from './run.ts';
 
 /** Family, prefix length, masked address: as the atoms of networks are stored. */
@@ -63,10 +63,11 @@ function lookUpBytes(run: Run, table: FieldTable, field: FieldIndex, family: 4 |
     masked[0] = family;
     masked[1] = bits;
     for (let i = 0; i < length; i++) {
-      const kept = Math.min(8, Math.max(0, bits - i * 8));
-      masked[2 + i] = (address[i] as number) & (0xff << (8 - kept));
+      const kept = bits - i * 8;
+      const byte = address[i] as number;
+      masked[2 + i] = kept >= 8 ? byte : kept <= 0 ? 0 : byte & (0xff << (8 - kept));
     }
-    const hash = hashForward(table.seed, masked, 0, 2 + length);
+    const hash = hashNetwork(table.seed, masked, 2 + length);
     const atom = findExact(table.atoms, field.id * 16 + atomSort.cidr, hash, masked, 0, 2 + length);
     if (atom >= 0) hit(run, table, field.id, atom);
   }

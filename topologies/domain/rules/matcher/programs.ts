@@ -107,23 +107,20 @@ function gather(
   neutral: number,
   absorbing: number,
 ): number {
-  const distinct = new Set<number>();
+  const gathered: number[] = [];
   for (const operand of operands) {
     if (operand === absorbing) return absorbing;
     if (operand === neutral) continue;
-    if (opOf(programs, operand) === op)
-      for (const inner of operandsOf(programs, operand)) distinct.add(inner);
-    else distinct.add(operand);
+    if (opOf(programs, operand) === op) gathered.push(...operandsOf(programs, operand));
+    else gathered.push(operand);
   }
-  if (distinct.size === 0) return neutral;
-  if (distinct.size === 1) return [...distinct][0] as number;
+  if (gathered.length === 0) return neutral;
+  if (gathered.length === 1) return gathered[0] as number;
   // Atoms come first, as negative numbers: reading one is cheaper than evaluating a program. Tests outside the tables come last.
-  const last = (operand: number): number => Number(opOf(programs, operand) >= programOp.exotic);
-  return intern(
-    programs,
-    op,
-    [...distinct].sort((a, b) => last(a) - last(b) || a - b),
-  );
+  const last = (operand: number): number => (opOf(programs, operand) >= programOp.exotic ? 1 : 0);
+  gathered.sort((a, b) => last(a) - last(b) || a - b);
+  const distinct = gathered.filter((operand, i) => i === 0 || operand !== gathered[i - 1]);
+  return distinct.length === 1 ? (distinct[0] as number) : intern(programs, op, distinct);
 }
 
 function hashOf(op: number, operands: ArrayLike<number>): number {

@@ -5,58 +5,90 @@
 import { type AtomTable, atomSort } from './atoms.ts';
 import { operandsOf, opOf, type ProgramTable, programOp } from './programs.ts';
 
-export interface Witness {
-  /** Operands: atoms, or programs that are one range. */
-  readonly keys: readonly number[];
-  /** Estimate of the share of events in which one of them is true. */
-  readonly cost: number;
-}
-
 /** A longer list of keys would cost more memory than it saves time. */
 const mostKeys = 20_000;
 
-/** The cheapest witness of a program; null when it has none. */
-export function witnessOf(atoms: AtomTable, programs: ProgramTable, operand: number): Witness | null {
-  if (operand < 0) return { keys: [operand], cost: shareOf(atoms, ~operand) };
-  switch (opOf(programs, operand)) {
+/**
+ * Estimate of the share of events in which an atom of the cheapest witness is true; infinite when there is no witness.
+ * `keysOf` gives the atoms.
+ */
+export function witnessCost(atoms: AtomTable, programs: ProgramTable, operand: number): number {
+  if (operand < 0) return shareOf(atoms, ~operand);
+  if (operand < 2) return Number.POSITIVE_INFINITY;
+  const { pool } = programs;
+  const at = programs.start[operand] as number;
+  const head = pool[at] as number;
+  const end = at + (head >>> 3);
+  switch (head & 7) {
     case programOp.range:
-      return { keys: [operand], cost: shareOf(atoms, operandsOf(programs, operand)[1] as number) };
+      return shareOf(atoms, pool[at + 2] as number);
     case programOp.all: {
-      let best: Witness | null = null;
-      for (const part of operandsOf(programs, operand)) {
-        const witness = witnessOf(atoms, programs, part);
-        if (witness !== null && (best === null || witness.cost < best.cost)) best = witness;
-      }
-      return best;
+      let least = Number.POSITIVE_INFINITY;
+      for (let i = at + 1; i <= end; i++)
+        least = Math.min(least, witnessCost(atoms, programs, pool[i] as number));
+      return least;
     }
     case programOp.any: {
-      const keys = new Set<number>();
-      let cost = 0;
-      for (const part of operandsOf(programs, operand)) {
-        const witness = witnessOf(atoms, programs, part);
-        if (witness === null) return null;
-        for (const key of witness.keys) keys.add(key);
-        cost += witness.cost;
-        if (keys.size > mostKeys) return null;
-      }
-      return { keys: [...keys], cost };
+      if (end - at > mostKeys) return Number.POSITIVE_INFINITY;
+      let sum = 0;
+      for (let i = at + 1; i <= end; i++) sum += witnessCost(atoms, programs, pool[i] as number);
+      return sum;
     }
     default:
-      return null;
+      return Number.POSITIVE_INFINITY;
   }
+}
+
+/** The keys of the cheapest witness, added to `keys`: atoms as operands, or programs that are one range. */
+export function keysOf(atoms: AtomTable, programs: ProgramTable, operand: number, keys: number[]): number[] {
+  if (operand < 0 || opOf(programs, operand) === programOp.range) {
+    if (!keys.includes(operand)) keys.push(operand);
+    return keys;
+  }
+  const parts = operandsOf(programs, operand);
+  if (opOf(programs, operand) === programOp.any) {
+    if (isKeys(programs, operand) && keys.length === 0) keys.push(...parts);
+    else for (const part of parts) keysOf(atoms, programs, part, keys);
+    return keys;
+  }
+  let best = parts[0] as number;
+  for (const part of parts)
+    if (witnessCost(atoms, programs, part) < witnessCost(atoms, programs, best)) best = part;
+  return keysOf(atoms, programs, best, keys);
 }
 
 /** Whether the operand is one key, or one of several: then a true key is all of it. */
 export function isKeys(programs: ProgramTable, operand: number): boolean {
-  if (operand < 0) return true;
   const op = opOf(programs, operand);
-  if (op === programOp.range) return true;
-  return op === programOp.any && operandsOf(programs, operand).every((part) => isKeys(programs, part));
+  if (operand < 0 || op === programOp.range) return true;
+  if (op !== programOp.any) return false;
+  const { pool } = programs;
+  const at = programs.start[operand] as number;
+  for (let i = at + 1; i <= at + ((pool[at] as number) >>> 3); i++) {
+    const part = pool[i] as number;
+    if (part >= 0 && opOf(programs, part) !== programOp.range) return false;
+  }
+  return true;
 }
 
 /** The atom of a key. */
-export function atomOfKey(programs: ProgramTable, key: number): number {
-  return key < 0 ? ~key : (operandsOf(programs, key)[1] as number);
+export function atomOfKey({ start, pool }: ProgramTable, key: number): number {
+  return key < 0 ? ~key : (pool[(start[key] as number) + 2] as number);
+}
+
+/** Whether something of the field is there whenever the operand holds. */
+export function needsPresence(programs: ProgramTable, operand: number): boolean {
+  if (operand < 0) return true;
+  switch (opOf(programs, operand)) {
+    case programOp.range:
+      return true;
+    case programOp.all:
+      return operandsOf(programs, operand).some((part) => needsPresence(programs, part));
+    case programOp.any:
+      return operandsOf(programs, operand).every((part) => needsPresence(programs, part));
+    default:
+      return false;
+  }
 }
 
 /**
