@@ -9,7 +9,7 @@ import type { EventFilter } from '../domain/sink/filter.ts';
 import { checkObject, createMarks, spliceOk, spliceReasons } from '../domain/sink/splice-check.ts';
 import type { Assignment, RecordBatch } from '../ports/log.ts';
 import type { Letters, Refusal } from './sink-letters.ts';
-import type { Segment, Slab } from './sink-slab.ts';
+import type { BatchHolds, Segment, Slab } from './sink-slab.ts';
 
 /** Decoded value, or why it cannot be decoded. Rejects when it cannot be told now (registry down): it is asked again. */
 export type DecodeValue = (topic: string, bytes: Buffer) => Decoded | Promise<Decoded>;
@@ -21,6 +21,7 @@ export interface FillOptions {
   readonly filter: EventFilter | null;
   readonly decode: DecodeValue;
   readonly letters: Letters;
+  readonly holds: BatchHolds;
   /** The slab being filled, if any. */
   readonly open: () => Slab | null;
   /** Resolves true when the open slab had room for `bytes` a moment ago, false when `gone`. */
@@ -142,6 +143,7 @@ export async function fill(batch: RecordBatch, assignment: Assignment, options: 
             slab = options.open();
           }
           segment = begin(slab, batch, assignment, covered);
+          options.holds.hold(batch);
           const timestamp = batch.timestamp(i);
           if (timestamp >= 0 && timestamp < slab.oldest) slab.oldest = timestamp;
         }

@@ -1,7 +1,7 @@
 // Fixed memory for batches on their way out: slabs from a free list, each with the frames and where they came from.
 //
 // Invariant: a slab never grows and the list never grows, so an outage of hours holds no more memory than a busy second. The
-// record batches that a slab refers to (for dead letters) are bounded by `retainedBytes`.
+// record batches that a slab refers to (for dead letters) are bounded by `retainedBytes`, and released with the last slab.
 import type { Assignment, RecordBatch } from '../ports/log.ts';
 
 /** Consecutive events of a slab that came from one batch, and the offsets that they complete. */
@@ -30,6 +30,26 @@ export interface Slab {
   use: number;
 }
 
+/** Who still reads a record batch: the filler and every segment of a slab. The last one to go releases it. */
+export interface BatchHolds {
+  hold(batch: RecordBatch): void;
+  drop(batch: RecordBatch): void;
+}
+
+export function createBatchHolds(): BatchHolds {
+  const holders = new Map<RecordBatch, number>();
+  return {
+    hold(batch) {
+      holders.set(batch, (holders.get(batch) ?? 0) + 1);
+    },
+    drop(batch) {
+      const left = (holders.get(batch) ?? 1) - 1;
+      if (left > 0) holders.set(batch, left);
+      else if (holders.delete(batch)) batch.release?.();
+    },
+  };
+}
+
 export interface SlabPool {
   /** An empty slab, or null when all are out. */
   take(): Slab | null;
@@ -40,8 +60,8 @@ export interface SlabPool {
   wake(): void;
 }
 
-/** `count` slabs of `bytes` for at most `events` frames; allocated when first needed. */
-export function createSlabPool(count: number, bytes: number, events: number): SlabPool {
+/** `count` slabs of `bytes` for at most `events` frames; allocated when first needed. A slab that comes back drops its batches. */
+export function createSlabPool(count: number, bytes: number, events: number, holds: BatchHolds): SlabPool {
   const free: Slab[] = [];
   let made = 0;
   let waiters: (() => void)[] = [];
@@ -71,6 +91,7 @@ export function createSlabPool(count: number, bytes: number, events: number): Sl
       };
     },
     give(slab) {
+      for (const { batch } of slab.segments) holds.drop(batch);
       slab.segments = [];
       slab.used = 0;
       slab.events = 0;

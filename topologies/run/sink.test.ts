@@ -28,6 +28,42 @@ describe('delivery', () => {
     expect(assignment.watermark()).toBe(5);
   });
 
+  it('releases a batch once, when its last slab is done and not before', async () => {
+    const { target, clock, onBatch } = setup({ limits: { maxEvents: 4, inFlight: 3 } });
+    target.state.hold = true;
+    const batch = batchOf(values(0, 10));
+    const none = batchOf([null, null], { offset: 10 });
+    const assignment = assignmentOf();
+    await onBatch(batch, assignment);
+    await onBatch(none, assignment);
+    await clock.advance(1000);
+    expect(none.releases).toBe(1);
+    expect(target.held.length).toBe(3);
+    target.held.pop()!();
+    target.held.pop()!();
+    await clock.advance(0);
+    expect(batch.releases).toBe(0);
+    target.release();
+    await clock.advance(0);
+    expect(batch.releases).toBe(1);
+    expect(sorted(target.stored)).toEqual(range(0, 10));
+  });
+
+  it('releases batches that it gives up', async () => {
+    const { target, clock, onBatch, runner } = setup({ limits: { maxEvents: 4, inFlight: 1 } });
+    target.state.fault = () => busy;
+    const batch = batchOf(values(0, 6));
+    const assignment = assignmentOf();
+    await onBatch(batch, assignment);
+    await clock.advance(10);
+    expect(batch.releases).toBe(0);
+    assignment.revoke();
+    await runner.handler.onRevoked?.(assignment, 'lost');
+    await runner.stop();
+    expect(batch.releases).toBe(1);
+    expect(assignment.completed).toEqual([]);
+  });
+
   it('cuts batches by events and by bytes', async () => {
     const { target, clock, onBatch } = setup({ limits: { maxEvents: 4 } });
     await onBatch(batchOf(values(0, 10)), assignmentOf());

@@ -18,7 +18,7 @@ import { deliver } from './sink-delivery.ts';
 import { type DecodeValue, fill } from './sink-fill.ts';
 import { createSinkGate, type SinkFault } from './sink-gate.ts';
 import { createLetters, type LetterBox } from './sink-letters.ts';
-import { completeSlab, createSlabPool, type Slab } from './sink-slab.ts';
+import { completeSlab, createBatchHolds, createSlabPool, type Slab } from './sink-slab.ts';
 
 export interface SinkRunnerOptions {
   /** Id of the sink document; label of metrics, and `sinks/<id>` in dead letters. */
@@ -50,10 +50,12 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
   const { id, wire, limits, http, clock, random, metrics, logger, drainMs = 5_000 } = options;
   const labels = { sink: id };
   const stopping = new AbortController();
+  const holds = createBatchHolds();
   const pool = createSlabPool(
     limits.inFlight + 2,
     Math.max(limits.maxBytes, wire.maxEventBytes + wire.overheadBytes),
     limits.maxEvents,
+    holds,
   );
   const guard = createFaultGuard();
   const lost = new WeakSet<Assignment>();
@@ -89,7 +91,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
   const gone = (assignment: Assignment): boolean =>
     assignment.signal.aborted || lost.has(assignment) || stopping.signal.aborted;
   const abandoned = (slab: Slab): boolean => slab.segments.every(({ assignment }) => gone(assignment));
-  const holds = (slab: Slab | null, assignment: Assignment): boolean =>
+  const covers = (slab: Slab | null, assignment: Assignment): boolean =>
     slab?.segments.some((segment) => segment.assignment === assignment) === true;
 
   /** Sleeps until the time is over or `wakeAll` was called; never rejects. */
@@ -240,7 +242,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     const deadline = clock.now() + drainMs;
     while (
       clock.now() < deadline &&
-      ([...active].some((slab) => holds(slab, assignment)) || ready.some((slab) => holds(slab, assignment)))
+      ([...active].some((slab) => covers(slab, assignment)) || ready.some((slab) => covers(slab, assignment)))
     )
       await Promise.race([pool.freed(), wait(deadline - clock.now())]);
   }
@@ -257,20 +259,26 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     handler: {
       async onBatch(batch, assignment) {
         watch(assignment);
-        await fill(batch, assignment, {
-          wire,
-          limits,
-          filter: options.filter,
-          decode: options.decode,
-          letters,
-          open: () => open,
-          room,
-          flush,
-          wait,
-          gone,
-          onOutcome: (outcome, count) =>
-            metrics.count('tocsin_sink_events_total', { ...labels, outcome }, count),
-        });
+        holds.hold(batch);
+        try {
+          await fill(batch, assignment, {
+            wire,
+            limits,
+            filter: options.filter,
+            decode: options.decode,
+            letters,
+            holds,
+            open: () => open,
+            room,
+            flush,
+            wait,
+            gone,
+            onOutcome: (outcome, count) =>
+              metrics.count('tocsin_sink_events_total', { ...labels, outcome }, count),
+          });
+        } finally {
+          holds.drop(batch);
+        }
         idle();
       },
       async onUnreadable(range) {
@@ -282,7 +290,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
       },
       async onRevoked(assignment, reason) {
         if (reason === 'lost') lost.add(assignment);
-        if (holds(open, assignment)) flush();
+        if (covers(open, assignment)) flush();
         await releaseReady();
         wakeAll();
         if (reason === 'revoked') await drained(assignment);

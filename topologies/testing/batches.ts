@@ -16,8 +16,16 @@ export interface BatchParts {
   readonly headers?: readonly Header[];
 }
 
-/** A batch of `values`; null is a tombstone. The values lie in one buffer with other bytes between them, as in Kafka. */
-export function batchOf(values: readonly (Buffer | string | null)[], parts: BatchParts = {}): RecordBatch {
+export interface HandMadeBatch extends RecordBatch {
+  /** How often `release` was called. */
+  readonly releases: number;
+}
+
+/**
+ * A batch of `values`; null is a tombstone. The values lie in one buffer with other bytes between them, as in Kafka. Releasing
+ * it overwrites the bytes, and reading throws afterwards.
+ */
+export function batchOf(values: readonly (Buffer | string | null)[], parts: BatchParts = {}): HandMadeBatch {
   const {
     topic = 'findings.v1',
     partition = 0,
@@ -44,20 +52,39 @@ export function batchOf(values: readonly (Buffer | string | null)[], parts: Batc
   });
   const buffer = Buffer.concat(chunks);
   const offsetOf = (index: number): number => parts.offsets?.[index] ?? offset + index;
+  let releases = 0;
+  const held = <T>(what: T): T => {
+    if (releases > 0) throw new Error('the record batch was released');
+    return what;
+  };
   return {
     topic,
     partition,
     count: values.length,
     nextOffset: parts.nextOffset ?? (values.length === 0 ? offset : offsetOf(values.length - 1) + 1),
     byteLength: buffer.length,
-    buffer,
+    get buffer() {
+      return held(buffer);
+    },
     valueStart,
     valueEnd,
     offset: offsetOf,
     timestamp: () => timestamp,
-    key: () => key,
-    value: (index) => (valueStart[index]! < 0 ? null : buffer.subarray(valueStart[index], valueEnd[index])),
-    headers: () => headers,
+    key: () => held(key),
+    value: (index) =>
+      held(valueStart[index]! < 0 ? null : buffer.subarray(valueStart[index], valueEnd[index])),
+    headers: () => held(headers),
+    headerSize: () => ({
+      count: held(headers).length,
+      bytes: headers.reduce((sum, [name, content]) => sum + Buffer.byteLength(name) + content.length, 0),
+    }),
+    release() {
+      releases += 1;
+      buffer.fill(0xdd);
+    },
+    get releases() {
+      return releases;
+    },
   };
 }
 

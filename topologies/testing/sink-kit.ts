@@ -114,7 +114,10 @@ export function setup(options: Setup = {}) {
     letters: {
       async send(records) {
         await options.box?.(records);
-        letters.push(...records);
+        // As the log does: what is acknowledged was copied, and the record batch may be gone afterwards.
+        letters.push(
+          ...records.map((record) => ({ ...record, value: copyOf(record.value), key: copyOf(record.key) })),
+        );
       },
     },
     clock,
@@ -127,6 +130,9 @@ export function setup(options: Setup = {}) {
     Object.fromEntries((letters[index]?.headers ?? []).map(([name, content]) => [name, String(content)]));
   return { target, clock, metrics, logger, letters, letterOf, runner, onBatch };
 }
+
+const copyOf = (bytes: Buffer | string | null): Buffer | string | null =>
+  Buffer.isBuffer(bytes) ? Buffer.from(bytes) : bytes;
 
 export const sorted = (numbers: readonly number[]): number[] => [...numbers].sort((a, b) => a - b);
 export const range = (from: number, to: number): number[] =>

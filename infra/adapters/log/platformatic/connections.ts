@@ -7,6 +7,9 @@
 import { type API, Connection } from '@platformatic/kafka';
 import type { LogConnection } from '../core/settings.ts';
 import { toLogError } from './errors.ts';
+import { FetchConnection, type FetchedResponse } from './fetch-connection.ts';
+import { ResponseBuffers } from './response-buffers.ts';
+import type { FetchRequest } from './wire.ts';
 
 export interface Address {
   readonly host: string;
@@ -15,7 +18,10 @@ export interface Address {
 
 export class Connections {
   readonly #settings: LogConnection;
+  /** Memory of the answers to `fetch`. */
+  readonly buffers = new ResponseBuffers();
   readonly #open = new Map<string, Promise<Connection>>();
+  readonly #fetching = new Map<string, Promise<FetchConnection>>();
   #closed = false;
 
   constructor(settings: LogConnection) {
@@ -42,6 +48,22 @@ export class Connections {
     return await api.async(connection, ...args);
   }
 
+  /** One Fetch request, over a connection that serves nothing else. Its frame goes back to `buffers`. */
+  async fetch(address: Address, request: FetchRequest): Promise<FetchedResponse> {
+    return await (await this.#fetchConnection(address)).fetch(request);
+  }
+
+  /** Drop the connection of `fetch`; a request in flight on it fails. */
+  dropFetch(address: Address): void {
+    const key = keyOf(address, 'fetch');
+    const connection = this.#fetching.get(key);
+    this.#fetching.delete(key);
+    connection?.then(
+      (opened) => opened.close(),
+      () => undefined,
+    );
+  }
+
   /** Drop a connection; requests in flight on it fail. */
   drop(address: Address, purpose: string): void {
     const key = keyOf(address, purpose);
@@ -54,7 +76,17 @@ export class Connections {
     this.#closed = true;
     const all = [...this.#open.values()];
     this.#open.clear();
-    await Promise.all(all.map((connection) => connection.then(close, () => undefined)));
+    const fetching = [...this.#fetching.values()];
+    this.#fetching.clear();
+    await Promise.all([
+      ...all.map((connection) => connection.then(close, () => undefined)),
+      ...fetching.map((connection) =>
+        connection.then(
+          (opened) => opened.close(),
+          () => undefined,
+        ),
+      ),
+    ]);
   }
 
   #get(address: Address, purpose: string, timeoutMs: number): Promise<Connection> {
@@ -67,6 +99,41 @@ export class Connections {
     return opening;
   }
 
+  async #fetchConnection(address: Address): Promise<FetchConnection> {
+    const key = keyOf(address, 'fetch');
+    const existing = this.#fetching.get(key);
+    if (existing !== undefined) {
+      const connection = await existing;
+      if (!connection.retired) return connection;
+      if (this.#fetching.get(key) === existing) this.dropFetch(address);
+      return await this.#fetchConnection(address);
+    }
+    const forget = (): void => {
+      if (this.#fetching.get(key) === opening) this.#fetching.delete(key);
+    };
+    const opening = this.#connectFetch(address, forget);
+    this.#fetching.set(key, opening);
+    opening.catch(forget);
+    return await opening;
+  }
+
+  async #connectFetch(address: Address, onClose: () => void): Promise<FetchConnection> {
+    if (this.#closed) throw toLogError('log client is closed', new Error('closed'));
+    const { tls } = this.#settings;
+    const servername = tls === undefined ? undefined : (tls.servername ?? nameOf(address.host));
+    try {
+      return await FetchConnection.open({
+        settings: this.#settings,
+        address,
+        servername,
+        buffers: this.buffers,
+        onClose,
+      });
+    } catch (error) {
+      throw toLogError(`cannot connect to ${address.host}:${address.port}`, error);
+    }
+  }
+
   async #connect(address: Address, key: string, timeoutMs: number): Promise<Connection> {
     if (this.#closed) throw toLogError('log client is closed', new Error('closed'));
     const { clientId, tls, sasl } = this.#settings;
@@ -77,7 +144,7 @@ export class Connections {
         ? {}
         : {
             tls: { ...tls },
-            ...(tls.servername === undefined ? { tlsServerName: isName(address.host) } : {}),
+            ...(tls.servername === undefined ? { tlsServerName: nameOf(address.host) !== undefined } : {}),
           }),
       ...(sasl === undefined ? {} : { sasl: { ...sasl } }),
     });
@@ -112,8 +179,8 @@ function keyOf(address: Address, purpose: string): string {
 }
 
 /** Server name indication takes names only, no addresses (RFC 6066 section 3). */
-function isName(host: string): boolean {
-  return !/^[\d.]+$/.test(host) && !host.includes(':');
+function nameOf(host: string): string | undefined {
+  return /^[\d.]+$/.test(host) || host.includes(':') ? undefined : host;
 }
 
 async function close(connection: Connection): Promise<void> {

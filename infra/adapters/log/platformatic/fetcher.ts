@@ -6,15 +6,16 @@
 //
 // Surprise: a long poll cannot be told that a left-out partition has room again, so while one is left out the wait
 // is short.
-import { crc32c } from '@platformatic/kafka';
 import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
 import type { ByteBudget } from '../core/byte-budget.ts';
 import { MAX_DECOMPRESSED_BYTES } from '../core/codecs.ts';
 import type { OwnedPartition } from '../core/owned-partition.ts';
 import { decodeSection, type UnreadableRange } from '../core/record-decode.ts';
+import { checksum } from './checksum.ts';
 import { type Cluster, EARLIEST, LATEST } from './cluster.ts';
 import { describe, isFatalConnectionError, isRetriableCode, OFFSET_OUT_OF_RANGE } from './errors.ts';
-import { type FetchAnswer, fetchV12 } from './wire.ts';
+import { type Loan, lend } from './loan.ts';
+import type { FetchAnswer } from './wire.ts';
 
 export interface FetcherOptions {
   readonly cluster: Cluster;
@@ -112,28 +113,28 @@ export class Fetcher {
       asked.set(`${owned.topic}/${owned.partition}`, { owned, offset: owned.position, seeks: owned.seeks });
     }
     try {
-      const response = await cluster.connections.call(cluster.broker(leader), 'fetch', fetchV12, [
-        {
-          maxWaitMs,
-          maxBytes: Math.max(1, Math.min(budget.free, MAX_RESPONSE_BYTES)),
-          maxBytesPerPartition: Math.min(maxBytesPerPartition, Math.max(1, budget.free)),
-          partitions: [...asked.values()].map(({ owned, offset }) => ({
-            topic: owned.topic,
-            partition: owned.partition,
-            offset,
-          })),
-        },
-      ]);
+      const response = await cluster.connections.fetch(cluster.broker(leader), {
+        maxWaitMs,
+        maxBytes: Math.max(1, Math.min(budget.free, MAX_RESPONSE_BYTES)),
+        maxBytesPerPartition: Math.min(maxBytesPerPartition, Math.max(1, budget.free)),
+        partitions: [...asked.values()].map(({ owned, offset }) => ({
+          topic: owned.topic,
+          partition: owned.partition,
+          offset,
+        })),
+      });
       this.#failures.delete(leader);
+      const loan = lend(response.frame, (frame) => cluster.connections.buffers.give(frame));
       let stale = false;
       for (const answer of response.answers) {
         const question = asked.get(`${answer.topic}/${answer.partition}`);
         if (question === undefined) continue;
         const { owned, offset, seeks } = question;
         if (owned.revoked || owned.seeks !== seeks || owned.position !== offset) continue;
-        if (answer.errorCode === 0) this.#take(owned, answer);
+        if (answer.errorCode === 0) this.#take(owned, answer, loan);
         else stale = (await this.#refused(owned, answer)) || stale;
       }
+      loan.end();
       if (stale) {
         this.#refresh();
         await this.#pause(leader);
@@ -151,12 +152,13 @@ export class Fetcher {
     }
   }
 
-  #take(owned: OwnedPartition, answer: FetchAnswer): void {
+  #take(owned: OwnedPartition, answer: FetchAnswer, loan: Loan): void {
     if (answer.records.length === 0) return;
     const decoded = decodeSection(owned.topic, owned.partition, answer.records, owned.position, {
-      crc32c,
+      crc32c: checksum,
       maxDecompressedBytes: this.#options.cluster.settings.maxDecompressedBytes ?? MAX_DECOMPRESSED_BYTES,
     });
+    for (const batch of decoded.batches) loan.add(batch);
     if (decoded.nextOffset > owned.position) owned.accept(decoded.batches, decoded.nextOffset);
     if (decoded.unreadable === null) return;
     const seen = this.#broken.get(owned);
@@ -202,7 +204,7 @@ export class Fetcher {
   #dropConnection(leader: number): void {
     const { cluster } = this.#options;
     try {
-      cluster.connections.drop(cluster.broker(leader), 'fetch');
+      cluster.connections.dropFetch(cluster.broker(leader));
     } catch {
       // The broker left the cluster; its connection closes by itself.
     }

@@ -1,6 +1,6 @@
 // The two requests that decide speed, Fetch and Produce, written and read here instead of by the client.
 //
-// Invariant: a Fetch answer is made contiguous with one copy; the record sections are views of it.
+// Invariant: the record sections of a Fetch answer are views of its one contiguous buffer.
 //
 // Surprise: Fetch v12 and Produce v9 name topics by name, not by id; Apache Kafka 2.7 to 4.x serve both.
 // Source: kafka/clients/src/main/resources/common/message/{FetchRequest,FetchResponse,ProduceRequest,ProduceResponse}.json
@@ -28,7 +28,7 @@ export interface FetchResponse {
   readonly answers: readonly FetchAnswer[];
 }
 
-interface FetchRequest {
+export interface FetchRequest {
   readonly maxWaitMs: number;
   readonly maxBytes: number;
   readonly maxBytesPerPartition: number;
@@ -100,7 +100,8 @@ function groupByTopic<T extends { readonly topic: string }>(items: readonly T[])
   return groups;
 }
 
-function writeFetch(request: FetchRequest): Writer {
+/** The body of a Fetch v12 request. */
+export function writeFetch(request: FetchRequest): Writer {
   return Writer.create()
     .appendInt32(-1)
     .appendInt32(request.maxWaitMs)
