@@ -110,6 +110,30 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: [],
   },
   {
+    name: 'tocsin_rule_problems',
+    kind: 'gauge',
+    help: 'Rules, lists and actions that the evaluator left out or that name what does not exist.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_matcher_rules',
+    kind: 'gauge',
+    help: 'Rules that the matcher holds.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_matcher_unwitnessed',
+    kind: 'gauge',
+    help: 'Entries of rules that every event has to check, because they hold through something absent.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_matcher_bytes',
+    kind: 'gauge',
+    help: 'Bytes of the tables of the matcher.',
+    labels: [],
+  },
+  {
     name: 'tocsin_consumer_lag_records',
     kind: 'gauge',
     help: 'Records that wait for a consumer group.',

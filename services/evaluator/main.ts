@@ -1,4 +1,5 @@
 // The evaluator: findings, search results and the engine's own events in; commands out.
+import { randomInt } from 'node:crypto';
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { createSchemaSource } from '@tocsin/adapters/registry/schema-source.ts';
@@ -21,10 +22,14 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     metrics,
     onFailure: fail,
   });
-  let tables = evaluatorTables(source.table);
-  source.onChange(() => {
-    tables = evaluatorTables(source.table);
-    for (const problem of tables.problems) logger.error('rule left out', { problem });
+  const { tables, apply } = evaluatorTables(source.table, randomInt(2 ** 32));
+  source.onChange((changes) => {
+    for (const problem of apply(changes)) logger.error('configuration problem', { problem });
+    const { rules, unwitnessed, bytes } = tables.ruleSet.stats();
+    metrics.gauge('tocsin_rule_problems', tables.problems.length);
+    metrics.gauge('tocsin_matcher_rules', rules);
+    metrics.gauge('tocsin_matcher_unwitnessed', unwitnessed);
+    metrics.gauge('tocsin_matcher_bytes', bytes);
   });
   onStop(() => source.stop());
   await source.start();

@@ -1,5 +1,6 @@
 // The evaluator runner: every input ends in commands, in a dead letter, or in nothing that a rule wanted; then it completes.
 
+import { createAvroEncoder } from '@tocsin/schemas/codecs/avro.ts';
 import type { SchemaSource } from '@tocsin/schemas/codecs/decode.ts';
 import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command } from '@tocsin/schemas/types.ts';
@@ -137,6 +138,77 @@ describe('evaluator runner', () => {
     expect(reasons()).toEqual(['command_too_large']);
     expect(on('commands.log.v1').length).toBe(1);
     expect(assignment.completed).toEqual([[0, 2]]);
+  });
+
+  test('Avro events are judged by their parts and acted on as a whole', async () => {
+    const schema = {
+      type: 'record',
+      name: 'E',
+      fields: [
+        { name: 'event', type: 'string' },
+        {
+          name: 'data',
+          type: {
+            type: 'record',
+            name: 'D',
+            fields: [
+              { name: 'severity', type: 'string' },
+              { name: 'title', type: 'string' },
+              {
+                name: 'evidence',
+                type: {
+                  type: 'array',
+                  items: {
+                    type: 'record',
+                    name: 'V',
+                    fields: [
+                      { name: 'kind', type: 'string' },
+                      { name: 'status', type: 'int' },
+                    ],
+                  },
+                },
+              },
+            ],
+          },
+        },
+      ],
+    };
+    const rules = [
+      { kind: 'rule', id: 'high', when: { min_severity: 'high' }, then: [{ action: 'write' }] },
+      {
+        kind: 'rule',
+        id: 'each',
+        when: { each: { path: 'data.evidence', match: { kind: 'http', status: { gte: 500 } } } },
+        then: [{ action: 'write' }],
+      },
+      { kind: 'rule', id: 'texts', when: { 'data.*': { contains: 'needle' } }, then: [{ action: 'write' }] },
+    ];
+    const schemas: SchemaSource = { schemaById: async () => ({ ok: true, schema: JSON.stringify(schema) }) };
+    const { handler, on } = createTestDecider({ documents: [...rules, documents.at(-1)!], schemas });
+    const encode = createAvroEncoder(9, schema);
+    const data = (severity: string, title: string, kind: string, status: number) => ({
+      event: 'finding.new',
+      data: { severity, title, evidence: [{ kind, status }] },
+    });
+    const events = [
+      data('low', 'nothing', 'dns', 500),
+      data('high', 'x', 'dns', 500),
+      data('low', 'x', 'http', 503),
+      data('low', 'a needle here', 'dns', 1),
+    ];
+    await handler.onBatch(
+      fakeBatch(
+        topics.findings.name,
+        events.map((event) => ({ value: encode(event) })),
+      ),
+      fakeAssignment(topics.findings.name),
+    );
+    const commands = on('commands.log.v1').map((record) => JSON.parse(String(record.value)) as Command);
+    expect(commands.map(({ rule, subject }) => [rule?.id, subject.event])).toEqual([
+      ['high', events[1]],
+      ['each', events[2]],
+      ['texts', events[3]],
+    ]);
   });
 
   test('while the registry is down the partition waits and nothing is dead-lettered', async () => {

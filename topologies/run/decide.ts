@@ -12,13 +12,15 @@ import {
 } from '@tocsin/schemas/codecs/decode.ts';
 import type { JsonObject } from '@tocsin/schemas/codecs/json.ts';
 import { unreadableRecord } from '../domain/dead-letter.ts';
-import { type Decision, decide } from '../domain/evaluate/decide.ts';
+import { contextOf, type Decision, decide } from '../domain/evaluate/decide.ts';
+import { isPlain } from '../domain/evaluate/screen.ts';
 import type { EvaluatorTables } from '../domain/evaluate/tables.ts';
+import type { RuleRevision } from '../domain/rules/parse-rule.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Assignment, BatchHandler, OutRecord, RecordBatch } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
-import type { Topic } from '../topics.ts';
+import { type Topic, topics } from '../topics.ts';
 import { createDecisionRecords } from './decide-records.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -43,6 +45,9 @@ const registryRetryMs = 1_000;
 const maxHeaders = 1_000;
 const maxHeaderBytes = 64 * 1024;
 
+/** Rules that one batch does of the work on changed rules: well below a millisecond. */
+const compactSteps = 64;
+
 export function createDecider(options: DecideOptions): BatchHandler {
   const { service, outbox, clock, metrics, logger, signal } = options;
   const topicOf = new Map(options.inputs.map((topic) => [topic.name, topic]));
@@ -57,10 +62,11 @@ export function createDecider(options: DecideOptions): BatchHandler {
   // A registry that is down holds the partition: no dead letter. Null when the partition or the service is gone.
   async function settled(
     value: Buffer,
+    how: DecodeOptions,
     first: Decoded | Promise<Decoded>,
     assignment: Assignment,
   ): Promise<Decoded | null> {
-    for (let answer = first; ; answer = decodeValue(value, decodeOptions)) {
+    for (let answer = first; ; answer = decodeValue(value, how)) {
       const result = await answer;
       if (result.ok || result.transient !== true) return result;
       logger.warn('schema registry not available, waiting', { detail: result.detail });
@@ -72,19 +78,43 @@ export function createDecider(options: DecideOptions): BatchHandler {
     }
   }
 
-  function judge(batch: RecordBatch, index: number, value: JsonObject): Decision {
-    return decide(
-      {
-        value,
-        input: topicOf.get(batch.topic)?.id ?? '',
-        topic: batch.topic,
-        partition: batch.partition,
-        offset: batch.offset(index),
-        timestamp: batch.timestamp(index),
-        now: clock.now(),
-      },
-      options.tables(),
-    );
+  function judge(
+    batch: RecordBatch,
+    index: number,
+    value: JsonObject,
+    known: readonly RuleRevision[] | null,
+  ): Decision {
+    const input = {
+      value,
+      input: topicOf.get(batch.topic)?.id ?? '',
+      topic: batch.topic,
+      partition: batch.partition,
+      offset: batch.offset(index),
+      timestamp: batch.timestamp(index),
+      now: clock.now(),
+    };
+    return decide(input, options.tables(), known);
+  }
+
+  // Avro that a rule wants is decoded once more and whole, for what its actions get to see.
+  function judgeParts(batch: RecordBatch, index: number, value: Buffer, parts: JsonObject): Decision {
+    const decision = judge(batch, index, parts, null);
+    if (decision.matched.length === 0) return decision;
+    const whole = decodeValue(value, decodeOptions);
+    if (whole instanceof Promise || !whole.ok)
+      throw new Error('Avro that was read in parts cannot be read whole');
+    return judge(batch, index, whole.value, null);
+  }
+
+  // Most events are wanted by no rule; their bytes are enough to know it. 'nothing' is that nothing follows and nothing is to
+  // be noted; null that the bytes do not tell.
+  function screen(batch: RecordBatch, index: number): readonly RuleRevision[] | 'nothing' | null {
+    const { ruleSet, lists } = options.tables();
+    const timestamp = batch.timestamp(index);
+    const context = contextOf({ timestamp, now: clock.now() }, { lists });
+    const match = ruleSet.matchBytes(batch.buffer, batch.valueStart[index]!, batch.valueEnd[index]!, context);
+    if (match.verdict !== 'ok') return null;
+    return match.rules.length === 0 && isPlain(match.watched, timestamp) ? 'nothing' : match.rules;
   }
 
   return {
@@ -111,16 +141,28 @@ export function createDecider(options: DecideOptions): BatchHandler {
           refuse(index, 'headers_limit', `${count} headers with ${bytes} bytes`);
           continue;
         }
+        const isEvent = topicOf.get(batch.topic)?.id !== topics.searchResults.id;
+        const isAvro = value[0] === 0;
+        const known = isEvent && !isAvro ? screen(batch, index) : null;
+        if (known === 'nothing') {
+          outcomes.evaluated += 1;
+          continue;
+        }
+        const how = isEvent && isAvro ? { ...decodeOptions, keep: options.tables().wanted } : decodeOptions;
         // JSON and known Avro schemas are there at once; awaiting them would cost a turn of the event loop per record.
-        const first = decodeValue(value, decodeOptions);
-        const known = !(first instanceof Promise) && (first.ok || first.transient !== true);
-        const result = known ? first : await settled(value, first, assignment);
+        const first = decodeValue(value, how);
+        const isHere = !(first instanceof Promise) && (first.ok || first.transient !== true);
+        const result = isHere ? first : await settled(value, how, first, assignment);
         if (result === null) return;
         if (!result.ok) {
           refuse(index, result.reason, result.detail);
           continue;
         }
-        const decision = withNotes(judge(batch, index, result.value), result);
+        const judged =
+          how.keep === undefined
+            ? judge(batch, index, result.value, known)
+            : judgeParts(batch, index, value, result.value);
+        const decision = withNotes(judged, result);
         outcomes[decision.refused.some((refusal) => refusal.deadLetter) ? 'dead-letter' : 'evaluated'] += 1;
         for (const record of records.of(decision, batch, index)) out.push(record);
       }
@@ -133,6 +175,7 @@ export function createDecider(options: DecideOptions): BatchHandler {
         return;
       }
       assignment.complete(batch.count === 0 ? batch.nextOffset : batch.offset(0), batch.nextOffset);
+      options.tables().ruleSet.compact(compactSteps);
       metrics.observe('tocsin_evaluate_seconds', (clock.now() - startedAt) / 1000);
     },
   };

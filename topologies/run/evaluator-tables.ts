@@ -1,14 +1,15 @@
 // The evaluator's tables over the action types of this release: one call for the service and for the in-memory system.
 import { actions } from '../actions/registry.ts';
 import type { Action } from '../domain/action/define-action.ts';
-import { buildTables, type EvaluatorConfig, type EvaluatorTables } from '../domain/evaluate/tables.ts';
+import { type EvaluatorConfig, followConfig, type LiveTables } from '../domain/evaluate/tables.ts';
 
 const types = new Map<string, Action>(Object.entries(actions));
 const manifests = new Map([...types].map(([type, { manifest }]) => [type, manifest]));
 
-/** Tables for a configuration; see buildTables. */
-export function evaluatorTables(config: EvaluatorConfig): EvaluatorTables {
-  return buildTables(config, manifests, {
+/** Tables that follow a configuration; see followConfig. `seed`: 32 random bits. */
+export function evaluatorTables(config: EvaluatorConfig, seed: number): LiveTables {
+  return followConfig(config, manifests, {
     modeOf: (type, params) => types.get(type)?.modeOf?.(params) ?? null,
+    seed,
   });
 }

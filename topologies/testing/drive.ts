@@ -46,7 +46,7 @@ export async function startDrive(options: DriveOptions) {
   const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog() };
   const stopping = new AbortController();
   const { table: config, apply: applyRecord } = createConfigFold();
-  let tables = evaluatorTables(config);
+  const { tables, apply: follow } = evaluatorTables(config, 1);
 
   /** Puts one revision of a document into force. */
   function configure(document: ConfigDocument, revision = 1): void {
@@ -58,8 +58,8 @@ export async function startDrive(options: DriveOptions) {
     };
     const applied = applyRecord(configKey(document.kind, document.id), record);
     if (applied.problem !== undefined) throw new Error(applied.problem);
-    tables = evaluatorTables(config);
-    if (tables.problems.length > 0) throw new Error(tables.problems.join('\n'));
+    const problems = follow([document]);
+    if (problems.length > 0) throw new Error(problems.join('\n'));
   }
   const order = { connection: 0, action: 1, sink: 2, list: 3, rule: 4 };
   for (const document of [...options.documents].sort((a, b) => order[a.kind] - order[b.kind]))

@@ -37,12 +37,17 @@ export interface Decision {
 /** Actions may lie between the first event and a command, at most so many. */
 export const maxHops = 5;
 
-export function decide(input: EvaluatorInput, tables: EvaluatorTables): Decision {
+/** `known`: the rules that hold for the event, where a matcher over bytes has found them already. */
+export function decide(
+  input: EvaluatorInput,
+  tables: EvaluatorTables,
+  known: readonly RuleRevision[] | null = null,
+): Decision {
   const trigger = readTrigger(input);
   if ('invalid' in trigger) return { ...nothing, refused: [refusal('invalid_envelope', trigger.invalid)] };
   if (trigger.event?.test === true)
     return { ...nothing, notes: [...trigger.notes, { reason: 'test_event' }] };
-  const matches = matchRules(trigger, tables, contextOf(input, tables)).filter(
+  const matches = matchRules(trigger, tables, contextOf(input, tables), known).filter(
     ({ rule }) => input.input !== topics.events.id || namesEventTypes(rule.document),
   );
   const matched = matches.map(({ rule, rows }) => ({
@@ -72,8 +77,11 @@ export function decide(input: EvaluatorInput, tables: EvaluatorTables): Decision
 
 const nothing: Decision = { commands: [], matched: [], refused: [], notes: [] };
 
-// The moment of the record, not of the decision, so that judging it again gives the same answer.
-function contextOf({ timestamp, now }: EvaluatorInput, { lists }: EvaluatorTables): MatchContext {
+/** The moment of the record, not of the decision, so that judging it again gives the same answer. */
+export function contextOf(
+  { timestamp, now }: Pick<EvaluatorInput, 'timestamp' | 'now'>,
+  { lists }: Pick<EvaluatorTables, 'lists'>,
+): MatchContext {
   return { now: timestamp >= 0 ? timestamp : now, lists };
 }
 
@@ -81,9 +89,10 @@ function matchRules(
   { event, rows }: Trigger,
   { ruleSet }: EvaluatorTables,
   context: MatchContext,
+  known: readonly RuleRevision[] | null,
 ): RuleMatch[] {
   if (event !== null)
-    return ruleSet.match(eventSubject(event), context).map((rule) => ({ rule, rows: null }));
+    return (known ?? ruleSet.match(eventSubject(event), context)).map((rule) => ({ rule, rows: null }));
   if (rows === null) return [];
   const rowsOf = new Map<RuleRevision, number[]>();
   for (const [index, fields] of rows.rows.entries()) {

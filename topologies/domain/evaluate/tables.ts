@@ -1,20 +1,29 @@
-// What the evaluator knows besides the input: rules, actions, action types.
+// What the evaluator knows besides the input: rules, lists, actions, action types. Follows the configuration.
 //
-// Invariant: a rule that cannot be used is left out and reported; it never takes others down.
+// Invariant: a rule that cannot be used is left out and reported; it never takes others down. A changed document costs the
+// work for that document, however many others there are.
+// The surprise: a rule that names a missing action or list stays, because its other actions and conditions work.
+
+import type { Wanted } from '@tocsin/schemas/codecs/avro-project.ts';
+import { createScanner, hashText } from '@tocsin/schemas/codecs/scan/scanner.ts';
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig } from '@tocsin/schemas/types.ts';
 import type { ActionManifest } from '../action/define-action.ts';
-import type { ConfigTable, Revision } from '../config/config-table.ts';
-import { compileRules, type RuleSet } from '../rules/compile.ts';
+import { type ConfigChange, type ConfigTable, configKey, type Revision } from '../config/config-table.ts';
 import type { NamedList } from '../rules/context.ts';
+import { createMatcher, type Matcher } from '../rules/matcher/matcher.ts';
 import { buildNamedLists } from '../rules/named-list.ts';
-import { checkRule, parseRule, type RuleRevision } from '../rules/parse-rule.ts';
+import { parseRule, type RuleRevision, unknownNames } from '../rules/parse-rule.ts';
 import type { ModeOf } from './mode.ts';
+import { watchedPaths } from './screen.ts';
+import { createWantedParts } from './wanted-parts.ts';
 
 export interface EvaluatorTables {
-  /** Enabled rules only. */
-  readonly ruleSet: RuleSet;
+  /** Enabled rules only; watches `watchedPaths`. */
+  readonly ruleSet: Matcher;
+  /** What deciding about an event reads of it. */
+  readonly wanted: Wanted;
   /** Named lists by id, those that can be used. */
   readonly lists: ReadonlyMap<string, NamedList>;
   readonly actions: ReadonlyMap<string, Revision<ActionConfig>>;
@@ -31,6 +40,8 @@ export interface TableOptions {
   /** `Action.modeOf` by type; without it parameters ask for no mode. */
   readonly modeOf?: ModeOf;
   readonly maxCommandsPerTrigger?: number;
+  /** Of the hashes of values: unknown to those who write events; any 32-bit integer. */
+  readonly seed?: number;
 }
 
 export const defaultMaxCommandsPerTrigger = 100;
@@ -38,38 +49,120 @@ export const defaultMaxCommandsPerTrigger = 100;
 /** What the evaluator reads of a configuration; without lists there are none. */
 export type EvaluatorConfig = Pick<ConfigTable, 'rules' | 'actions'> & Partial<Pick<ConfigTable, 'lists'>>;
 
+export interface LiveTables {
+  /** Shows every change that was applied. */
+  readonly tables: EvaluatorTables;
+  /** Follows changes that `config` shows already. Returns the problems of what changed. */
+  apply(changes: readonly Pick<ConfigChange, 'kind' | 'id'>[]): readonly string[];
+}
+
 /** The tables for a configuration. Rules are checked again here, because a folder of files is checked by nobody else. */
 export function buildTables(
   config: EvaluatorConfig,
   manifests: ReadonlyMap<string, ActionManifest>,
-  { modeOf = () => null, maxCommandsPerTrigger = defaultMaxCommandsPerTrigger }: TableOptions = {},
+  options: TableOptions = {},
 ): EvaluatorTables {
-  const problems: string[] = [];
-  const report = (key: string, revision: number, issues: readonly Issue[]): void => {
-    if (issues.length > 0) problems.push(`${key} revision ${revision}: ${formatIssues(issues)}`);
-  };
-  for (const [id, { document, revision }] of config.actions) {
-    if (!manifests.has(document.type))
-      report(`action/${id}`, revision, [{ path: '/type', message: 'unknown action type' }]);
+  return followConfig(config, manifests, options).tables;
+}
+
+/** The tables for a configuration that changes; `config` is live, `apply` says what to look at again. */
+export function followConfig(
+  config: EvaluatorConfig,
+  manifests: ReadonlyMap<string, ActionManifest>,
+  { modeOf = () => null, maxCommandsPerTrigger = defaultMaxCommandsPerTrigger, seed = 0 }: TableOptions = {},
+): LiveTables {
+  const rules = createMatcher({ createScanner, hashText, seed, watch: watchedPaths });
+  const parts = createWantedParts(watchedPaths);
+  const usable = new Map<string, RuleRevision>();
+  const problems = new Map<string, string>();
+  let lists: ReadonlyMap<string, NamedList> = new Map();
+
+  function report(key: string, revision: number, issues: readonly Issue[]): void {
+    if (issues.length === 0) problems.delete(key);
+    else problems.set(key, `${key} revision ${revision}: ${formatIssues(issues)}`);
   }
-  const listDocuments = new Map([...(config.lists ?? [])].map(([id, { document }]) => [id, document]));
-  const named = buildNamedLists(listDocuments);
-  for (const [id, issues] of named.problems)
-    report(`list/${id}`, config.lists?.get(id)?.revision ?? 0, issues);
-  const rules: RuleRevision[] = [];
-  for (const [id, { document, revision }] of config.rules) {
-    const { rule, issues } = parseRule(document);
-    const known = { actions: config.actions, lists: named.lists };
-    report(`rule/${id}`, revision, rule === null ? issues : checkRule(document, known));
-    if (rule !== null && document.enabled !== false) rules.push({ ...rule, revision });
+
+  function followRule(id: string): void {
+    const key = configKey('rule', id);
+    const before = usable.get(id);
+    if (before !== undefined && readsEvents(before)) parts.remove(before.condition);
+    const held = config.rules.get(id);
+    const { rule, issues } = held === undefined ? { rule: null, issues: [] } : parseRule(held.document);
+    if (held === undefined || rule === null) {
+      usable.delete(id);
+      rules.remove(id);
+      report(key, held?.revision ?? 0, issues);
+      return;
+    }
+    const revision = { ...rule, revision: held.revision };
+    usable.set(id, revision);
+    if (readsEvents(revision)) parts.add(revision.condition);
+    report(key, held.revision, unknownNames(revision, { actions: config.actions, lists }));
+    if (held.document.enabled === false) rules.remove(id);
+    else rules.put(revision);
   }
-  return {
-    ruleSet: compileRules(rules),
-    lists: named.lists,
+
+  function followAction(id: string): void {
+    const held = config.actions.get(id);
+    const known = held === undefined || manifests.has(held.document.type);
+    const issues = known ? [] : [{ path: '/type', message: 'unknown action type' }];
+    report(configKey('action', id), held?.revision ?? 0, issues);
+  }
+
+  function followLists(changed: readonly string[]): void {
+    const documents = new Map([...(config.lists ?? [])].map(([id, { document }]) => [id, document]));
+    const named = buildNamedLists(documents);
+    lists = named.lists;
+    for (const id of new Set([...changed, ...documents.keys()]))
+      report(configKey('list', id), config.lists?.get(id)?.revision ?? 0, named.problems.get(id) ?? []);
+  }
+
+  function apply(changes: readonly Pick<ConfigChange, 'kind' | 'id'>[]): readonly string[] {
+    const ids = (kind: string): string[] =>
+      changes.flatMap((change) => (change.kind === kind ? change.id : []));
+    const touched = new Set(changes.map(({ kind, id }) => configKey(kind, id)));
+    const changedLists = ids('list');
+    if (changedLists.length > 0) followLists(changedLists);
+    const changedActions = ids('action');
+    for (const id of changedActions) followAction(id);
+    for (const id of ids('rule')) followRule(id);
+    if (changedActions.length > 0 || changedLists.length > 0)
+      for (const [id, rule] of usable) {
+        const issues = unknownNames(rule, { actions: config.actions, lists });
+        const key = configKey('rule', id);
+        if (issues.length > 0 && !problems.has(key)) touched.add(key);
+        report(key, rule.revision, issues);
+      }
+    return [...touched].flatMap((key) => problems.get(key) ?? []);
+  }
+
+  const everything = (kind: 'rule' | 'action' | 'list', of: ReadonlyMap<string, unknown> | undefined) =>
+    [...(of?.keys() ?? [])].map((id) => ({ kind, id }));
+  apply([
+    ...everything('list', config.lists),
+    ...everything('action', config.actions),
+    ...everything('rule', config.rules),
+  ]);
+
+  const tables: EvaluatorTables = {
+    ruleSet: rules,
+    get wanted() {
+      return parts.wanted();
+    },
+    get lists() {
+      return lists;
+    },
     actions: config.actions,
     manifests,
     modeOf,
     maxCommandsPerTrigger,
-    problems,
+    get problems() {
+      return [...problems.values()];
+    },
   };
+  return { tables, apply };
+}
+
+function readsEvents({ document }: RuleRevision): boolean {
+  return document.source !== 'search-results';
 }

@@ -6,6 +6,7 @@ import { checkDocument, type Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Rule, ThenAction } from '@tocsin/schemas/types.ts';
 import type { Condition } from './condition.ts';
 import { limits } from './limits.ts';
+import { listsOf } from './lists-of.ts';
 import type { KnownLists } from './operators/operator.ts';
 import { parseWhen } from './parse-condition.ts';
 
@@ -44,6 +45,16 @@ export function parseRule(document: unknown, { actions, lists }: RuleCheck = {})
   issues.push(...conditionIssues);
   if (issues.length > 0 || condition === null) return refused(issues);
   return { issues: [], rule: { document: rule, condition } };
+}
+
+/** What a checked rule names and what does not exist or, of lists, does not fit; with the places that name it. */
+export function unknownNames(
+  { document, condition }: Omit<RuleRevision, 'revision'>,
+  check: Required<RuleCheck>,
+): Issue[] {
+  // Whether a list fits its place is known to the parser alone.
+  if (listsOf(condition).length > 0) return checkRule(document, check);
+  return unknownActions(document, check.actions);
 }
 
 /** The name of each use of an action in `then`: its key, or the action id, then id#2, id#3. Part of the command id. */
