@@ -16,7 +16,7 @@ export function field(path: string, test: FieldTest): Clause {
   return { kind: 'field', path, test };
 }
 
-/** All of them; blocks within blocks of the same kind are joined. One clause stays itself. */
+/** All of them, each once; blocks within blocks of the same kind are joined. One clause stays itself. */
 export function allOf(clauses: readonly Clause[]): Clause {
   return join('all', clauses);
 }
@@ -31,7 +31,8 @@ export function not(clause: Clause): Clause {
 }
 
 function join(kind: 'all' | 'any', clauses: readonly Clause[]): Clause {
-  const of = clauses.flatMap((clause) => (clause.kind === kind ? clause.of : [clause]));
+  const parts = clauses.flatMap((clause) => (clause.kind === kind ? clause.of : [clause]));
+  const of = [...new Map(parts.map((part) => [JSON.stringify(part), part])).values()];
   const [first] = of;
   return of.length === 1 && first !== undefined ? first : { kind, of };
 }

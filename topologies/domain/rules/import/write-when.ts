@@ -14,7 +14,9 @@ export function writeBlock(clause: Clause): Block {
   for (const part of clause.kind === 'all' ? clause.of : [clause]) {
     if (part.kind === 'not') refused.push(part.of);
     else if (part.kind === 'field') {
-      const merged = Object.hasOwn(block, part.path) ? mergeTests(block[part.path], part.test) : part.test;
+      const merged = Object.hasOwn(block, part.path)
+        ? mergeTests(part.path, block[part.path], part.test)
+        : part.test;
       if (merged === undefined) left.push({ [part.path]: part.test });
       else block[part.path] = merged;
     } else {
@@ -49,8 +51,9 @@ function addBlocks(block: Block, left: readonly Block[]): Block {
 /** Names that cannot stand beside each other in one object of operators. */
 const rivals: Readonly<Record<string, string>> = { gt: 'gte', gte: 'gt', lt: 'lte', lte: 'lt' };
 
-/** Both tests as one object of operators; undefined when they use the same operator. */
-function mergeTests(one: FieldTest, other: FieldTest): FieldTest | undefined {
+/** Both tests as one object of operators; undefined when they use the same operator or are about many texts. */
+function mergeTests(path: string, one: FieldTest, other: FieldTest): FieldTest | undefined {
+  if (path.endsWith('*')) return undefined;
   const a = operatorsOf(one);
   const b = operatorsOf(other);
   const both = Object.keys(a).some(

@@ -8,6 +8,8 @@ import { anyOf, type Clause, type FieldTest, field, not } from '../clause.ts';
 import { escapeRegex } from '../imported.ts';
 import type { Match } from './pattern.ts';
 
+type TextMatch = Extract<Match, { kind: 'text' }>;
+
 /** The operators of the rule language that a group of matches becomes. */
 interface Groups {
   exact: unknown[];
@@ -59,31 +61,53 @@ function addMatch(groups: Groups, match: Match, within: boolean): void {
   }
 }
 
-function addText(groups: Groups, { at, text, cased }: Extract<Match, { kind: 'text' }>): void {
+function addText(groups: Groups, { at, text, cased }: TextMatch): void {
   if (at === 'equal') groups.folded.push(text);
+  else if (text === '' && at === 'wildcard') groups.exact.push(text);
   // Every text begins and ends with the empty one.
   else if (text === '') groups.others.push({ type: 'string' });
   else {
-    const [operator, operand] = at === 'wildcard' ? wildcard(text) : [at, text];
+    const [operator, operand] = at === 'wildcard' ? wildcard(literalsOf(text)) : [at, text];
     const key = `${cased ? 'cased' : 'folded'} ${operator}`;
     groups.texts.set(key, [...(groups.texts.get(key) ?? []), operand]);
   }
 }
 
-/** Simple wildcards as the operator they are; one with many stars as a regular expression. */
-function wildcard(text: string): [string, string] {
-  const parts = text
+/** What stands between the stars. */
+function literalsOf(text: string): string[] {
+  return text
     .replaceAll(/\\([\\*])|\*/g, (_all, escaped: string | undefined) => escaped ?? '\u0000')
     .split('\u0000');
-  const [first = '', second = '', third] = parts;
-  if (parts.length === 2 && first === '' && second !== '') return ['suffix', second];
-  if (parts.length === 2 && second === '' && first !== '') return ['prefix', first];
-  if (parts.length === 3 && first === '' && third === '' && second !== '') return ['contains', second];
-  if (parts.length - 1 > limits.stars) return ['regex', `^${parts.map(escapeRegex).join('.*')}$`];
-  return ['wildcard', parts.map((part) => part.replaceAll(/\\(?=[\\*?]|$)|[*?]/g, '\\$&')).join('*')];
 }
 
+/** Simple wildcards as the operator they are; one with many stars as a regular expression. */
+function wildcard(literals: readonly string[]): [string, string] {
+  const [first = '', second = '', third] = literals;
+  if (literals.length === 2 && first === '' && second !== '') return ['suffix', second];
+  if (literals.length === 2 && second === '' && first !== '') return ['prefix', first];
+  if (literals.length === 3 && first === '' && third === '' && second !== '') return ['contains', second];
+  return literals.length - 1 > limits.stars
+    ? ['regex', regexOf(literals)]
+    : ['wildcard', patternOf(literals)];
+}
+
+function regexOf(literals: readonly string[]): string {
+  return `^${literals.map(escapeRegex).join('.*')}$`;
+}
+
+function patternOf(literals: readonly string[]): string {
+  return literals.map((part) => part.replaceAll(/\\(?=[\\*?]|$)|[*?]/g, '\\$&')).join('*');
+}
+
+/** One test for all of them: what is excluded together must stand in one operator. */
 function but(matches: readonly Match[]): FieldTest {
+  const texts = matches.filter((match): match is TextMatch => match.kind === 'text');
+  if (texts.some(({ at }) => at === 'wildcard')) {
+    const all = texts.map(({ text }) => literalsOf(text));
+    const simple = all.every((literals) => literals.join('*') !== '' && literals.length - 1 <= limits.stars);
+    if (simple) return { cased: { wildcard: listed(all.map(patternOf)) } };
+    return { regex: listed(all.map(regexOf)), flags: 's' };
+  }
   const groups: Groups = { exact: [], folded: [], networks: [], texts: new Map(), others: [] };
   for (const match of matches) addMatch(groups, match, true);
   return writeGroups(groups)[0];
