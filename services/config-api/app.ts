@@ -14,6 +14,7 @@ import { healthRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { lagRoutes } from './routes/lag.ts';
+import { ruleExplainRoutes } from './routes/rule-explain.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { typeRoutes } from './routes/types.ts';
 
@@ -91,6 +92,7 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
   await http.register(async (scope) => {
     healthRoutes(scope, dependencies);
     documentRoutes(scope, dependencies);
+    ruleExplainRoutes(scope, dependencies);
     secretRoutes(scope, dependencies);
     keyRoutes(scope, dependencies);
     typeRoutes(scope, dependencies);

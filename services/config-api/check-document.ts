@@ -6,8 +6,9 @@ import type { ConfigWriter, Document } from '@tocsin/adapters/postgres/config-st
 import { compileCheck, type Issue, type JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig, Connection, Rule, SinkConfig, ValueList } from '@tocsin/schemas/types.ts';
 import { listsOf } from '@tocsin/topologies/domain/rules/lists-of.ts';
-import { checkList } from '@tocsin/topologies/domain/rules/named-list.ts';
+import { buildNamedLists, checkList } from '@tocsin/topologies/domain/rules/named-list.ts';
 import { checkRule, isActionEntry, parseRule } from '@tocsin/topologies/domain/rules/parse-rule.ts';
+import { ruleTestIssues } from '@tocsin/topologies/domain/rules/tests/run-tests.ts';
 import { checkConnection } from './check-connection.ts';
 import { badRequest, unprocessable } from './errors.ts';
 
@@ -32,8 +33,12 @@ export interface Catalogue {
 
 export type DocumentCheck = (document: Document, writer: Pick<ConfigWriter, 'get'>) => Promise<void>;
 
-/** The check throws 400 for parameters that do not fit the type's schema, 422 for everything else. */
-export function createDocumentCheck(catalogue: Catalogue): DocumentCheck {
+/**
+ * Tests inside a rule are run with the lists as they are in this transaction; a failing one refuses the rule.
+ *
+ * The check throws 400 for parameters that do not fit the type's schema, 422 for everything else.
+ */
+export function createDocumentCheck(catalogue: Catalogue, now: () => number = Date.now): DocumentCheck {
   const shapes = new Map<TypeEntry, (value: unknown) => Issue[]>();
 
   function checkParams(entry: TypeEntry, params: Params, base: string): void {
@@ -95,6 +100,8 @@ export function createDocumentCheck(catalogue: Catalogue): DocumentCheck {
     const lists = await readLists(named === null ? [] : listsOf(named.condition), writer);
     const issues = checkRule(rule, { actions, lists });
     if (issues.length > 0) throw unprocessable(issues);
+    const failing = ruleTestIssues(rule, { now: now(), lists: buildNamedLists(lists).lists });
+    if (failing.length > 0) throw unprocessable(failing, 'tests_failed');
     for (const [index, entry] of rule.then.entries()) {
       if (!isActionEntry(entry) || entry.with === undefined) continue;
       const action = actions.get(entry.action);
@@ -133,9 +140,9 @@ export function createDocumentCheck(catalogue: Catalogue): DocumentCheck {
 }
 
 // The lists with these ids and everything that they include; what does not exist is not in it.
-async function readLists(
+export async function readLists(
   ids: readonly string[],
-  writer: Pick<ConfigWriter, 'get'>,
+  writer: { get: (kind: 'list', id: string) => Promise<{ readonly document: Document } | null> },
 ): Promise<ReadonlyMap<string, ValueList>> {
   const found = new Map<string, ValueList>();
   const seen = new Set(ids);

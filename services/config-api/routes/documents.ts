@@ -9,6 +9,7 @@ import {
   type StoredDocument,
 } from '@tocsin/adapters/postgres/config-store.ts';
 import { configKinds } from '@tocsin/topologies/domain/config/config-table.ts';
+import { lintRule } from '@tocsin/topologies/domain/rules/lint/lint.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createDocumentCheck } from '../check-document.ts';
 import { storeConnectionSecrets } from '../connection-secrets.ts';
@@ -25,6 +26,21 @@ type Body = Readonly<Record<string, unknown>>;
 
 const idPattern = /^[a-z0-9][a-z0-9._-]{0,127}$/;
 const querySchema = { type: 'object', additionalProperties: false, properties: pageQuery } as const;
+
+const warningsSchema = {
+  type: 'array',
+  description: 'After a write: what is suspicious in the rule; see docs/rules-testing.md.',
+  items: {
+    type: 'object',
+    properties: {
+      path: { type: 'string', description: 'JSON Pointer into the rule.' },
+      message: { type: 'string' },
+      severity: { enum: ['warning', 'info'] },
+      code: { type: 'string' },
+      because: { type: 'string', description: 'The place that says the same or more.' },
+    },
+  },
+};
 
 /** 404 for what cannot be an id: the same answer as for one that does not exist. */
 export function checkedId(id: string): string {
@@ -51,6 +67,7 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
       updated_at: { type: 'string', description: 'RFC 3339.' },
       updated_by: { type: 'string' },
       document: storedSchema(kind),
+      ...(kind === 'rule' ? { warnings: warningsSchema } : {}),
     },
   };
   const schema = (summary: string, more: object = {}) => ({ summary, tags: [resource], ...more });
@@ -112,7 +129,7 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
       const result = await store.write(request.actor, (writer) =>
         once(writer, request, pepper, async () => ({
           status: 201,
-          body: shown(await put(writer, request, document, 'absent')),
+          body: answerOf(await put(writer, request, document, 'absent')),
         })),
       );
       const { revision, document: stored } = JSON.parse(result.body) as {
@@ -171,7 +188,7 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
           throw error;
         });
       if (expected === 'absent') reply.code(201);
-      return sendDocument(reply, stored);
+      return reply.header('etag', `"${stored.revision}"`).send(answerOf(stored));
     },
   );
 
@@ -216,6 +233,12 @@ function shown(stored: StoredDocument): Record<string, unknown> {
     updated_by: stored.updatedBy,
     document: stored.document,
   };
+}
+
+/** What a write answers: for a rule also what the linter says about it, which refuses nothing. */
+function answerOf(stored: StoredDocument): Record<string, unknown> {
+  const { document } = stored;
+  return document.kind === 'rule' ? { ...shown(stored), warnings: lintRule(document) } : shown(stored);
 }
 
 function shownRevision(revision: Revision): Record<string, unknown> {

@@ -4,7 +4,7 @@
 // everything that depends on the moment, on named lists, on other fields, or on how a text is written is `open`.
 import { type Comparison, comparableElement } from '../comparison.ts';
 import { fold } from '../fold.ts';
-import { compileTests, type Test } from '../operators/operators.ts';
+import { type CompiledTests, compileTests, type Test } from '../operators/operators.ts';
 import type { ElementKind } from '../operators/type.ts';
 import { severities } from '../severity.ts';
 
@@ -27,13 +27,16 @@ const allKinds: ReadonlySet<Kind> = new Set(['string', 'number', 'boolean', 'nul
 /** The only elements that can pass all tests; null when there are too many to list. An empty list: none can. */
 export function candidatesOf(tests: readonly ElementTest[]): Candidate[] | null {
   const base = order.map((comparison) => tests.find((test) => listed(test) === comparison)).find(Boolean);
-  if (base !== undefined)
+  if (base !== undefined && (base.op !== 'in' || base.values.length <= maxCandidates))
     return candidatesOfTest(base).filter((candidate) =>
       tests.every((test) => answer(test, candidate) !== false),
     );
   const kinds = [...allKinds].filter((kind) => tests.every((test) => kindsOf(test).has(kind)));
   return tests.length > 0 && kinds.length === 0 ? [] : null;
 }
+
+/** Longer lists are not looked at value by value. */
+const maxCandidates = 500;
 
 const order: readonly Comparison[] = ['exact', 'text', 'identifier', 'severity'];
 
@@ -64,9 +67,12 @@ export function answer(test: ElementTest, { element, comparison }: Candidate): b
   if (test.op === 'in' && comparison === 'text' && test.comparison === 'exact')
     return test.values.some((value) => typeof value === 'string' && fold(value) === element) ? null : false;
   if (!isKnown(test, comparison)) return null;
-  return compileTests([test]).holds([element], nothing, noSubject);
+  const compiled = predicates.get(test) ?? compileTests([test]);
+  predicates.set(test, compiled);
+  return compiled.holds([element], nothing, noSubject);
 }
 
+const predicates = new WeakMap<ElementTest, CompiledTests>();
 const nothing = { now: 0, lists: new Map() };
 const noSubject = { source: 'events', fields: {}, search: null } as const;
 

@@ -226,6 +226,25 @@ describe('cost', () => {
   });
 });
 
+test('alternatives within alternatives are given up in time', () => {
+  const list = (depth: number): When[] =>
+    Array.from({ length: depth === 0 ? 2 : 5 }, (_, index) =>
+      depth === 0
+        ? { [`data.f${index}`]: index }
+        : { any: list(depth - 1), [`data.g${index}`]: { contains: 'x' } },
+    );
+  const values = Array.from({ length: 3_000 }, (_, index) => `v${index}`);
+  for (const when of [
+    { any: list(2) },
+    { all: list(2) },
+    { any: [{ 'data.a': values }, { 'data.a': { in: values, prefix: 'v' } }] },
+  ]) {
+    const begun = performance.now();
+    expect(lint(when).filter(({ severity }) => severity === 'error')).toEqual([]);
+    expect(performance.now() - begun).toBeLessThan(3_000);
+  }
+});
+
 test('a rule at its limits is checked in reasonable time', () => {
   const any = Array.from({ length: 60 }, (_, index) => ({
     'data.a': { in: [`v${index}`], prefix: 'v' },

@@ -11,7 +11,7 @@ import { parseRule } from '../parse-rule.ts';
 import type { RuleSource } from '../path.ts';
 import { isElementTest, repeatedValue } from './elements.ts';
 import { nearestName } from './near-miss.ts';
-import { follows, verdictOf } from './verdict.ts';
+import { type Budget, createBudget, follows, verdictOf } from './verdict.ts';
 import { hasWitness } from './witness.ts';
 
 export interface LintFinding {
@@ -32,14 +32,19 @@ export interface LintFinding {
   readonly because?: string;
 }
 
+interface Asked {
+  readonly source: RuleSource;
+  readonly budget: Budget;
+}
+
 /** Findings in the order of the document. Never throws, whatever the document is. */
 export function lintRule(document: unknown): LintFinding[] {
   const { rule, issues } = parseRule(document);
   if (rule === null) return issues.map(refusedFinding);
   if (rule.document.match_all === true) return [];
-  const source = rule.document.source ?? 'events';
   const root = outlineRule(rule);
-  return [...verdicts(root, source), ...fields(root, source), ...cost(root.condition)];
+  const asked = { source: rule.document.source ?? 'events', budget: createBudget() };
+  return [...verdicts(root, asked), ...fields(root, asked), ...cost(root.condition)];
 }
 
 function refusedFinding({ path, message }: Issue): LintFinding {
@@ -82,10 +87,10 @@ const knownNames = [
 ];
 
 /** Verdicts of the outermost places only: what lies within a part that never holds needs no finding of its own. */
-function verdicts(outline: Outline, source: RuleSource): LintFinding[] {
-  const verdict = verdictOf(outline.condition, source);
+function verdicts(outline: Outline, asked: Asked): LintFinding[] {
+  const verdict = verdictOf(outline.condition, asked.source, asked.budget);
   if (verdict !== 'open') return [verdictFinding(outline, verdict)];
-  return [...withoutEffect(outline, source), ...outline.parts.flatMap((part) => verdicts(part, source))];
+  return [...withoutEffect(outline, asked), ...outline.parts.flatMap((part) => verdicts(part, asked))];
 }
 
 function verdictFinding({ path }: Outline, verdict: 'never' | 'always'): LintFinding {
@@ -108,8 +113,8 @@ function verdictFinding({ path }: Outline, verdict: 'never' | 'always'): LintFin
 /** Parts are compared with each other up to this many, because that takes quadratic time. */
 const maxCompared = 60;
 
-function withoutEffect({ condition, parts: all, key }: Outline, source: RuleSource): LintFinding[] {
-  const parts = all.filter((part) => verdictOf(part.condition, source) === 'open');
+function withoutEffect({ condition, parts: all, key }: Outline, asked: Asked): LintFinding[] {
+  const parts = all.filter((part) => verdictOf(part.condition, asked.source, asked.budget) === 'open');
   if (parts.length < 2 || parts.length > maxCompared) return [];
   // What `exclude` lists are alternatives too.
   const alternatives = condition.kind === 'any' || key === 'exclude';
@@ -121,8 +126,8 @@ function withoutEffect({ condition, parts: all, key }: Outline, source: RuleSour
         one !== part &&
         !gone.has(one) &&
         (alternatives
-          ? follows(part.condition, one.condition, source)
-          : follows(one.condition, part.condition, source)),
+          ? follows(part.condition, one.condition, asked.source, asked.budget)
+          : follows(one.condition, part.condition, asked.source, asked.budget)),
     );
     if (other === undefined) continue;
     gone.add(part);
@@ -139,14 +144,14 @@ function withoutEffect({ condition, parts: all, key }: Outline, source: RuleSour
 }
 
 /** Operators of single fields: those that follow from another one, and repeated values; names that look like aliases. */
-function fields(outline: Outline, source: RuleSource): LintFinding[] {
+function fields(outline: Outline, asked: Asked): LintFinding[] {
   const { condition, path, key, value, parts } = outline;
-  if (condition.kind !== 'field') return parts.flatMap((part) => fields(part, source));
+  if (condition.kind !== 'field') return parts.flatMap((part) => fields(part, asked));
   const operators = operatorsOf(path, value, condition.tests);
   return [
     ...operators.flatMap(repeatedIn),
-    ...operatorsWithoutEffect(operators, condition, source),
-    ...looksLikeAlias(path, key, source),
+    ...operatorsWithoutEffect(operators, condition, asked),
+    ...looksLikeAlias(path, key, asked),
   ];
 }
 
@@ -163,7 +168,7 @@ function repeatedIn({ path, value, tests: [test] }: OperatorOutline): LintFindin
 function operatorsWithoutEffect(
   operators: readonly OperatorOutline[],
   condition: FieldCondition,
-  source: RuleSource,
+  asked: Asked,
 ): LintFinding[] {
   const findings: LintFinding[] = [];
   const onElement = operators.filter(({ tests }) => tests.every(isElementTest));
@@ -173,7 +178,7 @@ function operatorsWithoutEffect(
       (one) =>
         one.tests[0] !== operator.tests[0] &&
         !findings.some(({ path }) => path === one.path) &&
-        follows({ ...condition, tests: one.tests }, field, source),
+        follows({ ...condition, tests: one.tests }, field, asked.source, asked.budget),
     );
     if (other === undefined) continue;
     const message = `is implied by another operator: ${other.path}`;
@@ -188,7 +193,7 @@ function operatorsWithoutEffect(
   return findings;
 }
 
-function looksLikeAlias(path: string, key: string, source: RuleSource): LintFinding[] {
+function looksLikeAlias(path: string, key: string, { source }: Asked): LintFinding[] {
   const name = source === 'events' ? (/^data\.([^.]+)$/.exec(key)?.[1] ?? '') : key;
   if (name === '' || name.includes('.') || aliasNames.includes(key)) return [];
   const exact = source === 'events' && notFields.includes(name) ? name : undefined;

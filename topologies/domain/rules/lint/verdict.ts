@@ -9,9 +9,17 @@ import { answer, candidatesOf, isElementTest, testImplies } from './elements.ts'
 
 export type Verdict = 'never' | 'always' | 'open';
 
+/** Steps that the reasoning over one rule may take; after that nothing more is claimed. */
+export interface Budget {
+  left: number;
+}
+
+export const createBudget = (): Budget => ({ left: 20_000 });
+
 /** What is reasoned about, and how deep the reasoning is in alternatives already. */
 interface Scope {
   readonly source: RuleSource;
+  readonly budget: Budget;
   readonly depth: number;
 }
 
@@ -21,15 +29,15 @@ const maxParts = 60;
 const maxBranches = 16;
 const maxDepth = 4;
 
-export function verdictOf(condition: Condition, source: RuleSource): Verdict {
-  const scope = { source, depth: 0 };
+export function verdictOf(condition: Condition, source: RuleSource, budget: Budget): Verdict {
+  const scope = { source, budget, depth: 0 };
   if (never(condition, scope)) return 'never';
   return always(condition, scope) ? 'always' : 'open';
 }
 
 /** Where `fact` holds, `goal` holds. */
-export function follows(fact: Condition, goal: Condition, source: RuleSource): boolean {
-  return implies([fact], goal, { source, depth: 0 });
+export function follows(fact: Condition, goal: Condition, source: RuleSource, budget: Budget): boolean {
+  return implies([fact], goal, { source, budget, depth: 0 });
 }
 
 function never(condition: Condition, scope: Scope): boolean {
@@ -120,6 +128,7 @@ function elementGroups(tests: readonly Test[]) {
 
 /** Where all of `facts` hold, `goal` holds. */
 function implies(facts: readonly Condition[], goal: Condition, scope: Scope): boolean {
+  if (!spend(scope)) return false;
   const known = facts.flatMap(flatten);
   const wanted = keyOf(goal);
   if (known.some((fact) => keyOf(fact) === wanted || fieldFalse(fact, scope))) return true;
@@ -151,7 +160,7 @@ function direct(known: readonly Condition[], goal: Condition, scope: Scope): boo
 
 /** Where all of `facts` hold, `goal` cannot hold. */
 function refutes(facts: readonly Condition[], goal: Condition, scope: Scope): boolean {
-  if (scope.depth > maxDepth) return false;
+  if (scope.depth > maxDepth || !spend(scope)) return false;
   const known = facts.flatMap(flatten);
   if (known.some((fact) => fieldFalse(fact, scope))) return true;
   switch (goal.kind) {
@@ -267,8 +276,13 @@ function isEvent({ paths }: FieldCondition, { source }: Scope): boolean {
   return paths.length === 1 && paths[0]?.root === 'fields' && paths[0].segments.join('.') === 'event';
 }
 
-function deeper({ source, depth }: Scope): Scope {
-  return { source, depth: depth + 1 };
+function spend({ budget }: Scope): boolean {
+  budget.left -= 1;
+  return budget.left >= 0;
+}
+
+function deeper({ source, budget, depth }: Scope): Scope {
+  return { source, budget, depth: depth + 1 };
 }
 
 const keys = new WeakMap<Condition, string>();
