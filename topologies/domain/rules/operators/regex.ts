@@ -71,7 +71,7 @@ function parsePattern(part: Part, flags: string): RegexPattern | null {
   if (Buffer.byteLength(value) > limits.regexBytes)
     return part.refuse(`a regular expression has at most ${limits.regexBytes} bytes`);
   const missing = notInRe2(value);
-  if (missing !== null) return part.refuse(`${missing} are not possible in RE2 syntax`);
+  if (missing !== null) return part.refuse(`${missing} is not possible in RE2 syntax`);
   const pattern = { source: value, flags };
   try {
     if (compilePattern(pattern).programSize() <= limits.regexProgram) return pattern;
@@ -84,9 +84,9 @@ function parsePattern(part: Part, flags: string): RegexPattern | null {
 // What other engines have and linear time cannot: named, because the parser's own words for them mislead.
 const beyondRe2: readonly (readonly [RegExp, string])[] = [
   [/^\(\?<?[=!]/, 'lookaround'],
-  [/^\\(?:[1-9]|k[<{'])|^\(\?P=/, 'backreferences'],
-  [/^\(\?>/, 'atomic groups'],
-  [/^\(\?\(/, 'conditions'],
+  [/^\\(?:[1-9]|k[<{'])|^\(\?P=/, 'a backreference'],
+  [/^\(\?>/, 'an atomic group'],
+  [/^\(\?\(/, 'a condition'],
 ];
 
 /** The first of these in a pattern, outside of escapes, character classes and quotations. */
