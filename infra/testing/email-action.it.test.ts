@@ -1,9 +1,19 @@
 // The e-mail action through the real mailer to a real SMTP server; what arrives is read by an independent MIME parser.
+
+import { systemClock } from '@tocsin/adapters/clock/system.ts';
 import { createMailer } from '@tocsin/adapters/smtp/mailer.ts';
 import type { Command, SmtpConnection } from '@tocsin/schemas/types.ts';
 import { email } from '@tocsin/topologies/actions/email/execute.ts';
 import type { Outcome } from '@tocsin/topologies/domain/action/outcome.ts';
+import { fakeEffects } from '@tocsin/topologies/ports/fakes/effects.ts';
+import { fakeLogger } from '@tocsin/topologies/ports/fakes/logger.ts';
+import { fakeMetrics } from '@tocsin/topologies/ports/fakes/metrics.ts';
+import type { OutRecord } from '@tocsin/topologies/ports/log.ts';
+import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
+import { createPerformer } from '@tocsin/topologies/run/perform.ts';
+import { fakeAssignment, fakeBatch } from '@tocsin/topologies/testing/assignments.ts';
 import { eventCommand, rowsCommand, smtpConnection } from '@tocsin/topologies/testing/fixtures.ts';
+import { commandTopic, topics } from '@tocsin/topologies/topics.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type SmtpOptions, type SmtpReceiver, startSmtpReceiver } from './receivers/smtp.ts';
 
@@ -26,7 +36,20 @@ function run(
   command: Command,
   over: Partial<SmtpConnection> = {},
 ): Promise<Outcome> {
-  const connection = smtpConnection({
+  return email.execute(
+    { ...command, type: 'email', params: { to: 'a@example.com', subject: 'Subject', ...params } },
+    {
+      ports: { mail: mailer },
+      connection: connectionTo(receiver, over),
+      now,
+      attempt: 1,
+      signal: new AbortController().signal,
+    },
+  );
+}
+
+function connectionTo(receiver: SmtpReceiver, over: Partial<SmtpConnection> = {}) {
+  return smtpConnection({
     host: '127.0.0.1',
     port: receiver.port,
     security: 'none',
@@ -36,10 +59,6 @@ function run(
     reply_to: 'soc@example.com',
     ...over,
   });
-  return email.execute(
-    { ...command, type: 'email', params: { to: 'a@example.com', subject: 'Subject', ...params } },
-    { ports: { mail: mailer }, connection, now, attempt: 1, signal: new AbortController().signal },
-  );
 }
 
 describe('e-mail over SMTP', () => {
@@ -166,4 +185,93 @@ describe('e-mail over SMTP', () => {
     });
     expect(receiver.mails).toEqual([]);
   });
+
+  it('some recipients refused: the others get it once, each refused one is a dead letter', async () => {
+    const receiver = await start();
+    receiver.always({
+      onRecipient: {
+        'b@example.com': { code: 550, text: '5.1.1 no such user' },
+        'd@example.com': { code: 452, text: '4.2.2 mailbox full' },
+      },
+    });
+    const command: Command = {
+      ...eventCommand(),
+      type: 'email',
+      connection: 'mail',
+      params: { to: 'a@example.com, b@example.com, c@example.com, d@example.com', subject: 'Subject' },
+    };
+    const sent = await perform(receiver, command);
+    expect(receiver.mails.map(({ to }) => to)).toEqual([['a@example.com', 'c@example.com']]);
+    const [result] = sent.filter(({ topic }) => topic === topics.results.name);
+    expect(JSON.parse(String(result?.value))).toMatchObject({
+      status: 'succeeded',
+      final: true,
+      warnings: [
+        'not delivered to b@example.com: the server answered 550 5.1.1 no such user',
+        'not delivered to d@example.com: the server answered 452 4.2.2 mailbox full',
+      ],
+    });
+    const letters = sent.filter(({ topic }) => topic === topics.deadLetters.name);
+    expect(
+      letters.map(({ headers }) => Object.fromEntries((headers ?? []).map(([k, v]) => [k, String(v)]))),
+    ).toMatchObject([
+      {
+        'x-dlq-reason': 'smtp_permanent',
+        'x-dlq-part': 'b@example.com',
+        'x-dlq-error': 'not delivered to b@example.com: the server answered 550 5.1.1 no such user',
+        'x-dlq-command-id': command.command_id,
+      },
+      { 'x-dlq-reason': 'smtp_transient', 'x-dlq-part': 'd@example.com' },
+    ]);
+    for (const letter of letters) expect(String(letter.value)).toBe(JSON.stringify(command));
+  });
+
+  it('all recipients refused: one dead letter for the command', async () => {
+    const receiver = await start();
+    receiver.always({ onRecipient: { code: 550, text: '5.1.1 no such user' } });
+    const params = { to: 'a@example.com, b@example.com', subject: 'Subject' };
+    const sent = await perform(receiver, { ...eventCommand(), type: 'email', connection: 'mail', params });
+    const letters = sent.filter(({ topic }) => topic === topics.deadLetters.name);
+    expect(letters.map(({ headers }) => headers?.find(([name]) => name === 'x-dlq-reason')?.[1])).toEqual([
+      'smtp_permanent',
+    ]);
+    expect(letters[0]?.headers?.some(([name]) => name === 'x-dlq-part')).toBe(false);
+  });
 });
+
+/** Runs one command through the worker's own path; what it wrote to the log when its offset was complete. */
+async function perform(receiver: SmtpReceiver, command: Command): Promise<OutRecord[]> {
+  const sent: OutRecord[] = [];
+  const stop = new AbortController();
+  const logger = fakeLogger();
+  const producer = {
+    send: async (records: readonly OutRecord[]) => void sent.push(...records),
+    close: async () => undefined,
+  };
+  const { topic } = commandBatch(command);
+  const assignment = fakeAssignment(topic);
+  const handler = createPerformer({
+    action: email,
+    service: 'actions/email',
+    ports: { mail: mailer },
+    effects: fakeEffects(),
+    outbox: createOutbox({ producer, clock: systemClock, logger }),
+    connection: async () => connectionTo(receiver),
+    laneSettings: () => ({ concurrency: 1, ratePerSecond: null }),
+    clock: systemClock,
+    metrics: fakeMetrics(),
+    logger,
+    signal: stop.signal,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  await handler.onBatch(commandBatch(command), assignment);
+  await expect.poll(() => assignment.completed, { timeout: 10_000 }).toEqual([[0, 1]]);
+  stop.abort();
+  return sent;
+}
+
+function commandBatch(command: Command) {
+  return fakeBatch(commandTopic('email').name, [{ value: JSON.stringify(command) }]);
+}

@@ -41,6 +41,13 @@ export function effectsContract(ledger: () => EffectsPort): void {
     }
   });
 
+  it('takes the text of a hostile receiver: a zero character, half a surrogate pair', async () => {
+    const id = newId();
+    await ledger().begin(id, 1);
+    await ledger().finish(id, { ...failed, detail: '550 a\0b\ud800' } as Outcome, 2);
+    expect(await ledger().begin(id, 3)).toMatchObject({ state: 'finished', outcome: { code: 'http_4xx' } });
+  });
+
   it('keeps the first outcome', async () => {
     const id = newId();
     await ledger().begin(id, 1);

@@ -31,13 +31,20 @@ export function createPostgresEffects(sql: SqlRunner): EffectsPort {
         `insert into effects (command_id, begun_at, finished_at, outcome) values ($1, $2, $2, $3)
          on conflict (command_id) do update set finished_at = excluded.finished_at, outcome = excluded.outcome
          where effects.outcome is null`,
-        [commandId, new Date(now), JSON.stringify(outcome)],
+        [commandId, new Date(now), storable(outcome)],
       );
     },
     async release(commandId) {
       await sql.query('delete from effects where command_id = $1 and outcome is null', [commandId]);
     },
   };
+}
+
+// jsonb takes neither U+0000 nor half a surrogate pair, which a receiver may put in its answer; refused once it is refused for ever.
+function storable(outcome: Outcome): string {
+  return JSON.stringify(outcome, (_, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll('\0', '\ufffd').toWellFormed() : value,
+  );
 }
 
 /** Deletes finished and begun entries older than `before` (epoch ms), at most `limit` at a time; returns how many. */

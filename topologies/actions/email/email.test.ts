@@ -202,6 +202,7 @@ describe('email: merge', () => {
       status: 'done',
       warnings: [expect.stringContaining('not delivered to bob@x.example')],
       output: { undelivered: [{ to: ['bob@x.example'], code: 'smtp_transient' }] },
+      undelivered: [{ to: 'bob@x.example', code: 'smtp_transient' }],
     });
     const down = fakes();
     down.mail.fail(new MailFailure('connect', 'refused'));
@@ -246,7 +247,8 @@ describe('email: answers of the server', () => {
     expect(outcome).toMatchObject({
       status: 'done',
       ref: '<0123456789abcdef0123456789abcdef@example.com>',
-      warnings: ['not delivered to b@x.example: the server answered 550'],
+      warnings: ['not delivered to b@x.example: the server answered 550 refused'],
+      undelivered: [{ to: 'b@x.example', code: 'smtp_permanent' }],
       output: {
         messages: [
           { accepted: ['a@x.example', 'c@x.example'], rejected: [{ address: 'b@x.example', code: 550 }] },

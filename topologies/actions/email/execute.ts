@@ -1,13 +1,13 @@
 // Carries out one e-mail command: build its messages, hand each to the server once, judge the answers.
 //
-// Surprise: once the server has accepted one message of several, the command is done whatever happens to the others;
-// a retry would repeat the accepted ones. What was not delivered is named in the warnings and in the output.
+// Surprise: once the server has accepted one recipient of several, the command is done whatever happens to the others;
+// a retry would reach the accepted ones twice. Each of the others becomes a dead letter, and a warning for people.
 import type { SmtpConnection } from '@tocsin/schemas/types.ts';
 import { checked } from '../../domain/action/check-params.ts';
 import type { ActionContext } from '../../domain/action/define-action.ts';
 import { failed, isFailed, withTemplates } from '../../domain/action/fail.ts';
 import { judgeMailFailure, judgeReceipt } from '../../domain/action/judge-smtp.ts';
-import type { Done, Failed, Json, Outcome } from '../../domain/action/outcome.ts';
+import type { Done, Failed, Json, Outcome, Undelivered } from '../../domain/action/outcome.ts';
 import { MailFailure, type MailMessage, type MailPort, type SmtpServer } from '../../ports/mail.ts';
 import { manifest } from './manifest.ts';
 import { checkEmail, type EmailParams } from './params.ts';
@@ -40,22 +40,23 @@ async function sendAll(
   notes: readonly string[],
 ): Promise<Outcome> {
   const done: Done[] = [];
-  const undelivered: { readonly to: readonly string[]; readonly failure: Failed }[] = [];
+  const failures: Unsent[] = [];
   for (const message of messages) {
     const outcome = await sendOne(mail, server, message);
     if (outcome.status === 'done') done.push(outcome);
     else {
-      undelivered.push({ to: message.to, failure: outcome });
+      failures.push({ to: message.to, failure: outcome });
       // Nothing was accepted yet: a failure of the whole server may be tried again as a whole.
       if (done.length === 0 && outcome.retry !== 'never') return outcome;
     }
   }
   const first = done[0];
-  if (first === undefined) return (undelivered[0] as (typeof undelivered)[number]).failure;
+  if (first === undefined) return (failures[0] as (typeof failures)[number]).failure;
+  const undelivered = [...done.flatMap((outcome) => outcome.undelivered ?? []), ...failures.flatMap(partsOf)];
   const warnings = [
     ...notes,
     ...done.flatMap((outcome) => outcome.warnings ?? []),
-    ...undelivered.map(({ to, failure }) => `not delivered to ${to.join(', ')}: ${failure.detail}`),
+    ...undelivered.map(({ detail }) => detail),
   ];
   return {
     status: 'done',
@@ -67,12 +68,28 @@ async function sendAll(
           ...(outcome.output as { [key: string]: Json }),
         }),
       ),
-      ...(undelivered.length === 0
+      ...(failures.length === 0
         ? {}
-        : { undelivered: undelivered.map(({ to, failure }): Json => ({ to, code: failure.code })) }),
+        : { undelivered: failures.map(({ to, failure }): Json => ({ to, code: failure.code })) }),
     },
     ...(warnings.length === 0 ? {} : { warnings }),
+    ...(undelivered.length === 0 ? {} : { undelivered }),
   };
+}
+
+interface Unsent {
+  readonly to: readonly string[];
+  readonly failure: Failed;
+}
+
+/** Everybody whom a message that failed was for. Where the server may have taken it, the words do not say that it did not. */
+function partsOf({ to, failure }: Unsent): Undelivered[] {
+  const what = failure.uncertain === true ? 'may not be delivered to' : 'not delivered to';
+  return to.map((address) => ({
+    to: address,
+    code: failure.code,
+    detail: `${what} ${address}: ${failure.detail}`.slice(0, 1024),
+  }));
 }
 
 async function sendOne(mail: MailPort, server: SmtpServer, message: MailMessage): Promise<Outcome> {

@@ -3,6 +3,7 @@
 // Sources: RFC 5321 section 4.2 (4xx may be tried again, 5xx not), RFC 3463 (5.3.4 message too big), RFC 1047 (a lost
 // answer to the final dot leaves the message in doubt), greylisting practice (451, try again in five minutes).
 import type { MailFailure, MailReceipt } from '../../ports/mail.ts';
+import { oneLine } from '../dead-letter.ts';
 import type { Done, Failed } from './outcome.ts';
 
 /** Servers that greylist refuse a first attempt with 451 and want a pause before the next. */
@@ -14,21 +15,41 @@ export const doubtMs = 15 * 60_000;
 const refusesUs: ReadonlySet<number> = new Set([454, 530, 534, 535, 538]);
 const tooLarge: ReadonlySet<number> = new Set([523, 552]);
 
-/** At least one recipient was accepted: done, and the refused ones are named, because those accepted must not get it twice. */
+/**
+ * At least one recipient was accepted: done, because those must not get it twice. Every refused one is undelivered, for
+ * good and for now alike: a repeat of the command would reach the accepted ones again.
+ */
 export function judgeReceipt(receipt: MailReceipt, messageId: string): Done {
-  const rejected = receipt.rejected.map(({ address, code }) => ({ address, code }));
+  const { accepted, rejected } = receipt;
   return {
     status: 'done',
     ref: messageId,
-    output: { accepted: [...receipt.accepted], ...(rejected.length > 0 ? { rejected } : {}) },
+    output: {
+      accepted: [...accepted],
+      ...(rejected.length > 0 ? { rejected: rejected.map(({ address, code }) => ({ address, code })) } : {}),
+    },
     ...(rejected.length > 0
       ? {
-          warnings: rejected.map(
-            ({ address, code }) => `not delivered to ${address}: the server answered ${code}`,
-          ),
+          undelivered: rejected.map(({ address, code, response }) => ({
+            to: address,
+            code: refusalCode(code),
+            detail: `not delivered to ${address}: ${describeAnswer(code, response)}`.slice(0, 1024),
+          })),
         }
       : {}),
   };
+}
+
+function refusalCode(code: number): Failed['code'] {
+  if (code < 500) return 'smtp_transient';
+  return tooLarge.has(code) ? 'too_large' : 'smtp_permanent';
+}
+
+/** `550 5.1.1 no such user` on one line; servers give the code with their text or without it. */
+function describeAnswer(code: number, response: string): string {
+  const text = oneLine(response).trim();
+  if (text === '') return `the server answered ${code}`;
+  return `the server answered ${text.startsWith(String(code)) ? text : `${code} ${text}`}`;
 }
 
 /** The outcome when nobody was accepted. `subject` names the server for people. */
