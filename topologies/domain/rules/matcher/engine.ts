@@ -93,6 +93,8 @@ export function matchElements(
   beginEvent(run, fields, programs);
   run.context = context;
   run.parse = parse;
+  run.source = source;
+  run.fieldsOf = fieldsOf;
   lookUp(run, fields, source, fieldsOf);
   visit(engine, 0);
   const { trueAtoms, trueCount } = run;

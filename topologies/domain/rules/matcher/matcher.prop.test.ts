@@ -27,8 +27,8 @@ const limit = { timeout: 30_000 + comparisons * 10 };
 const ids = Array.from({ length: 16 }, (_, i) => `r${i}`);
 const subjects = 6;
 
-function create(): Matcher {
-  return createMatcher({ createScanner, hashText, seed: 77 });
+function create(fewestChanges = 1024): Matcher {
+  return createMatcher({ createScanner, hashText, seed: 77, fewestChanges });
 }
 
 function revise(document: Rule, id: string, priority: number): RuleRevision | null {
@@ -179,4 +179,49 @@ test('rules over rows agree with it', limit, () => {
   );
   fc.assert(property, { numRuns });
   expectMixed(run.counts);
+});
+
+// Rules that share conditions crowd the buckets, which are then split; tables are built anew while rules come and go.
+test('crowded rules agree with it while the tables are built anew', limit, () => {
+  const run = createRun();
+  const shared = fc.constantFrom<Row>(
+    { event: 'finding.new' },
+    { 'data.a': { exists: true } },
+    { event: { prefix: 'finding.' } },
+  );
+  const crowd = fc
+    .tuple(shared, denseRuleArbitrary, denseRuleArbitrary)
+    .map(([one, a, b]): Rule => ({ ...a, when: { ...one, all: [a.when ?? {}, b.when ?? {}] } }));
+  const many = fc.array(
+    fc.tuple(
+      fc.integer({ min: 0, max: 99 }),
+      fc.oneof({ weight: 9, arbitrary: crowd }, { weight: 1, arbitrary: fc.constant(null) }),
+    ),
+    { minLength: 30, maxLength: 120, size: 'max' },
+  ) as fc.Arbitrary<[number, Rule | null][]>;
+  const step = fc.tuple(
+    many,
+    fc.array(denseEventArbitrary, { minLength: 3, maxLength: 3 }),
+    fc.nat({ max: 60 }),
+  );
+  const property = fc.property(
+    fc.array(step, { minLength: 3, maxLength: 3 }),
+    contextArbitrary,
+    (steps, context) => {
+      const matcher = create(8);
+      const rules = new Map<string, RuleRevision>();
+      for (const [puts, events, slices] of steps) {
+        for (const [index, [number, document]] of puts.entries()) {
+          change(matcher, rules, [[`r${number}`, document, 50]]);
+          if (index % 8 === 0) matcher.compact(3);
+        }
+        for (const fields of events) {
+          run.event(matcher, rules, JSON.stringify(fields), context);
+          for (let slice = 0; slice < slices; slice++) matcher.compact(7);
+        }
+      }
+    },
+  );
+  fc.assert(property, { numRuns: Math.max(1, Math.ceil(comparisons / (2 * 3 * 3 * 150))) });
+  expect(run.counts.held).toBeGreaterThan(run.counts.missed / 50);
 });

@@ -29,6 +29,8 @@ export interface MatcherParts {
   readonly seed: number;
   /** Paths into the event whose elements the caller looks at after `matchBytes`, each once; at most 127. */
   readonly watch?: readonly (readonly string[])[];
+  /** Changes that make it worth building the tables anew, at least; default 1,024. */
+  readonly fewestChanges?: number;
 }
 
 /** What stands at the watched paths of the event that was matched last; valid until the next one. */
@@ -79,11 +81,17 @@ const room = 7;
 /** Bytes; rules have at most 64 KB. */
 const longest = 128 * 1024;
 
-export function createMatcher({ createScanner, hashText, seed, watch = [] }: MatcherParts): Matcher {
+export function createMatcher({
+  createScanner,
+  hashText,
+  seed,
+  watch = [],
+  fewestChanges = 1024,
+}: MatcherParts): Matcher {
   // Nothing that long is in a rule, so any number will do.
   const hash = (text: Uint8Array): number => (text.length > longest ? 0 : hashText(text, seed));
-  const events = createRuleIndex(hash, seed);
-  const rows = createRuleIndex(hash, seed);
+  const events = createRuleIndex(hash, seed, fewestChanges);
+  const rows = createRuleIndex(hash, seed, fewestChanges);
   const values = createValueSource(hash);
   let scan: Scan | null = null;
   let bytes: Uint8Array = new Uint8Array(0);

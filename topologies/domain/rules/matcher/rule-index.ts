@@ -22,6 +22,8 @@ export interface RuleIndex {
   rebuild: Rebuild | null;
   readonly hashText: (text: Uint8Array) => number;
   readonly seed: number;
+  /** So many additions, or removed rules, make it worth building anew, if they are one rule in four. */
+  readonly fewest: number;
 }
 
 interface Rebuild {
@@ -41,10 +43,11 @@ interface Rebuild {
   dead: number;
 }
 
-/** So many additions, or removed rules, make it worth building anew: one in four, and never fewer than this. */
-const fewest = 1024;
-
-export function createRuleIndex(hashText: (text: Uint8Array) => number, seed: number): RuleIndex {
+export function createRuleIndex(
+  hashText: (text: Uint8Array) => number,
+  seed: number,
+  fewest: number,
+): RuleIndex {
   return {
     engine: createEngine(hashText, seed, null),
     rules: [],
@@ -55,6 +58,7 @@ export function createRuleIndex(hashText: (text: Uint8Array) => number, seed: nu
     rebuild: null,
     hashText,
     seed,
+    fewest,
   };
 }
 
@@ -80,7 +84,7 @@ export function removeRule(index: RuleIndex, id: string): boolean {
 export function settle(index: RuleIndex): void {
   const { pending } = index;
   if (pending.size === 0) return;
-  if (pending.size > fewest && pending.size * 2 > index.numbers.size) {
+  if (pending.size > index.fewest && pending.size * 2 > index.numbers.size) {
     buildAll(index);
     return;
   }
@@ -154,7 +158,7 @@ function forget(target: Target, id: string): boolean {
 function beginRebuild(index: RuleIndex): Rebuild | null {
   const { rules, sorted, dead } = index;
   const changed = Math.max(rules.length - sorted, dead);
-  if (changed < fewest || changed * 4 < rules.length) return null;
+  if (changed < index.fewest || changed * 4 < rules.length) return null;
   index.rebuild = {
     engine: createEngine(index.hashText, index.seed, index.engine),
     rules: [],

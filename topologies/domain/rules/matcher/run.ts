@@ -1,7 +1,7 @@
 // What is known of the event at hand: its true atoms, the numbers of its fields, and the answers of programs.
 //
 // Invariant: nothing is cleared between events; an entry counts only when it carries the number of this event (`epoch`).
-import type { Elements } from '@tocsin/schemas/codecs/scan/elements.ts';
+import { type Elements, elementKind } from '@tocsin/schemas/codecs/scan/elements.ts';
 import type { MatchContext } from '../context.ts';
 import type { Subject } from '../path.ts';
 import type { Exotics } from './exotics.ts';
@@ -33,10 +33,28 @@ export interface Run {
   /** Bytes looked at and needles compared: what bounds on work are tested with. */
   work: number;
   context: MatchContext;
-  /** The parsed event, made when a test outside the tables first asks. */
+  source: ElementSource;
+  fieldsOf: readonly (readonly FieldIndex[])[];
+  /** By field, made when a test outside the tables first asks: the event they belong to, and its elements as values. */
+  valued: Int32Array;
+  readonly values: unknown[][];
+  /** The parsed event, made when a test first asks that needs more than the elements of its field. */
   parse: () => Subject;
   subject: Subject | null;
 }
+
+const noElements: Elements = {
+  count: 0,
+  slot: new Int32Array(0),
+  kind: new Uint8Array(0),
+  flags: new Uint8Array(0),
+  start: new Int32Array(0),
+  end: new Int32Array(0),
+  hash: new Int32Array(0),
+  owner: new Int32Array(0),
+  value: new Float64Array(0),
+  memory: Buffer.alloc(0),
+};
 
 const noSubject = (): never => {
   throw new Error('no event is being matched');
@@ -57,6 +75,10 @@ export function createRun(): Run {
     numberCount: 0,
     work: 0,
     context: { now: 0, lists: new Map() },
+    source: { elements: noElements, text: () => '' },
+    fieldsOf: [],
+    valued: new Int32Array(16),
+    values: [],
     parse: noSubject,
     subject: null,
   };
@@ -69,6 +91,7 @@ export function beginEvent(run: Run, table: FieldTable, programs: ProgramTable):
   if (run.epoch >= lastEpoch) {
     run.epoch = 0;
     run.seen.fill(0);
+    run.valued.fill(0);
     table.atoms.epoch.fill(0);
     programs.memo.fill(0);
   }
@@ -77,7 +100,7 @@ export function beginEvent(run: Run, table: FieldTable, programs: ProgramTable):
   run.numberCount = 0;
   run.subject = null;
   if (run.seen.length < table.fields.length)
-    for (const name of ['seen', 'elements', 'lastTrue', 'lastNumber', 'trueByField'] as const)
+    for (const name of ['seen', 'valued', 'elements', 'lastTrue', 'lastNumber', 'trueByField'] as const)
       run[name] = grownInts(run[name], table.fields.length);
 }
 
@@ -162,8 +185,7 @@ function evaluate(
       const field = pool[at + 2] as number;
       if ((head & 7) === programOp.together && run.seen[field] === run.epoch && run.elements[field] === 1)
         return true;
-      run.subject ??= run.parse();
-      return exotics.holds(first, run.subject, run.context);
+      return exotics.holds(first, run, field);
     }
   }
 }
@@ -209,4 +231,43 @@ function hasNumber(run: Run, table: FieldTable, field: number, atom: number): bo
     entry = run.nextNumber[entry - 1] as number;
   }
   return false;
+}
+
+/** The event as values. */
+export function subjectOf(run: Run): Subject {
+  run.subject ??= run.parse();
+  return run.subject;
+}
+
+/** The elements of a field as values; null when it is absent. Objects are there as one without members. */
+export function valuesOf(run: Run, field: number): readonly unknown[] | null {
+  if (run.seen[field] !== run.epoch) return null;
+  if (run.valued[field] === run.epoch) return run.values[field] as unknown[];
+  const values: unknown[] = [];
+  const { elements } = run.source;
+  for (let i = 0; i < elements.count; i++) {
+    if (!run.fieldsOf[elements.slot[i] as number]?.some(({ id }) => id === field)) continue;
+    const kind = elements.kind[i] as number;
+    if (kind !== elementKind.emptyList) values.push(valueAt(run.source, i, kind));
+  }
+  run.valued[field] = run.epoch;
+  run.values[field] = values;
+  return values;
+}
+
+const someObject: unknown = Object.freeze({});
+
+function valueAt(source: ElementSource, index: number, kind: number): unknown {
+  switch (kind) {
+    case elementKind.string:
+      return source.text(index);
+    case elementKind.number:
+      return source.elements.value[index];
+    case elementKind.null:
+      return null;
+    case elementKind.object:
+      return someObject;
+    default:
+      return kind === elementKind.true;
+  }
 }
