@@ -128,6 +128,18 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: [],
   },
   {
+    name: 'tocsin_matcher_checks_total',
+    kind: 'counter',
+    help: 'Questions, an event to a rule each, that the reference evaluator was asked again.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_matcher_differences_total',
+    kind: 'counter',
+    help: 'Answers of the matcher that the reference evaluator does not give. Must be 0.',
+    labels: ['rule'],
+  },
+  {
     name: 'tocsin_matcher_bytes',
     kind: 'gauge',
     help: 'Bytes of the tables of the matcher.',

@@ -8,7 +8,9 @@ import { evaluatorFlow } from '@tocsin/topologies/flows/evaluator.ts';
 import { groups } from '@tocsin/topologies/groups.ts';
 import { createDecider } from '@tocsin/topologies/run/decide.ts';
 import { evaluatorTables } from '@tocsin/topologies/run/evaluator-tables.ts';
+import { createMatchCheck } from '@tocsin/topologies/run/match-check.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
+import { oracleMatches } from '@tocsin/topologies/testing/oracle/match-rule.ts';
 import { readConfig } from './config.ts';
 
 const config = readConfig();
@@ -38,6 +40,14 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
   onStop(() => producer.close());
   const outbox = createOutbox({ producer, clock, logger });
   onStop(() => outbox.stop());
+  const check = createMatchCheck({
+    reference: (rule, input, moment) => oracleMatches(rule, input, moment),
+    rules: () => tables.eventRules,
+    lists: () => new Map([...source.table.lists].map(([id, { document }]) => [id, document])),
+    every: config.checkEvery,
+    metrics,
+    logger,
+  });
   const consumer = client.consumer({
     group: groups.evaluator.id,
     topics: evaluatorFlow.reads.map((topic) => topic.name),
@@ -51,6 +61,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       metrics,
       logger,
       signal,
+      check,
     }),
     onFailure: fail,
     onNotice: (notice) => {

@@ -1,10 +1,12 @@
 // What the evaluator writes about one record: commands with their events, and dead letters; and what it counts.
 //
 // Invariant: whatever a rule called for is among the records or in a dead letter.
+import type { DecodeReason } from '@tocsin/schemas/codecs/decode.ts';
 import type { Command } from '@tocsin/schemas/types.ts';
 import { actionEventRecord } from '../domain/action/results.ts';
 import { letterOfRecord } from '../domain/dead-letter.ts';
 import type { Decision } from '../domain/evaluate/decide.ts';
+import type { RefusalReason } from '../domain/evaluate/refusal.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { OutRecord, RecordBatch } from '../ports/log.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
@@ -13,9 +15,18 @@ import { commandTopic } from '../topics.ts';
 /** Largest command, bytes: below the broker's default message limit with room for key and headers. */
 export const maxCommandBytes = 1_000_000;
 
+/** Why an input is a dead letter although it can be read and the rules do not mind; one line each, for generated pages. */
+export const inputReasons = {
+  headers_limit: 'More than 1,000 headers, or more than 64 KiB of them.',
+  command_too_large: 'A command for this input would be larger than a broker takes.',
+  unreadable: 'The log has offsets that cannot be decoded; the letter names them and has no value.',
+} as const;
+
+type InputReason = keyof typeof inputReasons | DecodeReason | RefusalReason;
+
 export interface DecisionRecords {
   /** The dead letter of an input record. */
-  letter(batch: RecordBatch, index: number, reason: string, error: string): OutRecord;
+  letter(batch: RecordBatch, index: number, reason: InputReason, error: string): OutRecord;
   /** Everything that one decision calls for. */
   of(decision: Decision, batch: RecordBatch, index: number): OutRecord[];
 }
@@ -27,7 +38,7 @@ export function createDecisionRecords(options: {
 }): DecisionRecords {
   const { service, clock, metrics } = options;
 
-  function letter(batch: RecordBatch, index: number, reason: string, error: string): OutRecord {
+  function letter(batch: RecordBatch, index: number, reason: InputReason, error: string): OutRecord {
     metrics.count('tocsin_dead_letters_total', { service, reason });
     return letterOfRecord(batch, index, {
       stage: 'input',

@@ -16,12 +16,14 @@ import { contextOf, type Decision, decide } from '../domain/evaluate/decide.ts';
 import { isPlain } from '../domain/evaluate/screen.ts';
 import type { EvaluatorTables } from '../domain/evaluate/tables.ts';
 import type { RuleRevision } from '../domain/rules/parse-rule.ts';
+import type { Subject } from '../domain/rules/path.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Assignment, BatchHandler, OutRecord, RecordBatch } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
 import { type Topic, topics } from '../topics.ts';
 import { createDecisionRecords } from './decide-records.ts';
+import type { MatchCheck } from './match-check.ts';
 import type { Outbox } from './outbox.ts';
 
 export interface DecideOptions {
@@ -36,6 +38,8 @@ export interface DecideOptions {
   readonly metrics: MetricsPort;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Asks a sample of events again; none without it. */
+  readonly check?: MatchCheck;
 }
 
 /** Wait between two tries while the schema registry is down, ms. */
@@ -106,6 +110,22 @@ export function createDecider(options: DecideOptions): BatchHandler {
     return judge(batch, index, whole.value, null);
   }
 
+  function checkAgain(
+    check: MatchCheck,
+    batch: RecordBatch,
+    index: number,
+    value: Buffer,
+    known: readonly RuleRevision[] | 'nothing' | null,
+  ): void {
+    const decoded = decodeValue(value, decodeOptions);
+    if (decoded instanceof Promise || !decoded.ok) return;
+    const { ruleSet, lists } = options.tables();
+    const context = contextOf({ timestamp: batch.timestamp(index), now: clock.now() }, { lists });
+    const subject: Subject = { source: 'events', fields: decoded.value, search: null };
+    const matched = known === 'nothing' ? [] : (known ?? ruleSet.match(subject, context));
+    check.check(decoded.value, matched, context, `${batch.topic}/${batch.partition}/${batch.offset(index)}`);
+  }
+
   // Most events are wanted by no rule; their bytes are enough to know it. 'nothing' is that nothing follows and nothing is to
   // be noted; null that the bytes do not tell.
   function screen(batch: RecordBatch, index: number): readonly RuleRevision[] | 'nothing' | null {
@@ -126,7 +146,7 @@ export function createDecider(options: DecideOptions): BatchHandler {
       const startedAt = clock.now();
       const out: OutRecord[] = [];
       const outcomes = { tombstone: 0, 'dead-letter': 0, evaluated: 0 };
-      const refuse = (index: number, reason: string, detail: string): void => {
+      const refuse = (index: number, reason: Parameters<typeof records.letter>[2], detail: string): void => {
         outcomes['dead-letter'] += 1;
         out.push(records.letter(batch, index, reason, detail));
       };
@@ -144,6 +164,7 @@ export function createDecider(options: DecideOptions): BatchHandler {
         const isEvent = topicOf.get(batch.topic)?.id !== topics.searchResults.id;
         const isAvro = value[0] === 0;
         const known = isEvent && !isAvro ? screen(batch, index) : null;
+        if (isEvent && options.check?.due() === true) checkAgain(options.check, batch, index, value, known);
         if (known === 'nothing') {
           outcomes.evaluated += 1;
           continue;

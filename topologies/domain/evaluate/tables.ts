@@ -22,6 +22,8 @@ import { createWantedParts } from './wanted-parts.ts';
 export interface EvaluatorTables {
   /** Enabled rules only; watches `watchedPaths`. */
   readonly ruleSet: Matcher;
+  /** The rules in force over events, by id. */
+  readonly eventRules: ReadonlyMap<string, RuleRevision>;
   /** What deciding about an event reads of it. */
   readonly wanted: Wanted;
   /** Named lists by id, those that can be used. */
@@ -74,6 +76,7 @@ export function followConfig(
   const rules = createMatcher({ createScanner, hashText, seed, watch: watchedPaths });
   const parts = createWantedParts(watchedPaths);
   const usable = new Map<string, RuleRevision>();
+  const eventRules = new Map<string, RuleRevision>();
   const problems = new Map<string, string>();
   let lists: ReadonlyMap<string, NamedList> = new Map();
 
@@ -86,6 +89,7 @@ export function followConfig(
     const key = configKey('rule', id);
     const before = usable.get(id);
     if (before !== undefined && readsEvents(before)) parts.remove(before.condition);
+    eventRules.delete(id);
     const held = config.rules.get(id);
     const { rule, issues } = held === undefined ? { rule: null, issues: [] } : parseRule(held.document);
     if (held === undefined || rule === null) {
@@ -98,8 +102,12 @@ export function followConfig(
     usable.set(id, revision);
     if (readsEvents(revision)) parts.add(revision.condition);
     report(key, held.revision, unknownNames(revision, { actions: config.actions, lists }));
-    if (held.document.enabled === false) rules.remove(id);
-    else rules.put(revision);
+    if (held.document.enabled === false) {
+      rules.remove(id);
+      return;
+    }
+    rules.put(revision);
+    if (readsEvents(revision)) eventRules.set(id, revision);
   }
 
   function followAction(id: string): void {
@@ -146,6 +154,7 @@ export function followConfig(
 
   const tables: EvaluatorTables = {
     ruleSet: rules,
+    eventRules,
     get wanted() {
       return parts.wanted();
     },
