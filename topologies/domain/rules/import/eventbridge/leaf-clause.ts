@@ -3,6 +3,7 @@
 // Invariant: only texts, numbers, true, false and null are values; an object or an empty list at the field is as good as
 // no field. `anything-but` asks for one element that differs, which is other_than, not for the absence of an equal one.
 
+import { parseAddress } from '../../address.ts';
 import { limits } from '../../limits.ts';
 import { anyOf, type Clause, type FieldTest, field, not } from '../clause.ts';
 import { escapeRegex } from '../imported.ts';
@@ -38,7 +39,7 @@ function testsOf(matches: readonly Match[]): FieldTest[] {
 function addMatch(groups: Groups, match: Match, within: boolean): void {
   switch (match.kind) {
     case 'value':
-      if (!within && isAddress6(match.value)) groups.networks.push(`${match.value}/128`);
+      if (!within && isAddress6(match.value)) groups.networks.push(match.value);
       else groups.exact.push(match.value);
       return;
     case 'text':
@@ -141,9 +142,5 @@ function listed(values: readonly unknown[]): unknown {
 
 /** event-ruler compares addresses of IP version 6 as addresses, whatever way they are written in. */
 function isAddress6(value: unknown): value is string {
-  return (
-    typeof value === 'string' &&
-    /^[0-9a-fA-F:]*:[0-9a-fA-F:]*$/.test(value) &&
-    URL.canParse(`http://[${value}]/`)
-  );
+  return typeof value === 'string' && value.includes(':') && parseAddress(value)?.family === 6;
 }

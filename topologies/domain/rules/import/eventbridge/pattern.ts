@@ -2,6 +2,7 @@
 //
 // Source: README of github.com/aws/event-ruler and the compiler of release 2.0.1, which decides where the text is silent.
 // The surprise: `$or` is read as a choice only as the compiler does: always, and then a list of two objects at least.
+import { formatNetwork, maskBytes, parseAddress } from '../../address.ts';
 import { ImportRefusal, isMap, pointer } from '../imported.ts';
 
 export type Match =
@@ -161,15 +162,25 @@ function readNumeric(operand: unknown, at: string): Match {
   return { kind: 'range', bounds: { [name]: bound, [upper]: end } };
 }
 
-/** event-ruler refuses networks of a single address. */
+/** event-ruler refuses networks of a single address, and takes those with bits beyond the prefix. */
 function readNetwork(network: string, at: string): string {
   const [, address = '', bits = ''] = /^([0-9a-fA-F:.]+)\/(\d{1,3})$/.exec(network) ?? [];
   const largest = address.includes(':') ? 127 : 31;
-  if (address !== '' && Number(bits) <= largest) return network;
+  const whole = address === '' || Number(bits) > largest ? undefined : wholeNetwork(address, Number(bits));
+  if (whole !== undefined) return whole;
   throw new ImportRefusal(
     at,
     'must be a network such as 10.0.0.0/8 (at most /31) or 2001:db8::/32 (at most /127)',
   );
+}
+
+/** The network without bits beyond its prefix: 10.0.0.0/8 for 10.1.2.3/8. undefined when the address is none. */
+function wholeNetwork(text: string, bits: number): string | undefined {
+  const found = parseAddress(text);
+  if (found === undefined) return undefined;
+  const address = maskBytes(found.bytes, bits);
+  const isWhole = address.every((byte, index) => byte === found.bytes[index]);
+  return isWhole ? `${text}/${bits}` : formatNetwork({ family: found.family, address, bits });
 }
 
 function readText(

@@ -1,0 +1,39 @@
+// Every YAML document of one text as data, for files whose number of documents matters.
+//
+// Invariant: what is answered is a tree. The YAML library makes a circle of an alias within its own anchor; that is refused,
+// because nothing that reads the data expects to go round.
+import { parseAllDocuments, stringify } from 'yaml';
+
+/** How often aliases of one document are followed: a small text must not grow without bound. */
+const maxAliasCount = 100;
+
+/** The documents, empty ones left out; or why the text is no YAML 1.2, with line and column. */
+export function readYamlDocuments(text: string): readonly unknown[] | string {
+  try {
+    const documents: unknown[] = [];
+    for (const document of parseAllDocuments(text, { uniqueKeys: true, version: '1.2' })) {
+      const [error] = document.errors;
+      if (error !== undefined) return error.message.split('\n')[0] as string;
+      const value: unknown = document.toJS({ maxAliasCount });
+      if (hasCircle(value, new Set())) return 'an alias stands within its own anchor';
+      if (value !== null && value !== undefined) documents.push(value);
+    }
+    return documents;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function hasCircle(value: unknown, above: Set<unknown>): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (above.has(value)) return true;
+  above.add(value);
+  const found = Object.values(value).some((below) => hasCircle(below, above));
+  above.delete(value);
+  return found;
+}
+
+/** Data as YAML for people: nothing is shortened to an alias, and long lines stay lines. */
+export function writeYaml(value: unknown): string {
+  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 });
+}
