@@ -1,14 +1,16 @@
 // Configuration as files: every *.yaml, *.yml and *.json below a folder is one document or a list of documents.
 //
-// A file that cannot be read is left out and reported. The revision of a document is derived from its content, so the
+// A file that cannot be read is left out and reported, and so is a rule whose own tests fail. The revision of a document is derived from its content, so the
 // same files give the same revisions everywhere.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import { configKey } from '@tocsin/topologies/domain/config/config-table.ts';
 import { parseAllDocuments } from 'yaml';
 import type { ConfigEntry } from './config-source.ts';
+import { createRuleTestGate, type RuleTestGate } from './rule-tests.ts';
 
 export interface DirectoryContent {
   readonly entries: readonly ConfigEntry[];
@@ -20,20 +22,15 @@ const extensions = new Set(['.yaml', '.yml', '.json']);
 const maxFileBytes = 4 * 1024 * 1024;
 
 /** Reads the folder and its subfolders in the order of their names. Rejects only when the folder itself is unreadable. */
-export async function readConfigDirectory(directory: string): Promise<DirectoryContent> {
-  const names = (await readdir(directory, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile() && extensions.has(extname(entry.name)) && !entry.name.startsWith('.'))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+export async function readConfigDirectory(
+  directory: string,
+  testRules: RuleTestGate = createRuleTestGate(Date.now),
+): Promise<DirectoryContent> {
+  const { files, problems: unread } = await readDocumentDirectory(directory);
   const entries: ConfigEntry[] = [];
-  const problems: string[] = [];
+  const problems = [...unread];
   const seen = new Map<string, string>();
-  for (const name of names) {
-    const documents = await readDocuments(name);
-    if (typeof documents === 'string') {
-      problems.push(`${name}: ${documents}`);
-      continue;
-    }
+  for (const { name, documents } of files) {
     for (const document of documents) {
       const entry = entryOf(document);
       if (typeof entry === 'string') problems.push(`${name}: ${entry}`);
@@ -45,7 +42,31 @@ export async function readConfigDirectory(directory: string): Promise<DirectoryC
       }
     }
   }
-  return { entries, problems };
+  const failing = testRules(entries);
+  for (const [key, issues] of failing)
+    problems.push(`${seen.get(key)}: ${key} is left out, its tests fail: ${formatIssues(issues)}`);
+  return { entries: entries.filter(({ key }) => !failing.has(key)), problems };
+}
+
+export interface DocumentFiles {
+  readonly files: readonly { readonly name: string; readonly documents: readonly unknown[] }[];
+  readonly problems: readonly string[];
+}
+
+/** The documents of every YAML and JSON file below a folder, whatever they are. Rejects when the folder is unreadable. */
+export async function readDocumentDirectory(directory: string): Promise<DocumentFiles> {
+  const names = (await readdir(directory, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && extensions.has(extname(entry.name)) && !entry.name.startsWith('.'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const files: { name: string; documents: unknown[] }[] = [];
+  const problems: string[] = [];
+  for (const name of names) {
+    const documents = await readDocuments(name);
+    if (typeof documents === 'string') problems.push(`${name}: ${documents}`);
+    else files.push({ name, documents });
+  }
+  return { files, problems };
 }
 
 /** The documents of one YAML or JSON file (a list counts as its elements), or why it cannot be read. */
@@ -86,7 +107,7 @@ function entryOf(document: unknown): ConfigEntry | string {
 }
 
 /**
- * Looks at the folder every `intervalMs` and reports what changed, deletions included. A changed document is reported
+ * Looks at the folder every `intervalMs` and reports what changed, deletions and new problems included. A changed document is reported
  * as deleted and then as new, because revisions made from content have no order.
  */
 export function watchConfigDirectory(
@@ -96,11 +117,13 @@ export function watchConfigDirectory(
   intervalMs = 1_000,
 ): () => void {
   const stopping = new AbortController();
+  const testRules = createRuleTestGate(Date.now);
   let held = revisionsOf(initial.entries);
+  let known = new Set(initial.problems);
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await sleep(intervalMs, undefined, { signal: stopping.signal, ref: false });
-      const content = await readConfigDirectory(directory).catch(() => null);
+      const content = await readConfigDirectory(directory, testRules).catch(() => null);
       if (content === null) continue;
       const now = revisionsOf(content.entries);
       const changed: ConfigEntry[] = [];
@@ -108,7 +131,9 @@ export function watchConfigDirectory(
       for (const entry of content.entries)
         if (held.get(entry.key) !== now.get(entry.key)) changed.push(entry);
       held = now;
-      if (changed.length > 0) onChange(changed, content.problems);
+      const fresh = content.problems.filter((problem) => !known.has(problem));
+      known = new Set(content.problems);
+      if (changed.length > 0 || fresh.length > 0) onChange(changed, fresh);
     }
   };
   run().catch(() => undefined);

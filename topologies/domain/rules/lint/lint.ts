@@ -7,7 +7,7 @@ import type { Rule } from '@tocsin/schemas/types.ts';
 import { aliases } from '../aliases.ts';
 import type { Condition, FieldCondition } from '../condition.ts';
 import { type OperatorOutline, type Outline, operatorsOf, outlineRule } from '../explain/outline.ts';
-import { parseRule } from '../parse-rule.ts';
+import { parseRule, type RuleCheck } from '../parse-rule.ts';
 import type { RuleSource } from '../path.ts';
 import { isElementTest, repeatedValue } from './elements.ts';
 import { nearestName } from './near-miss.ts';
@@ -38,8 +38,8 @@ interface Asked {
 }
 
 /** Findings in the order of the document. Never throws, whatever the document is. */
-export function lintRule(document: unknown): LintFinding[] {
-  const { rule, issues } = parseRule(document);
+export function lintRule(document: unknown, check: RuleCheck = {}): LintFinding[] {
+  const { rule, issues } = parseRule(document, check);
   if (rule === null) return issues.map(refusedFinding);
   if (rule.document.match_all === true) return [];
   const root = outlineRule(rule);
