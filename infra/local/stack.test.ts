@@ -5,7 +5,7 @@ import { scratchFolder } from '@tocsin/testing/scratch.ts';
 import { afterAll, expect, it } from 'vitest';
 import { benchmarkNames, chooseBenchmark } from './commands/bench.ts';
 import { withoutPassword } from './commands/up.ts';
-import { ensureKeyring, startServers } from './stack.ts';
+import { ensureKeyring, ensureStackId, startServers } from './stack.ts';
 import { restartPause } from './supervise.ts';
 
 const scratch = scratchFolder('stack');
@@ -29,6 +29,13 @@ it('makes a keyring that only its owner reads, and keeps it', () => {
   expect(Buffer.from(keyring.keys[keyring.active] ?? '', 'base64')).toHaveLength(32);
   ensureKeyring(file);
   expect(readFileSync(file, 'utf8')).toBe(text);
+});
+
+it('has one id per folder, different from that of another one', () => {
+  const [one, two] = ['one', 'two'].map((name) => join(scratch.path, name)) as [string, string];
+  expect(ensureStackId(one)).toMatch(/^[0-9a-f]{8}$/);
+  expect(ensureStackId(one)).toBe(ensureStackId(one));
+  expect(ensureStackId(one)).not.toBe(ensureStackId(two));
 });
 
 it.each([

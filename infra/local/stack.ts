@@ -1,7 +1,7 @@
 // The local stack in two halves: the servers (embedded, or the ones that the environment names) and Tocsin's services on top.
 // Invariant: what was started is stopped in reverse order, also when the start of a later part fails.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repository } from './home.ts';
 import { freePort, portOrFree } from './ports.ts';
@@ -146,6 +146,7 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     ...options.env,
   };
   await createMissingTopics(shared);
+  const stack = ensureStackId(join(home, 'stack-id'));
   const urls: Record<string, string> = {};
   const healthUrls: Record<string, string> = {};
   const services: Service[] = [];
@@ -160,13 +161,24 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
       name,
       command: process.execPath,
       args: [join(repository, 'services', name, 'main.ts')],
-      env: { ...shared, HTTP_PORT: String(port), HEALTH_PORT: String(healthPort) },
+      env: {
+        KAFKA_INSTANCE_ID: `${name}-${stack}`,
+        ...shared,
+        HTTP_PORT: String(port),
+        HEALTH_PORT: String(healthPort),
+      },
       logFile: join(home, 'logs', `${name}.log`),
       health: `${healthUrls[name]}/health`,
     });
   }
   const logFiles = Object.fromEntries(services.map((service) => [service.name, service.logFile]));
   return { ...supervise(services, say), urls, healthUrls, logFiles, firstKeyFile };
+}
+
+/** Tells this stack from others on the same brokers: two members of one group must not have one name. Made once. */
+export function ensureStackId(file: string): string {
+  if (!existsSync(file)) writeFileSync(file, `${randomBytes(4).toString('hex')}\n`);
+  return readFileSync(file, 'utf8').trim();
 }
 
 /** The key that encrypts stored secrets; made once, readable for its owner only, never overwritten. */

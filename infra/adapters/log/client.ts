@@ -16,9 +16,12 @@ export async function openLogClient(
     settings.client === 'kafkajs'
       ? (await import('./kafkajs/client.ts')).createKafkaJsLog(settings, clock, random)
       : (await import('./platformatic/client.ts')).createPlatformaticLog(settings, clock, random);
-  const { sessionTimeoutMs } = settings;
-  if (sessionTimeoutMs === undefined) return log;
-  return { ...log, consumer: (options) => log.consumer({ sessionTimeoutMs, ...options }) };
+  const { sessionTimeoutMs, instanceId } = settings;
+  const ours = {
+    ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
+    ...(instanceId === undefined ? {} : { instanceId }),
+  };
+  return { ...log, consumer: (options) => log.consumer({ ...ours, ...options }) };
 }
 
 export { type LogClientName, type LogSettings, LogSettingsError, parseLogSettings } from './settings.ts';

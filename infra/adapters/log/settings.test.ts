@@ -28,6 +28,7 @@ it('reads everything', () => {
     KAFKA_TLS_SERVERNAME: 'kafka.example',
     KAFKA_OFFSET_OUT_OF_RANGE: 'earliest',
     KAFKA_SESSION_TIMEOUT_MS: '6000',
+    KAFKA_INSTANCE_ID: 'actions-1',
   };
   expect(parseLogSettings(env, 'x')).toEqual({
     client: 'kafkajs',
@@ -35,6 +36,7 @@ it('reads everything', () => {
     clientId: 'me',
     onOffsetOutOfRange: 'earliest',
     sessionTimeoutMs: 6000,
+    instanceId: 'actions-1',
     tls: { ca: PEM, servername: 'kafka.example' },
     sasl: { mechanism: 'SCRAM-SHA-512', username: 'user', password: ' spaces matter ' },
   });
@@ -42,6 +44,8 @@ it('reads everything', () => {
   expect(
     parseLogSettings({ KAFKA_BROKERS: 'a:1', KAFKA_TLS: 'false', KAFKA_TLS_CA: PEM }, 'x').tls,
   ).toBeUndefined();
+  const container = { KAFKA_BROKERS: 'a:1', KAFKA_INSTANCE_ID: 'hostname', HOSTNAME: 'b0ac54dd' };
+  expect(parseLogSettings(container, 'x').instanceId).toBe('b0ac54dd');
 });
 
 it.each([
@@ -61,6 +65,10 @@ it.each([
   ['KAFKA_OFFSET_OUT_OF_RANGE', { KAFKA_OFFSET_OUT_OF_RANGE: 'latest' }],
   ['KAFKA_SESSION_TIMEOUT_MS', { KAFKA_SESSION_TIMEOUT_MS: '10s' }],
   ['KAFKA_SESSION_TIMEOUT_MS', { KAFKA_SESSION_TIMEOUT_MS: '300001' }],
+  ['KAFKA_INSTANCE_ID', { KAFKA_INSTANCE_ID: 'a/b' }],
+  ['KAFKA_INSTANCE_ID', { KAFKA_INSTANCE_ID: '..' }],
+  ['KAFKA_INSTANCE_ID', { KAFKA_INSTANCE_ID: 'x'.repeat(250) }],
+  ['KAFKA_INSTANCE_ID', { KAFKA_INSTANCE_ID: 'hostname' }],
 ])('%s is refused in %j', (variable, env) => {
   const base: Record<string, string> = variable === 'KAFKA_BROKERS' ? {} : { KAFKA_BROKERS: 'a:1' };
   try {

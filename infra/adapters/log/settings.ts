@@ -9,6 +9,8 @@ export interface LogSettings extends LogConnection {
   readonly client: LogClientName;
   /** How long a group waits for a member that died before others take its partitions, ms; default of the client without it. */
   readonly sessionTimeoutMs?: number;
+  /** Name of this process in each of its groups, for static membership; none by default, and without effect on kafkajs. */
+  readonly instanceId?: string;
 }
 
 /** A variable is missing or has a value that means nothing. The message names it and never shows a secret. */
@@ -27,7 +29,8 @@ const MECHANISMS: readonly SaslMechanism[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-S
  * @param env KAFKA_BROKERS (required, `host:port` separated by commas), KAFKA_CLIENT (platformatic or kafkajs),
  *   KAFKA_CLIENT_ID, KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_TLS (true or false),
  *   KAFKA_TLS_CA, KAFKA_TLS_CERT, KAFKA_TLS_KEY (PEM text), KAFKA_TLS_SERVERNAME, KAFKA_OFFSET_OUT_OF_RANGE (stop or earliest),
- *   KAFKA_SESSION_TIMEOUT_MS (1,000 to 300,000, within what the brokers allow)
+ *   KAFKA_SESSION_TIMEOUT_MS (1,000 to 300,000, within what the brokers allow), KAFKA_INSTANCE_ID (letters, digits,
+ *   dots, dashes, underscores; `hostname` takes HOSTNAME)
  * @throws LogSettingsError
  */
 export function parseLogSettings(
@@ -45,6 +48,7 @@ export function parseLogSettings(
   const session = read('KAFKA_SESSION_TIMEOUT_MS');
   if (session !== undefined && !(/^\d{4,6}$/.test(session) && Number(session) <= 300_000))
     throw new LogSettingsError('KAFKA_SESSION_TIMEOUT_MS', 'must be a whole number from 1000 to 300000');
+  const instanceId = parseInstanceId(read);
   const tls = parseTls(read);
   const sasl = parseSasl(read, env['KAFKA_SASL_PASSWORD']);
   return {
@@ -53,6 +57,7 @@ export function parseLogSettings(
     clientId: read('KAFKA_CLIENT_ID') ?? clientId,
     onOffsetOutOfRange: policy,
     ...(session === undefined ? {} : { sessionTimeoutMs: Number(session) }),
+    ...(instanceId === undefined ? {} : { instanceId }),
     ...(tls === undefined ? {} : { tls }),
     ...(sasl === undefined ? {} : { sasl }),
   };
@@ -71,6 +76,20 @@ function parseBrokers(value: string | undefined): string[] {
       throw new LogSettingsError('KAFKA_BROKERS', `${JSON.stringify(broker)} is not host:port`);
   }
   return brokers;
+}
+
+/** Kafka allows what it allows in topic names (JoinGroupRequest.validateGroupInstanceId). */
+function parseInstanceId(read: Read): string | undefined {
+  const asked = read('KAFKA_INSTANCE_ID');
+  const id = asked === 'hostname' ? read('HOSTNAME') : asked;
+  if (asked !== undefined && id === undefined)
+    throw new LogSettingsError('KAFKA_INSTANCE_ID', 'is hostname, and HOSTNAME is not set');
+  if (id !== undefined && (!/^[\w.-]{1,249}$/.test(id) || /^\.{1,2}$/.test(id)))
+    throw new LogSettingsError(
+      'KAFKA_INSTANCE_ID',
+      'must be 1 to 249 letters, digits, dots, dashes or underscores',
+    );
+  return id;
 }
 
 type Read = (name: string) => string | undefined;

@@ -68,7 +68,8 @@ export class GroupMember {
     this.#leaderCounts = null;
     let assignments: { memberId: string; assignment: Buffer }[] = [];
     // A static member that comes back as leader gets the old assignment and must not make a new one (KIP-814).
-    if (joined.leader === joined.memberId && !joined.skipAssignment) assignments = await this.#assign(joined);
+    const leads = joined.leader === joined.memberId;
+    if (leads && !joined.skipAssignment) assignments = await this.#assign(joined);
     try {
       const synced = await this.#call('join', coordinator, () =>
         this.#options.cluster.connections.call(coordinator, 'join', syncGroupV5.api, [
@@ -81,7 +82,9 @@ export class GroupMember {
           assignments,
         ]),
       );
-      return decodeAssignment(synced.assignment);
+      const assigned = decodeAssignment(synced.assignment);
+      if (leads && joined.skipAssignment) this.#leaderCounts = await this.#countsBehind(joined, assigned);
+      return assigned;
     } catch (error) {
       throw this.#failed('sync group', error);
     }
@@ -164,9 +167,12 @@ export class GroupMember {
     }
   }
 
-  /** Tells the coordinator, so that others get the partitions at once. A static member stays until its session ends (KIP-345). */
+  /**
+   * Tells the coordinator, so that others get the partitions at once. A static member does so too: only one that died
+   * keeps its partitions until it is back or its session has ended (KIP-345 leaves the choice to the client).
+   */
   async leave(): Promise<void> {
-    if (this.#memberId === '' || this.#options.instanceId !== null) return;
+    if (this.#memberId === '') return;
     const memberId = this.#memberId;
     this.#memberId = '';
     try {
@@ -175,7 +181,10 @@ export class GroupMember {
         coordinator,
         'group',
         leaveGroupV5.api,
-        [this.#options.group, [{ memberId, groupInstanceId: null, reason: 'consumer stopped' }]],
+        [
+          this.#options.group,
+          [{ memberId, groupInstanceId: this.#options.instanceId, reason: 'consumer stopped' }],
+        ],
         10_000,
       );
     } catch {
@@ -230,6 +239,20 @@ export class GroupMember {
       memberId,
       assignment: encodeAssignment(partitions),
     }));
+  }
+
+  /**
+   * Partition counts behind an assignment that an earlier life of this leader made. Alone in the group it owned all there
+   * were, so partitions added since are seen; among others the counts of now are the best that is known.
+   */
+  async #countsBehind(
+    joined: JoinResponse,
+    assigned: ReadonlyMap<string, readonly number[]>,
+  ): Promise<ReadonlyMap<string, number>> {
+    if (joined.members.length <= 1)
+      return new Map([...assigned].map(([topic, partitions]) => [topic, partitions.length]));
+    const layouts = await this.#options.cluster.refresh(this.#options.topics);
+    return new Map(layouts.map((layout) => [layout.name, layout.partitions.length]));
   }
 
   async #findCoordinator(): Promise<Address> {
