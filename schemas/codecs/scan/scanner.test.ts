@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseJson } from '../json.ts';
 import { elementFlag, elementKind, irregularCauses, scanOk } from './elements.ts';
+import { signatureOf } from './module.ts';
 import { createScanner, hashText } from './scanner.ts';
 
 const seed = 0x70c51;
@@ -111,6 +112,7 @@ describe('elements', () => {
       '0.1',
       '9.8',
       '9007199254740993.0',
+      '18446744073709551617.0',
       '1.7976931348623157e100',
       '5e-180',
     ];
@@ -222,6 +224,8 @@ const refused: [name: string, input: string | Uint8Array, cause: (typeof irregul
   ['2^53', '{"a":9007199254740992}', 'number'],
   ['17 digits', '{"a":12345678901234567}', 'number'],
   ['overflow', '{"a":1e400}', 'number'],
+  ['overflow by a small exponent', '{"a":1e310}', 'number'],
+  ['underflow by a small exponent', '{"a":1e-330}', 'number'],
   ['underflow', '{"a":1.5e-400}', 'number'],
   ['a number of 101 characters', `{"a":0.${'3'.repeat(99)}}`, 'number'],
   ['an exponent of many digits', `{"a":1e${'9'.repeat(50)}}`, 'number'],
@@ -281,6 +285,21 @@ test('a refusal leaves nothing behind for the next document', () => {
     expect(scanner.scan(next, 0, next.length)).toBe(scanOk);
     expect(scanner.elements.count).toBe(2);
   }
+});
+
+test('names with one signature are told apart, or left to the slow way', () => {
+  const known = new Map<number, string>();
+  let pair: [string, string] | null = null;
+  for (let k = 0; pair === null; k++) {
+    const signature = signatureOf(Buffer.from(`name${k}`), seed);
+    const other = known.get(signature);
+    if (other !== undefined) pair = [other, `name${k}`];
+    known.set(signature, `name${k}`);
+  }
+  const [one, two] = pair;
+  expect(cause([[one]], `{"${one}":1}`)).toBe('ok');
+  expect(cause([[one]], `{"${two}":1}`)).toBe('duplicate');
+  expect(cause([], `{"${one}":1,"${two}":2}`)).toBe('duplicate');
 });
 
 test.each([
