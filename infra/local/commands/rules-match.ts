@@ -3,6 +3,7 @@
 // stdout carries JSON lines: first {"rules","build_ms","rss_bytes"}, then per round {"round","events_per_second","matches"}.
 // --out takes `line<TAB>rule id` per match; lines count from 1, the rules of a line stand higher priority first, then by id.
 // Invariant: only matching is timed, not reading and writing files; lines that are no events are counted and never fatal.
+import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
@@ -10,11 +11,8 @@ import type { RuleRevision } from '@tocsin/topologies/domain/rules/parse-rule.ts
 import { createRuleEngine, type RuleEngine } from './rules-engine.ts';
 import { type EventFile, type EventLines, openEvents } from './rules-events.ts';
 import { type RulesIo, UsageError } from './rules-io.ts';
-import { checkRules, type LoadedRules, readRuleDocuments } from './rules-load.ts';
+import { loadRules, type RuleFormat, ruleFormats } from './rules-load.ts';
 import { collectGarbage } from './rules-memory.ts';
-
-const formats = ['tocsin', 'sigma', 'eventbridge'] as const;
-export type RuleFormat = (typeof formats)[number];
 
 /** Lines whose matches are held until they are written. */
 const blockLines = 1_024;
@@ -32,10 +30,11 @@ interface MatchOptions {
 /** 0; 1 when a rule was left out. Lines that are no events are told on stderr and change nothing. */
 export async function rulesMatch(args: readonly string[], io: RulesIo): Promise<number> {
   const options = readOptions(args);
-  const loaded = await loadRules(options);
+  const loaded = await loadRules(options.rules, options.format);
   show(io, 'rule left out', loaded.problems);
   const before = performance.now();
-  const engine = createRuleEngine(loaded.rules);
+  const engine = createRuleEngine(loaded.rules, { lists: loaded.lists, now: Date.now() });
+  loaded.rules.length = 0;
   const buildMs = performance.now() - before;
   collectGarbage();
   io.out(
@@ -71,19 +70,12 @@ function readOptions(args: readonly string[]): MatchOptions {
   });
   const { rules, events, format, out } = values;
   if (rules === undefined || events === undefined) throw new UsageError('--rules and --events are needed');
-  if (!formats.includes(format as RuleFormat))
-    throw new UsageError(`--format is one of ${formats.join(', ')}, not ${format}`);
+  if (!ruleFormats.includes(format as RuleFormat))
+    throw new UsageError(`--format is one of ${ruleFormats.join(', ')}, not ${format}`);
   const repeat = Number(values.repeat);
   if (!Number.isInteger(repeat) || repeat < 1 || repeat > 100_000)
     throw new UsageError(`--repeat is a whole number from 1 to 100000, not ${values.repeat}`);
   return { rules, events, format: format as RuleFormat, repeat, out: out ?? null };
-}
-
-async function loadRules({ rules, format }: MatchOptions): Promise<LoadedRules> {
-  if (format !== 'tocsin') throw new UsageError(`--format ${format} is not supported in this version`);
-  const { documents, problems } = await readRuleDocuments(rules);
-  const checked = checkRules(documents);
-  return { ...checked, problems: [...problems, ...checked.problems] };
 }
 
 async function createOut(path: string): Promise<WriteStream> {
@@ -155,10 +147,7 @@ function textOf(
 }
 
 async function write(out: WriteStream, text: string): Promise<void> {
-  if (text === '' || out.write(text)) return;
-  await new Promise<void>((resolve, reject) => {
-    out.once('drain', () => resolve()).once('error', reject);
-  });
+  if (text !== '' && !out.write(text)) await once(out, 'drain');
 }
 
 function show(io: RulesIo, what: string, problems: readonly string[], total = problems.length): void {
