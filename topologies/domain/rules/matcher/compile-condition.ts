@@ -50,9 +50,12 @@ export function compileCondition(compiler: Compiler, condition: Condition): numb
 function compileField(compiler: Compiler, condition: FieldCondition): number {
   const { programs } = compiler;
   const field = fieldOf(compiler.table, condition.paths);
-  // Texts below a path are met by walking the whole value; no element of a scan stands for them.
+  // All texts below a path: no element of a scan stands for them, only what some of them contain can be looked up.
   if (condition.paths.some(({ root }) => root === 'texts'))
-    return exotic(compiler, programOp.exotic, field, condition);
+    return allOf(programs, [
+      needed(compiler, condition, []),
+      exotic(compiler, programOp.exotic, field, condition),
+    ]);
   const present = ~field.present;
   const tested = compileTests(compiler, field, condition.paths, condition.tests);
   const held = needsPresence(programs, tested) ? tested : allOf(programs, [present, tested]);

@@ -21,6 +21,7 @@ import { createExotics, type Exotics } from './exotics.ts';
 import { createFieldTable, type FieldIndex, type FieldTable, fieldTableBytes } from './fields.ts';
 import { grownInts } from './ints.ts';
 import { lookUp } from './lookup.ts';
+import { lookUpTexts } from './lookup-texts.ts';
 import { createProgramTable, type ProgramTable, programTableBytes } from './programs.ts';
 import { beginEvent, createRun, type ElementSource, holds, type Run } from './run.ts';
 
@@ -81,13 +82,17 @@ export function fileRules(engine: Engine, most: number): number {
   return engine.waiting.size;
 }
 
-/** Finds the rules that hold; read them with `takeHeld`. `parse` gives the whole event, if a rule has to look at it. */
+/**
+ * Finds the rules that hold; read them with `takeHeld`. `parse` gives the whole event, if a rule has to look at it.
+ * `documentEnd`: the elements are those of the document `memory[0, documentEnd)`; -1 when they come from values.
+ */
 export function matchElements(
   engine: Engine,
   source: ElementSource,
   fieldsOf: readonly (readonly FieldIndex[])[],
   context: MatchContext,
   parse: () => Subject,
+  documentEnd: number,
 ): void {
   const { run, fields, programs } = engine;
   beginEvent(run, fields, programs);
@@ -96,6 +101,9 @@ export function matchElements(
   run.source = source;
   run.fieldsOf = fieldsOf;
   lookUp(run, fields, source, fieldsOf);
+  if (documentEnd >= 0)
+    for (const field of fields.textsFields)
+      lookUpTexts(run, fields, field, source.elements.memory, documentEnd);
   visit(engine, 0);
   const { trueAtoms, trueCount } = run;
   for (let i = 0; i < trueCount; i++) {

@@ -58,6 +58,8 @@ export interface FieldTable {
   readonly slotByKey: Map<string, number>;
   readonly fieldsOfSlot: FieldIndex[][];
   readonly severityWords: SeverityWords;
+  /** Those whose paths mean all texts below them. */
+  readonly textsFields: FieldIndex[];
   /** Hash of UTF-8 with ASCII folded, the one of the elements. */
   readonly hashText: (text: Uint8Array) => number;
   readonly seed: number;
@@ -76,6 +78,7 @@ export function createFieldTable(
     slotByKey: new Map(),
     fieldsOfSlot: [],
     severityWords: createSeverityWords(),
+    textsFields: [],
     hashText,
     seed,
   };
@@ -107,6 +110,7 @@ export function fieldOf(table: FieldTable, paths: readonly Path[]): FieldIndex {
   };
   table.byKey.set(key, field);
   table.fields.push(field);
+  if (paths.some(({ root }) => root === 'texts')) table.textsFields.push(field);
   for (const [name, path] of distinct) {
     let slot = table.slotByKey.get(name);
     if (slot === undefined) {

@@ -139,7 +139,7 @@ function lookUpParts(
 }
 
 /** Any text, with the folding and trimming that each comparison asks for. */
-function lookUpText(run: Run, table: FieldTable, text: string, field: FieldIndex): void {
+export function lookUpText(run: Run, table: FieldTable, text: string, field: FieldIndex): void {
   const { atoms } = table;
   const kind = field.id * 16;
   if (field.asks & foldedAsks) {

@@ -120,7 +120,7 @@ export function createMatcher({
       settle(index);
       const { engine } = index;
       values.read(subject, engine.fields.slots);
-      matchElements(engine, values, engine.fields.fieldsOfSlot, context, () => subject);
+      matchElements(engine, values, engine.fields.fieldsOfSlot, context, () => subject, -1);
       return collect(index);
     },
     matchBytes(source, start, end, context) {
@@ -134,7 +134,7 @@ export function createMatcher({
       bytes = source;
       from = start;
       to = end;
-      matchElements(engine, scanner, fieldsOf, context, parseBytes);
+      matchElements(engine, scanner, fieldsOf, context, parseBytes, end - start);
       bytes = nothing;
       const watched = { elements: scanner.elements, watchOfSlot };
       return { verdict: 'ok', rules: collect(events), watched };
