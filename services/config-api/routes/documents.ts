@@ -29,7 +29,7 @@ const querySchema = { type: 'object', additionalProperties: false, properties: p
 
 const warningsSchema = {
   type: 'array',
-  description: 'After a write: what is suspicious in the rule; see docs/rules-testing.md.',
+  description: 'After a write: what is suspicious in the rule; see docs/rules.md.',
   items: {
     type: 'object',
     properties: {

@@ -22,7 +22,7 @@ function foundText({ count, elements }: NonNullable<Explanation['found']>): stri
 }
 
 /** Values of an event must not move the cursor of whoever looks at them. */
-function printable(line: string): string {
+export function printable(line: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly those are meant.
   return line.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }
