@@ -2,7 +2,7 @@
 //
 // Invariant: true if and only if the bytes are valid UTF-8, JSON.parse accepts them, the value is an object, nesting is at most 64 and
 // size at most 1 MiB (check.prop.test.ts). Duplicate names pass, as they do in JSON.parse.
-// Surprise: it says nothing about the reason of a refusal; refusals are rare enough to be looked at again.
+// Surprise: false also stands for "too large for here"; whoever needs the reason, or has more than 1 MiB, asks the slow check.
 import { documentBytes, markWords } from './layout.ts';
 import { module } from './module.ts';
 

@@ -47,7 +47,7 @@ const event = (k: number, description: string): object => ({
 });
 
 const plain =
-  'User input is passed directly to SQL query without parameterization, in the field of the user.';
+  'User input is passed directly to SQL query without parameterization, in the field of the user name of the login screen.';
 const documents: Record<string, (k: number) => string> = {
   finding: (k) => JSON.stringify(event(k, plain)),
   umlauts: (k) =>
