@@ -201,6 +201,9 @@ const eventPaths = [
   'envelope.a.b',
   'event',
   'id',
+  'data.*',
+  'data.items.*',
+  '*',
 ];
 const onEvents = operators(textKind, eventPaths);
 const severityPath = fc.oneof(range(fc.constantFrom(...severityWords)), onEvents);
@@ -215,7 +218,17 @@ const eventEntry = weighted(
   { weight: 6, arbitrary: entryOf(eventPaths, onEvents) },
 );
 
-const rowPaths = [...paths, 'items', 'items.b', 'row.a', 'row.severity', 'search.a', 'search.a.b'];
+const rowPaths = [
+  ...paths,
+  'a.*',
+  '*',
+  'items',
+  'items.b',
+  'row.a',
+  'row.severity',
+  'search.a',
+  'search.a.b',
+];
 const rowEntry = weighted(
   { weight: 2, arbitrary: sharedEntries(rowPaths) },
   { weight: 4, arbitrary: entryOf(rowPaths, operators(textKind, rowPaths)) },

@@ -32,7 +32,9 @@ export const denseRuleArbitrary: fc.Arbitrary<Rule> = fc
   .oneof(
     {
       weight: 4,
-      arbitrary: operators(textKind, ['data.a', 'data.b', 'data.items.a']).map((a) => ({ 'data.a': a })),
+      arbitrary: operators(textKind, ['data.a', 'data.b', 'data.items.a', 'data.*']).map((a) => ({
+        'data.a': a,
+      })),
     },
     {
       weight: 1,

@@ -118,6 +118,11 @@ function field(paths: string[], wanted: Json, kind: string, asked: Asked): boole
   return there ? heldBy(elements, wanted, kind, asked) : heldByNothing(wanted);
 }
 
+function differs(element: Json, operand: Json, kind: string, asked: Asked): boolean {
+  const isValue = element === null || typeof element !== 'object';
+  return isValue && !heldBy([element], operand, kind, asked);
+}
+
 function heldByNothing(wanted: Json): boolean {
   if (wanted === null) return true;
   if (Array.isArray(wanted)) return wanted.includes(null);
@@ -159,6 +164,10 @@ function heldBy(elements: Json[], wanted: Json, kind: string, asked: Asked): boo
   }
   if (single.length === 0) return true;
   return elements.some((element) =>
-    single.every(([operator, operand]) => heldByOne(element, operator, operand, kind, all, asked)),
+    single.every(([operator, operand]) =>
+      operator === 'other_than'
+        ? differs(element, operand, kind, asked)
+        : heldByOne(element, operator, operand, kind, all, asked),
+    ),
   );
 }

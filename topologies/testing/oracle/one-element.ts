@@ -47,7 +47,12 @@ export function heldByOne(
     case 'any':
       return listOf(operand).some((value) => same(element, value, kind));
     case 'cased':
+      if (isObject(operand)) return typeof element === 'string' && isWritten(element, operand);
       return listOf(operand).some((value) => element === value);
+    case 'other_than':
+      return !isObject(element) && !passes(element, operand, kind, asked);
+    case 'type':
+      return listOf(operand).some((one) => isOfType(element, one as string));
     case 'prefix':
       return text !== null && texts.some((part) => text.slice(0, part.length) === part);
     case 'suffix':
@@ -74,6 +79,7 @@ export function heldByOne(
     case 'in_list':
       return isListed(element, operand as string, kind, asked.context, []);
     case 'field': {
+      if (isObject(operand)) return relates(text, operand, asked);
       const others = atAll([operand as string], asked.source, asked.input);
       return element !== null && others.some((other) => other !== null && same(element, other, kind));
     }
@@ -98,6 +104,45 @@ export function heldByOne(
       return operator === 'lt' ? value < bound : value <= bound;
     }
   }
+}
+
+function isObject(value: Json): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether one element passes what stands behind a path, all of it about this element. */
+function passes(element: Json, wanted: Json, kind: string, asked: Asked): boolean {
+  if (!isObject(wanted)) return listOf(wanted).some((value) => same(element, value, kind));
+  return Object.entries(wanted)
+    .filter(([operator]) => operator !== 'flags' && operator !== 'time_zone')
+    .every(([operator, operand]) => heldByOne(element, operator, operand, kind, wanted, asked));
+}
+
+function isOfType(element: Json, type: string): boolean {
+  if (type === 'value') return !isObject(element);
+  if (type === 'null') return element === null;
+  return element !== null && typeof element === type;
+}
+
+/** Exact case within a text. */
+function isWritten(text: string, operators: Fields): boolean {
+  const [[operator, operand] = ['', '']] = Object.entries(operators);
+  return (listOf(operand) as string[]).some((part) =>
+    operator === 'wildcard' ? fitsWildcard(part, text, (one) => one) : isPlaced(operator, text, part),
+  );
+}
+
+function relates(text: string | null, { path, at: place }: Fields, asked: Asked): boolean {
+  if (text === null) return false;
+  return atAll([path as string], asked.source, asked.input).some(
+    (other) => typeof other === 'string' && isPlaced(place as string, text, lower(other)),
+  );
+}
+
+function isPlaced(place: string, text: string, part: string): boolean {
+  const at = place === 'suffix' ? text.lastIndexOf(part) : text.indexOf(part);
+  if (place === 'prefix') return at === 0;
+  return at !== -1 && (place === 'contains' || at + part.length === text.length);
 }
 
 const week = ['', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];

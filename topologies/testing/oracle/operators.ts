@@ -87,12 +87,23 @@ const inside = fc
 const ofTexts: fc.Arbitrary<Operators>[] = [
   inside,
   list(scalar).map((values) => ({ cased: values })),
+  fc
+    .tuple(fc.constantFrom('prefix', 'suffix', 'contains'), list(wantedText))
+    .map(([name, values]) => ({ cased: { [name]: values } })),
+  wildcard.map((cased) => ({ cased })),
+  list(fc.constantFrom('string', 'number', 'boolean', 'null', 'object', 'value')).map((type) => ({ type })),
   wildcard,
   regex,
   cidr,
   time,
   clock,
 ];
+
+function related(paths: readonly string[]): fc.Arbitrary<Operators> {
+  return fc
+    .tuple(fc.constantFrom(...paths), fc.constantFrom('prefix', 'suffix', 'contains'))
+    .map(([path, at]) => ({ field: { path, at } }));
+}
 
 /** `paths`: what `field` may name. */
 export function operators(
@@ -104,9 +115,13 @@ export function operators(
     fc.tuple(fc.constantFrom('in', 'any'), list(orNull)).map(([name, values]) => ({ [name]: values })),
     fc.tuple(fc.constantFrom('all', 'none'), list(value)).map(([name, values]) => ({ [name]: values })),
     fc.constantFrom(...paths).map((path) => ({ field: path })),
+    list(value).map((other) => ({ other_than: other })),
     ...(bound === null ? [] : [range(bound)]),
     ...(lists ? [fc.constantFrom(...listIds).map((id) => ({ in_list: id }))] : []),
     ...(isText ? ofTexts : []),
+    ...(isText
+      ? [related(paths), fc.oneof(inside, wildcard, cidr, regex).map((other) => ({ other_than: other }))]
+      : []),
   );
   const several = fc
     .array(one, { minLength: 1, maxLength: 2 })

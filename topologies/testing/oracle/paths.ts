@@ -10,7 +10,10 @@ export interface OracleInput {
 }
 
 /** Every finding of a path, each as the list of its elements. Nested before flat keys; the first way that leads somewhere wins. */
-export function at(path: string, source: string, { fields, search }: OracleInput): Json[][] {
+export function at(path: string, source: string, input: OracleInput): Json[][] {
+  const { fields, search } = input;
+  if (path === '*') return findings(textsIn(fields));
+  if (path.endsWith('.*')) return findings(textsIn(at(path.slice(0, -2), source, input)));
   const dot = path.indexOf('.');
   const [head, tail] = dot === -1 ? [path, ''] : [path.slice(0, dot), path.slice(dot + 1)];
   if (source === 'events')
@@ -18,6 +21,16 @@ export function at(path: string, source: string, { fields, search }: OracleInput
   if (source === 'element') return walk(fields, head === 'element' && tail !== '' ? tail : path);
   if (head === 'search' && tail !== '') return walk(search, tail);
   return head === 'row' && tail !== '' ? walk(fields, tail) : walk(fields, path);
+}
+
+function findings(texts: Json[]): Json[][] {
+  return texts.length > 0 ? [texts] : [];
+}
+
+/** Every text in a value, however deep; names are none. */
+function textsIn(value: Json): Json[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
 }
 
 function walk(node: Json, path: string): Json[][] {

@@ -6,13 +6,13 @@ export function lower(text: string): string {
 }
 
 /** Whether the whole text fits the pattern, by trying every length for every star. */
-export function fitsWildcard(pattern: string, text: string): boolean {
+export function fitsWildcard(pattern: string, text: string, write = lower): boolean {
   const tokens = [...pattern.matchAll(/\\[*?\\]|[\s\S]/gu)].flatMap(([token]) =>
     token === '*' || token === '?'
       ? [token]
-      : [...lower(token.length === 2 && token[0] === '\\' ? token[1]! : token)].map((one) => `=${one}`),
+      : [...write(token.length === 2 && token[0] === '\\' ? token[1]! : token)].map((one) => `=${one}`),
   );
-  const characters = [...lower(text)];
+  const characters = [...write(text)];
   const tried = new Map<string, boolean>();
   const fits = (token: number, from: number): boolean => {
     if (token === tokens.length) return from === characters.length;
