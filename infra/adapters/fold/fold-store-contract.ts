@@ -1,0 +1,132 @@
+// What every fold store does; run against Redis and against the twin in memory.
+import type { FoldStore, StateWrite } from '@tocsin/topologies/ports/fold-store.ts';
+import { expect, test } from 'vitest';
+
+const write = (
+  key: string,
+  expected: number,
+  body: string | null,
+  keepUntil: number | null = null,
+): StateWrite => ({
+  key,
+  expected,
+  body,
+  keepUntil,
+});
+
+/** `create` gives a store on places that no other test uses. */
+export function foldStoreContract(create: () => FoldStore): void {
+  const place = { fold: 'runs', partition: 3 };
+  const now = 1_777_377_600_000;
+
+  test('a new place is empty; states and offset move together', async () => {
+    const store = create();
+    expect(await store.claim(place, 'a', now)).toEqual({ offset: null });
+    expect(await store.load(place, ['x', 'y'])).toEqual([null, null]);
+    const writes = [write('x', 0, '{"n":1}'), write('y', 0, '"ü"')];
+    expect(await store.advance(place, 'a', { from: null, to: 7, now, writes })).toEqual({ status: 'ok' });
+    expect(await store.load(place, ['y', 'x', 'z'])).toEqual([
+      { version: 1, body: '"ü"' },
+      { version: 1, body: '{"n":1}' },
+      null,
+    ]);
+    expect(await store.claim(place, 'b', now)).toEqual({ offset: 7 });
+  });
+
+  test('partitions and folds are apart', async () => {
+    const store = create();
+    for (const partition of [1, 11]) await store.claim({ fold: 'runs', partition }, 'a', now);
+    await store.advance({ fold: 'runs', partition: 1 }, 'a', {
+      from: null,
+      to: 1,
+      now,
+      writes: [write('x', 0, '1')],
+    });
+    expect(await store.load({ fold: 'runs', partition: 11 }, ['x'])).toEqual([null]);
+    expect(await store.load({ fold: 'sets', partition: 1 }, ['x'])).toEqual([null]);
+  });
+
+  test('only the last owner advances, restores and clears', async () => {
+    const store = create();
+    await store.claim(place, 'old', now);
+    await store.claim(place, 'new', now);
+    const step = { from: null, to: 1, now, writes: [write('x', 0, '1')] };
+    expect(await store.advance(place, 'old', step)).toEqual({ status: 'fenced' });
+    const state = { key: 'x', state: { version: 1, body: '1' }, keepUntil: null };
+    expect(await store.restore(place, 'old', [state])).toBe('fenced');
+    expect(await store.clear(place, 'old')).toBe('fenced');
+    expect(await store.load(place, ['x'])).toEqual([null]);
+    expect(await store.advance(place, 'new', step)).toEqual({ status: 'ok' });
+  });
+
+  test('a step that was applied, or that misses earlier ones, changes nothing', async () => {
+    const store = create();
+    await store.claim(place, 'a', now);
+    await store.advance(place, 'a', { from: null, to: 5, now, writes: [write('x', 0, '1')] });
+    for (const from of [null, 4, 6])
+      expect(await store.advance(place, 'a', { from, to: 9, now, writes: [write('x', 1, '2')] })).toEqual({
+        status: 'offset',
+        offset: 5,
+      });
+    expect(await store.load(place, ['x'])).toEqual([{ version: 1, body: '1' }]);
+  });
+
+  test('one wrong version and nothing of the step is written', async () => {
+    const store = create();
+    await store.claim(place, 'a', now);
+    await store.advance(place, 'a', {
+      from: null,
+      to: 1,
+      now,
+      writes: [write('x', 0, '1'), write('y', 0, '1')],
+    });
+    const writes = [write('x', 1, '2'), write('z', 0, '1'), write('y', 7, '2')];
+    expect(await store.advance(place, 'a', { from: 1, to: 2, now, writes })).toEqual({
+      status: 'version',
+      key: 'y',
+    });
+    expect(await store.load(place, ['x', 'z'])).toEqual([{ version: 1, body: '1' }, null]);
+    expect(await store.claim(place, 'a', now)).toEqual({ offset: 1 });
+  });
+
+  test('versions grow; a removed state begins anew', async () => {
+    const store = create();
+    await store.claim(place, 'a', now);
+    await store.advance(place, 'a', { from: null, to: 1, now, writes: [write('x', 0, '1')] });
+    await store.advance(place, 'a', { from: 1, to: 2, now, writes: [write('x', 1, '2')] });
+    expect(await store.load(place, ['x'])).toEqual([{ version: 2, body: '2' }]);
+    await store.advance(place, 'a', { from: 2, to: 3, now, writes: [write('x', 2, null)] });
+    expect(await store.load(place, ['x'])).toEqual([null]);
+    await store.advance(place, 'a', { from: 3, to: 4, now, writes: [write('x', 0, '3')] });
+    expect(await store.load(place, ['x'])).toEqual([{ version: 1, body: '3' }]);
+  });
+
+  test('a step without states moves the offset', async () => {
+    const store = create();
+    await store.claim(place, 'a', now);
+    expect(await store.advance(place, 'a', { from: null, to: 9, now, writes: [] })).toEqual({ status: 'ok' });
+    expect(await store.claim(place, 'a', now)).toEqual({ offset: 9 });
+  });
+
+  test('a rebuild clears, restores many states, and sets the offset by its first step', async () => {
+    const store = create();
+    await store.claim(place, 'a', now);
+    await store.advance(place, 'a', { from: null, to: 1, now, writes: [write('stale', 0, '1')] });
+    expect(await store.clear(place, 'a')).toBe('ok');
+    const states = Array.from({ length: 2_500 }, (_, k) => ({
+      key: `k${k}`,
+      state: { version: k + 1, body: JSON.stringify({ k, text: 'x'.repeat(300) }) },
+      keepUntil: k % 2 === 0 ? null : Date.now() + 60_000,
+    }));
+    expect(await store.restore(place, 'a', states)).toBe('ok');
+    expect(await store.claim(place, 'b', now)).toEqual({ offset: null });
+    expect(await store.load(place, ['stale', 'k0', 'k2499'])).toEqual([
+      null,
+      states[0]!.state,
+      states[2499]!.state,
+    ]);
+    expect(await store.advance(place, 'b', { from: null, to: 77, now, writes: [] })).toEqual({
+      status: 'ok',
+    });
+  });
+}

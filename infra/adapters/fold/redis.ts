@@ -1,0 +1,159 @@
+// The states of folds in Redis. All keys of one partition share a hash slot, so that one script moves states and offset together,
+// on Redis Cluster too.
+//
+// Invariant: a script checks everything before its first write, because an error in a script does not undo earlier writes.
+// Surprise: `claim` has no generation to compare: who claims last owns. A member that was late and claims after the true owner
+// loses its assignment soon, and the true owner, fenced, claims again.
+import type {
+  Advanced,
+  FoldAdvance,
+  FoldPlace,
+  FoldStore,
+  StateWrite,
+  StoredState,
+} from '@tocsin/topologies/ports/fold-store.ts';
+import type { Redis } from '../redis/connect.ts';
+
+/** Replay may ask for a state a little after `keepUntil` by the clock of the records. */
+const graceMs = 86_400_000;
+/** Most bytes of bodies in one script call, so that Redis stays available to others. */
+const maxScriptBytes = 512 * 1024;
+
+// KEYS owner offset; ARGV token now
+const CLAIM = `
+redis.call('HSET', KEYS[1], 'token', ARGV[1], 'since', ARGV[2])
+return redis.call('GET', KEYS[2])`;
+
+// KEYS owner offset state...; ARGV token from to now, then for each state: expected version, body, expiry ('' for none).
+// An empty body removes the state.
+const ADVANCE = `
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return {'fenced'} end
+local offset = redis.call('GET', KEYS[2]) or ''
+if offset ~= ARGV[2] then return {'offset', offset} end
+for i = 3, #KEYS do
+  local version = redis.call('HGET', KEYS[i], 'v') or '0'
+  if version ~= ARGV[5 + (i - 3) * 3] then return {'version', i - 2} end
+end
+for i = 3, #KEYS do
+  local at = 5 + (i - 3) * 3
+  if ARGV[at + 1] == '' then
+    redis.call('DEL', KEYS[i])
+  else
+    redis.call('HSET', KEYS[i], 'v', string.format('%d', tonumber(ARGV[at]) + 1), 'b', ARGV[at + 1])
+    if ARGV[at + 2] == '' then redis.call('PERSIST', KEYS[i]) else redis.call('PEXPIREAT', KEYS[i], ARGV[at + 2]) end
+  end
+end
+redis.call('SET', KEYS[2], ARGV[3])
+return {'ok'}`;
+
+// KEYS owner state...; ARGV token, then for each state: version, body, expiry
+const RESTORE = `
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 'fenced' end
+for i = 2, #KEYS do
+  local at = 2 + (i - 2) * 3
+  redis.call('HSET', KEYS[i], 'v', ARGV[at], 'b', ARGV[at + 1])
+  if ARGV[at + 2] ~= '' then redis.call('PEXPIREAT', KEYS[i], ARGV[at + 2]) end
+end
+return 'ok'`;
+
+// KEYS owner offset state...; ARGV token
+const CLEAR = `
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 'fenced' end
+for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
+return 'ok'`;
+
+/** Rejects when Redis does not answer in time; then the step may have been applied, and the next `advance` or `claim` says. */
+export function createRedisFoldStore(redis: Redis, prefix = 'tocsin:fold:'): FoldStore {
+  const base = ({ fold, partition }: FoldPlace): string => `${prefix}{${fold}-${partition}}:`;
+  const ownerKey = (place: FoldPlace): string => `${base(place)}owner`;
+  const offsetKey = (place: FoldPlace): string => `${base(place)}offset`;
+  const stateKey = (place: FoldPlace, key: string): string => `${base(place)}s:${key}`;
+
+  return {
+    async claim(place, token, now) {
+      const offset = await redis.eval(CLAIM, 2, ownerKey(place), offsetKey(place), token, String(now));
+      return { offset: typeof offset === 'string' ? Number(offset) : null };
+    },
+    async load(place, keys) {
+      if (keys.length === 0) return [];
+      const pipeline = redis.pipeline();
+      for (const key of keys) pipeline.hmget(stateKey(place, key), 'v', 'b');
+      const answers = await pipeline.exec();
+      if (answers === null) throw new Error('the pipeline was discarded');
+      return answers.map(([error, fields]) => {
+        if (error !== null) throw error;
+        return storedState(fields as (string | null)[]);
+      });
+    },
+    async advance(place, token, step) {
+      const keys = [ownerKey(place), offsetKey(place), ...step.writes.map(({ key }) => stateKey(place, key))];
+      const answer = (await redis.eval(ADVANCE, keys.length, ...keys, token, ...advanceArguments(step))) as [
+        string,
+        (string | number)?,
+      ];
+      return advanced(answer, step.writes);
+    },
+    async restore(place, token, states) {
+      for (const slice of bySize(states)) {
+        const keys = [ownerKey(place), ...slice.map(({ key }) => stateKey(place, key))];
+        const values = slice.flatMap(({ state, keepUntil }) => [
+          String(state.version),
+          state.body,
+          expiry(keepUntil),
+        ]);
+        if ((await redis.eval(RESTORE, keys.length, ...keys, token, ...values)) !== 'ok') return 'fenced';
+      }
+      return 'ok';
+    },
+    async clear(place, token) {
+      // Key by key from a scan: the states of a place are too many for one call. The offset goes first.
+      if ((await redis.eval(CLEAR, 2, ownerKey(place), offsetKey(place), token)) !== 'ok') return 'fenced';
+      const pattern = `${base(place).replace(/[*?[\]\\]/g, '\\$&')}s:*`;
+      for (let cursor = '0'; ; ) {
+        const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', 1_000);
+        if (found.length > 0) {
+          const keys = [ownerKey(place), ...found];
+          if ((await redis.eval(CLEAR, keys.length, ...keys, token)) !== 'ok') return 'fenced';
+        }
+        if (next === '0') return 'ok';
+        cursor = next;
+      }
+    },
+  };
+}
+
+function storedState([version, body]: readonly (string | null)[]): StoredState | null {
+  return version == null || body == null ? null : { version: Number(version), body };
+}
+
+function expiry(keepUntil: number | null): string {
+  return keepUntil === null ? '' : String(keepUntil + graceMs);
+}
+
+function advanceArguments({ from, to, now, writes }: FoldAdvance): string[] {
+  const place = [from === null ? '' : String(from), String(to), String(now)];
+  return [
+    ...place,
+    ...writes.flatMap(({ expected, body, keepUntil }) => [String(expected), body ?? '', expiry(keepUntil)]),
+  ];
+}
+
+function advanced([status, detail]: [string, (string | number)?], writes: readonly StateWrite[]): Advanced {
+  if (status === 'ok' || status === 'fenced') return { status };
+  if (status === 'offset') return { status, offset: detail === '' ? null : Number(detail) };
+  return { status: 'version', key: writes[Number(detail) - 1]?.key ?? '' };
+}
+
+function* bySize<T extends { readonly state: StoredState }>(states: readonly T[]): Generator<T[]> {
+  let slice: T[] = [];
+  let bytes = 0;
+  for (const state of states) {
+    slice.push(state);
+    bytes += state.state.body.length;
+    if (bytes < maxScriptBytes && slice.length < 1_000) continue;
+    yield slice;
+    slice = [];
+    bytes = 0;
+  }
+  if (slice.length > 0) yield slice;
+}
