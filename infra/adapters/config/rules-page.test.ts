@@ -59,7 +59,7 @@ function examples(cell: string): unknown[] {
 
 test('every operator has a row', () => {
   const operators =
-    'null in any all none not cased gte lt prefix suffix contains contains_all wildcard regex flags cidr after before hour weekday time_zone field in_list exists each'.split(
+    'null in any all none not cased gte lt prefix suffix contains contains_all wildcard regex flags cidr after before hour weekday time_zone field in_list exists each other_than type'.split(
       ' ',
     );
   const shown = rows.map(({ condition }) => condition).join('\n');
