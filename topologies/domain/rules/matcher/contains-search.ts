@@ -2,7 +2,7 @@
 //
 // Invariant: one step for each byte and class, and for a gram that is there one comparison for each needle registered under it
 // that is not yet true in this event.
-import { type ContainsIndex, entriesOfGram } from './contains.ts';
+import { type ContainsIndex, entriesOfGram, entryStride, gramAt } from './contains.ts';
 import type { FieldTable } from './fields.ts';
 import { foldByte } from './ints.ts';
 import { hit, type Run } from './run.ts';
@@ -64,17 +64,20 @@ function confirm(
   const { atoms } = table;
   const { entries } = index;
   for (let entry = entriesOfGram(index, gram, size); entry !== 0; ) {
-    const place = 3 * (entry - 1);
-    entry = entries[place + 2] as number;
-    const atom = entries[place] as number;
+    const place = entryStride * (entry - 1);
+    entry = entries[place + 5] as number;
     run.work += 1;
-    if (atoms.epoch[atom] === run.epoch) continue;
     const from = at - (entries[place + 1] as number);
-    const length = atoms.length[atom] as number;
+    const length = entries[place + 2] as number;
     if (from < start || from + length > end) continue;
+    const far = entries[place + 3] as number;
+    if (far >= 0 && gramAt(memory, from + far, 4) !== entries[place + 4]) continue;
+    const atom = entries[place] as number;
+    if (atoms.epoch[atom] === run.epoch) continue;
     const offset = atoms.offset[atom] as number;
+    const { bytes } = atoms;
     let i = 0;
-    while (i < length && foldByte[memory[from + i] as number] === atoms.bytes[offset + i]) i++;
+    while (i < length && foldByte[memory[from + i] as number] === bytes[offset + i]) i++;
     run.work += i;
     if (i === length) hit(run, table, field, atom);
   }

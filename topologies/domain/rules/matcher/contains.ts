@@ -16,9 +16,15 @@ export interface ContainsIndex {
   /** Open addressing: gram, class, first entry + 1. */
   table: Int32Array;
   grams: number;
-  /** Entries of three: atom, place of the gram in the needle, next entry + 1. */
+  /**
+   * Entries of `entryStride`: atom, place of the gram in the needle, length, place of the four bytes farthest from the gram
+   * (-1 for needles up to four bytes), those bytes, next entry + 1. What is compared first stands here, because most needles with
+   * a common gram differ elsewhere.
+   */
   entries: Int32Array;
 }
+
+export const entryStride = 6;
 
 export function createContainsIndex(): ContainsIndex {
   return {
@@ -27,7 +33,7 @@ export function createContainsIndex(): ContainsIndex {
     filter: new Int32Array(32),
     table: new Int32Array(3 * 16),
     grams: 0,
-    entries: new Int32Array(3 * 4),
+    entries: new Int32Array(entryStride * 4),
   };
 }
 
@@ -50,14 +56,14 @@ export function addNeedle(
     if (used >= fewest) continue;
     [bestGram, bestAt, fewest] = [gram, at, used];
   }
-  index.entries = grownInts(index.entries, 3 * (index.needles + 1));
+  index.entries = grownInts(index.entries, entryStride * (index.needles + 1));
   if (index.grams * 2 > index.table.length / 3) growTable(index);
   const slot = slotOf(index.table, bestGram, size);
   if (index.table[slot + 2] === 0) index.grams += 1;
-  const entry = 3 * index.needles;
-  index.entries[entry] = atom;
-  index.entries[entry + 1] = bestAt;
-  index.entries[entry + 2] = index.table[slot + 2] as number;
+  const far = length <= 4 ? -1 : bestAt >= length - 4 - bestAt ? 0 : length - 4;
+  const farBytes = far === -1 ? 0 : gramAt(bytes, offset + far, 4);
+  const next = index.table[slot + 2] as number;
+  index.entries.set([atom, bestAt, length, far, farBytes, next], entryStride * index.needles);
   index.table[slot] = bestGram;
   index.table[slot + 1] = size;
   index.table[slot + 2] = index.needles + 1;
@@ -82,7 +88,8 @@ export function containsIndexBytes({ filter, table, entries }: ContainsIndex): n
   return filter.byteLength + table.byteLength + entries.byteLength;
 }
 
-function gramAt(bytes: Uint8Array, at: number, size: number): number {
+/** `size` bytes, ASCII folded, as one number. */
+export function gramAt(bytes: Uint8Array, at: number, size: number): number {
   let gram = 0;
   for (let i = 0; i < size; i++) gram = (gram << 8) | (foldByte[bytes[at + i] as number] as number);
   return gram;
@@ -91,7 +98,7 @@ function gramAt(bytes: Uint8Array, at: number, size: number): number {
 function chainLength(index: ContainsIndex, gram: number, size: number): number {
   let length = 0;
   for (let entry = entriesOfGram(index, gram, size); entry !== 0 && length < 64; length++)
-    entry = index.entries[3 * (entry - 1) + 2] as number;
+    entry = index.entries[entryStride * (entry - 1) + 5] as number;
   return length;
 }
 

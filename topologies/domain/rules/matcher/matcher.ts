@@ -192,15 +192,33 @@ function createScan(
   };
 }
 
+const none: RuleRevision[] = [];
+
+// Numbers come in ascending order: first those that are in the order of the set, then the additions since, which are merged in.
 function collect(index: RuleIndex): RuleRevision[] {
   const found: RuleRevision[] = [];
+  let added = none;
   const { rules, sorted } = index;
-  let unsorted = false;
   takeHeld(index.engine, (number) => {
     const rule = rules[number] as RuleRevision | null;
     if (rule === null) return;
-    found.push(rule);
-    if (number >= sorted) unsorted = true;
+    if (number < sorted) found.push(rule);
+    else if (added === none) added = [rule];
+    else added.push(rule);
   });
-  return unsorted ? found.sort(byPriorityThenId) : found;
+  return added === none ? found : merge(found, added.sort(byPriorityThenId));
+}
+
+function merge(a: readonly RuleRevision[], b: readonly RuleRevision[]): RuleRevision[] {
+  const merged: RuleRevision[] = [];
+  let i = 0;
+  for (const rule of b) {
+    while (i < a.length && byPriorityThenId(a[i] as RuleRevision, rule) < 0) {
+      merged.push(a[i] as RuleRevision);
+      i += 1;
+    }
+    merged.push(rule);
+  }
+  for (; i < a.length; i++) merged.push(a[i] as RuleRevision);
+  return merged;
 }
