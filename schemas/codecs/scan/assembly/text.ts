@@ -42,11 +42,13 @@ export function endsIn(v: v128): i32 {
 export function endOfPlain(start: usize): usize {
   let p = start;
   let found = endsIn(v128.load(p));
-  while (found == 0) {
-    p += 16;
-    found = endsIn(v128.load(p));
+  if (found != 0) return p + ctz(found);
+  p += 16;
+  while (true) {
+    const both = endsIn(v128.load(p)) | (endsIn(v128.load(p, 16)) << 16);
+    if (both != 0) return p + ctz(both);
+    p += 32;
   }
-  return p + ctz(found);
 }
 
 /** From a byte that `endOfPlain` found: position of the closing quote, 0 when it is not a JSON string. */
