@@ -1,12 +1,14 @@
 // A backtest over a real Kafka, on both clients: the difference is right, and it leaves no trace behind.
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { kafkaBrokers } from '@tocsin/testing/servers.ts';
+import { topicSpec } from '@tocsin/topologies/all-topics.ts';
 import { topics } from '@tocsin/topologies/topics.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { repository } from '../home.ts';
 import { runRules } from './rules.ts';
 import { rulesBacktest } from './rules-backtest.ts';
 
@@ -153,6 +155,26 @@ describe.each(['platformatic', 'kafkajs'] as const)('on %s', (client) => {
     expect(out.find((line) => line.startsWith('matches'))?.split(/\s+/)).toEqual(['matches', '1', '2', '0']);
     expect(out.some((line) => line.includes(`${name}/`) && line.endsWith('finding.new  b'))).toBe(true);
   });
+});
+
+it('the line of docs/rules.md runs as it stands', async () => {
+  const page = await readFile(join(repository, 'docs/rules.md'), 'utf8');
+  const [line = ''] = /^\.\/tocsin rules backtest .*$/m.exec(page) ?? [];
+  const log = await openLogClient(parseLogSettings({ KAFKA_BROKERS: kafkaBrokers() }, 'test'));
+  const admin = log.admin();
+  await admin.ensureTopics([topicSpec(topics.findings, 1)]);
+  await admin.close();
+  const id = `recent-${topic}`;
+  const producer = log.producer();
+  const event = { id, event: 'finding.new', data: { severity: 'high' } };
+  await producer.send([{ topic: topics.findings.name, key: id, value: JSON.stringify(event) }]);
+  await producer.close();
+  const words = line.split(/\s+/).slice(3);
+  const args = words.map((word) => (word.startsWith('docs/') ? join(repository, word) : word));
+  const { code, out } = await run([...args, '--samples', '1000']);
+  expect(code).toBe(0);
+  expect(out[1]).toMatch(/^live {7}critical-to-webhook revision \d+$/);
+  expect(out.some((shown) => shown.endsWith(id))).toBe(true);
 });
 
 describe('what cannot be done', () => {

@@ -88,13 +88,19 @@ async function readPath(path: string): Promise<{ documents: FileDocument[]; prob
       documents: files.flatMap(({ name, documents }) =>
         documents.map((document) => ({ file: name, document })),
       ),
-      problems: problems.map((problem) => ({ file: path, path: '', message: problem })),
+      problems: problems.map((problem) => fileProblem(path, problem)),
     };
   }
   const documents = await readDocuments(path);
   if (typeof documents === 'string')
-    return { documents: [], problems: [{ file: path, path: '', message: documents }] };
+    return { documents: [], problems: [fileProblem(path, `${path}: ${documents}`)] };
   return { documents: documents.map((document) => ({ file: path, document })), problems: [] };
+}
+
+/** `<file>: <what is wrong>`, on one line: the parser shows the text around the place. */
+function fileProblem(folder: string, problem: string): FileProblem {
+  const [, file = folder, message = problem] = /^(.+?\.(?:ya?ml|json)): (.*)$/s.exec(problem) ?? [];
+  return { file, path: '', message: message.replace(/\s*\n\s*/g, ' ').trim() };
 }
 
 function kindOf(document: unknown): unknown {
