@@ -36,7 +36,7 @@ test('every kind of predicate is there, and ids are unique', () => {
 
 test('10,000 rules give 10 to 12 matches per event', () => {
   const rules = socRules(10_000).map(toPattern);
-  const events = socEvents(100).map(parse);
+  const events = socEvents(60).map(parse);
   let matches = 0;
   for (const event of events) for (const pattern of rules) if (patternMatches(pattern, event)) matches += 1;
   expect(matches / events.length).toBeGreaterThan(10);
@@ -44,8 +44,8 @@ test('10,000 rules give 10 to 12 matches per event', () => {
 });
 
 test('a rule and its pattern mean the same', () => {
-  const rules = socRules(600, 5);
-  const events = socEvents(300, 6).map(parse);
+  const rules = socRules(400, 5);
+  const events = socEvents(120, 6).map(parse);
   let matches = 0;
   for (const rule of rules) {
     const own = toRule(rule) as unknown as Rule;
@@ -59,7 +59,7 @@ test('a rule and its pattern mean the same', () => {
       if (expected) matches += 1;
     }
   }
-  expect(matches).toBeGreaterThan(100);
+  expect(matches).toBeGreaterThan(25);
 });
 
 // event-ruler's README read once more, for these patterns alone.
