@@ -6,7 +6,7 @@
 import { type BatchLimits, fits } from '../domain/sink/batch.ts';
 import type { SinkWire } from '../domain/sink/define-sink.ts';
 import type { EventFilter } from '../domain/sink/filter.ts';
-import { checkObject, createMarks, spliceOk, spliceReasons } from '../domain/sink/splice-check.ts';
+import { type CheckSplice, createMarks, spliceOk, spliceReasons } from '../domain/sink/splice-check.ts';
 import type { Assignment, RecordBatch } from '../ports/log.ts';
 import type { Letters, Refusal } from './sink-letters.ts';
 import type { BatchHolds, Segment, Slab } from './sink-slab.ts';
@@ -22,6 +22,7 @@ export interface FillOptions {
   readonly decode: DecodeValue;
   readonly letters: Letters;
   readonly holds: BatchHolds;
+  readonly check: CheckSplice;
   /** The slab being filled, if any. */
   readonly open: () => Slab | null;
   /** Resolves true when the open slab had room for `bytes` a moment ago, false when `gone`. */
@@ -121,7 +122,7 @@ export async function fill(batch: RecordBatch, assignment: Assignment, options: 
         source[start + 2] === 0xbf
       )
         start += 3;
-      const found = checkObject(source, start, end, marks);
+      const found = options.check(source, start, end, marks);
       if (end - start > maxEventBytes) {
         // Avro that grew when it became JSON: there is no slab that it is sure to fit in.
         refuse(i, 'too_large', `${end - start} bytes decoded, the limit is ${maxEventBytes}`);

@@ -9,6 +9,7 @@ import { type BatchLimits, fits, nextLimit, whenIdle } from '../domain/sink/batc
 import type { BatchVerdict, SinkWire } from '../domain/sink/define-sink.ts';
 import { createFaultGuard } from '../domain/sink/fault-guard.ts';
 import type { EventFilter } from '../domain/sink/filter.ts';
+import { createSpliceCheck } from '../domain/sink/splice-check.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import { HttpFailure, type HttpPort, type HttpResponse } from '../ports/http.ts';
 import type { Assignment, BatchHandler } from '../ports/log.ts';
@@ -51,6 +52,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
   const labels = { sink: id };
   const stopping = new AbortController();
   const holds = createBatchHolds();
+  const check = createSpliceCheck();
   const pool = createSlabPool(
     limits.inFlight + 2,
     Math.max(limits.maxBytes, wire.maxEventBytes + wire.overheadBytes),
@@ -268,6 +270,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
             decode: options.decode,
             letters,
             holds,
+            check,
             open: () => open,
             room,
             flush,

@@ -1,7 +1,7 @@
 // The splice check against JSON.parse and TextDecoder: it accepts what they accept, if it is an object of bounded depth.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkObject, createMarks, deepest, spliceReasons } from './splice-check.ts';
+import { checkObject, createMarks, createSpliceCheck, deepest, spliceReasons } from './splice-check.ts';
 
 const marks = createMarks();
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -20,11 +20,10 @@ function expected(bytes: Buffer): boolean {
   }
 }
 
-/** Checks the bytes in the middle of others, so that reading past either end shows. */
-function accepts(bytes: Buffer, around = '"}'): boolean {
-  const whole = Buffer.concat([Buffer.from(around), bytes, Buffer.from(around)]);
-  return checkObject(whole, around.length, around.length + bytes.length, marks) === 0;
-}
+const checks = [
+  { name: 'checkObject', check: checkObject },
+  { name: 'the check of a sink', check: createSpliceCheck() },
+];
 
 const object = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ maxDepth: 6 }));
 const text = object.chain((value) =>
@@ -41,7 +40,13 @@ const alphabet = [
   '\ufeff',
 ];
 
-describe('checkObject against JSON.parse', () => {
+describe.each(checks)('$name against JSON.parse', ({ check }) => {
+  /** Checks the bytes in the middle of others, so that reading past either end shows. */
+  function accepts(bytes: Buffer, around = '"}'): boolean {
+    const whole = Buffer.concat([Buffer.from(around), bytes, Buffer.from(around)]);
+    return check(whole, around.length, around.length + bytes.length, marks) === 0;
+  }
+
   it('accepts every object', () => {
     fc.assert(
       fc.property(text, (json) => {
@@ -138,7 +143,7 @@ describe('checkObject against JSON.parse', () => {
         const json = JSON.stringify(value);
         const bytes = Buffer.from(json);
         const parsed = JSON.parse(json);
-        expect(checkObject(bytes, 0, bytes.length, marks)).toBe(0);
+        expect(check(bytes, 0, bytes.length, marks)).toBe(0);
         const at = (from: number, to: number): unknown =>
           from < 0 ? undefined : JSON.parse(bytes.toString('utf8', from, to));
         const name = parsed.data?.asset?.name;
@@ -159,10 +164,10 @@ describe('checkObject against JSON.parse', () => {
   });
 });
 
-describe('checkObject names the reason', () => {
+describe.each(checks)('$name names the reason', ({ check }) => {
   const reason = (bytes: Buffer | string): string => {
     const buffer = Buffer.from(bytes as string);
-    return spliceReasons[checkObject(buffer, 0, buffer.length, marks)]!;
+    return spliceReasons[check(buffer, 0, buffer.length, marks)]!;
   };
   it.each([
     ['1},{"event":"x"', 'not_object'],
@@ -183,6 +188,7 @@ describe('checkObject names the reason', () => {
     [`${'{"a":'.repeat(deepest)}1${'}'.repeat(deepest)}`, 'ok'],
     [`${'{"a":'.repeat(deepest + 1)}1${'}'.repeat(deepest + 1)}`, 'depth'],
     [`{"a":${'['.repeat(1_000_000)}`, 'depth'],
+    [`{"more than the scan takes at once":"${'x'.repeat(2 ** 20)}"}`, 'ok'],
     ['{"__proto__":{"severity":"critical"}}', 'ok'],
   ])('case %#', (value, wanted) => {
     expect(reason(value)).toBe(wanted);

@@ -6,6 +6,7 @@
 // allocated; the few members that envelopes need (event time, asset name) are noted on the way instead of being parsed.
 import { isUtf8 } from 'node:buffer';
 import type { JsonReason } from '@tocsin/schemas/codecs/json-reasons.ts';
+import { createCheck } from '@tocsin/schemas/codecs/scan/check.ts';
 
 /** Deepest nesting of objects and arrays that is forwarded. */
 export const deepest = 64;
@@ -57,6 +58,18 @@ const timeMember = 1;
 const dataMember = 2;
 const assetMember = 3;
 const nameMember = 4;
+
+export type CheckSplice = (bytes: Buffer, start: number, end: number, marks: Marks) => number;
+
+/**
+ * A check with the answers of `checkObject`, faster where they are good news: the compiled scan proves what may pass, and
+ * only what it does not prove is looked at again for the reason. For one caller at a time.
+ */
+export function createSpliceCheck(): CheckSplice {
+  const proves = createCheck();
+  return (bytes, start, end, marks) =>
+    proves(bytes, start, end, marks) ? spliceOk : checkObject(bytes, start, end, marks);
+}
 
 const isObject = new Uint8Array(deepest + 2);
 // Of the buffer that was checked last; the values of one batch share theirs.
