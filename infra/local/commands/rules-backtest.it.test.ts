@@ -162,7 +162,7 @@ it('the line of docs/rules.md runs as it stands', async () => {
   const [line = ''] = /^\.\/tocsin rules backtest .*$/m.exec(page) ?? [];
   const log = await openLogClient(parseLogSettings({ KAFKA_BROKERS: kafkaBrokers() }, 'test'));
   const admin = log.admin();
-  await admin.ensureTopics([topicSpec(topics.findings, 1)]);
+  await admin.ensureTopics([topicSpec(topics.findings, 1), topicSpec(topics.events, 1)]);
   await admin.close();
   const id = `recent-${topic}`;
   const producer = log.producer();
