@@ -2,17 +2,20 @@
 import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
 import type { LogClient } from '@tocsin/topologies/ports/log.ts';
 import type { LogConnection } from '../core/settings.ts';
+import { SupervisedConsumer } from '../core/supervised-consumer.ts';
+import { SupervisedTable } from '../core/supervised-table.ts';
 import { KafkaJsAdmin } from './admin.ts';
-import { KafkaJsConsumer } from './consumer.ts';
+import { KafkaJsConsumerLife } from './consumer.ts';
 import { createKafka } from './library.ts';
 import { KafkaJsProducer } from './producer.ts';
-import { KafkaJsTable } from './table.ts';
+import { followTable } from './table.ts';
 
 export function createKafkaJsLog(settings: LogConnection, clock: Clock, random: Random): LogClient {
   return {
-    consumer: (options) => new KafkaJsConsumer(settings, options, clock, random),
+    consumer: (options) =>
+      new SupervisedConsumer(options, () => new KafkaJsConsumerLife(settings, options, clock), clock, random),
     producer: () => new KafkaJsProducer(createKafka(settings), clock, random),
-    table: (options) => new KafkaJsTable(settings, options, clock, random),
+    table: (options) => new SupervisedTable(options, followTable(settings, options, clock), clock, random),
     admin: () => new KafkaJsAdmin(createKafka(settings), clock),
   };
 }

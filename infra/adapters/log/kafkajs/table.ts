@@ -1,46 +1,37 @@
 // Reads a whole topic from its start on kafkajs, without a group, through its cluster object.
 //
 // Invariant: `start` resolves when every partition was read to the end that it had at the call.
-import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
-import type { TableReader, TableReaderOptions } from '@tocsin/topologies/ports/log.ts';
+import type { Clock } from '@tocsin/topologies/ports/clock.ts';
+import type { TableReaderOptions } from '@tocsin/topologies/ports/log.ts';
 import { DEFAULT_METADATA_REFRESH_MS, type LogConnection } from '../core/settings.ts';
-import { SupervisedReader } from '../core/supervised-reader.ts';
-import { handOver, startsOf, TablePositions } from '../core/table-positions.ts';
+import type { FollowTable } from '../core/supervised-table.ts';
+import { handOver, startsOf, type TablePositions } from '../core/table-positions.ts';
 import { toLogError } from './errors.ts';
 import { createCluster, createKafka, type RawCluster } from './library.ts';
 import { toBatches } from './records.ts';
 
 const MAX_BYTES_PER_PARTITION = 1024 * 1024;
 
-export class KafkaJsTable implements TableReader {
+/** The life of a table: connects, follows the topic, disconnects. */
+export function followTable(settings: LogConnection, options: TableReaderOptions, clock: Clock): FollowTable {
+  return (positions, healthy, signal) =>
+    new TableLife(settings, options, clock, positions).run(healthy, signal);
+}
+
+class TableLife {
   readonly #settings: LogConnection;
   readonly #options: TableReaderOptions;
   readonly #clock: Clock;
-  readonly #reader: SupervisedReader;
-  readonly #positions = new TablePositions(() => this.#reader.ready());
+  readonly #positions: TablePositions;
 
-  constructor(settings: LogConnection, options: TableReaderOptions, clock: Clock, random: Random) {
+  constructor(settings: LogConnection, options: TableReaderOptions, clock: Clock, positions: TablePositions) {
     this.#settings = settings;
     this.#options = options;
     this.#clock = clock;
-    this.#reader = new SupervisedReader({
-      name: `table ${options.topic}`,
-      live: (healthy, signal) => this.#live(healthy, signal),
-      onFailure: options.onFailure,
-      clock,
-      random,
-    });
+    this.#positions = positions;
   }
 
-  start(): Promise<void> {
-    return this.#reader.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#reader.stop();
-  }
-
-  async #live(healthy: () => void, signal: AbortSignal): Promise<void> {
+  async run(healthy: () => void, signal: AbortSignal): Promise<void> {
     const cluster = createCluster(createKafka(this.#settings));
     // Disconnecting ends the long polls that run.
     const disconnect = () => void cluster.disconnect().catch(() => undefined);

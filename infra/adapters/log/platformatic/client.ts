@@ -2,17 +2,26 @@
 import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
 import type { LogClient } from '@tocsin/topologies/ports/log.ts';
 import type { LogConnection } from '../core/settings.ts';
+import { SupervisedConsumer } from '../core/supervised-consumer.ts';
+import { SupervisedTable } from '../core/supervised-table.ts';
 import { PlatformaticAdmin } from './admin.ts';
 import { Cluster } from './cluster.ts';
-import { PlatformaticConsumer } from './consumer.ts';
+import { PlatformaticConsumerLife } from './consumer.ts';
 import { PlatformaticProducer } from './producer.ts';
-import { PlatformaticTable } from './table.ts';
+import { followTable } from './table.ts';
 
 export function createPlatformaticLog(settings: LogConnection, clock: Clock, random: Random): LogClient {
   return {
-    consumer: (options) => new PlatformaticConsumer(settings, options, clock, random),
+    consumer: (options) =>
+      new SupervisedConsumer(
+        options,
+        () => new PlatformaticConsumerLife(settings, options, clock, random),
+        clock,
+        random,
+      ),
     producer: () => new PlatformaticProducer(new Cluster(settings), clock, random),
-    table: (options) => new PlatformaticTable(settings, options, clock, random),
+    table: (options) =>
+      new SupervisedTable(options, followTable(settings, options, clock, random), clock, random),
     admin: () => new PlatformaticAdmin(new Cluster(settings), clock),
   };
 }

@@ -1,20 +1,15 @@
-// The port's consumer on the platformatic client: group membership, fetching and the shared core, under a supervisor.
+// A life of the consumer on the platformatic client: group membership, fetching and the shared core.
 //
 // Invariant: partitions are given up (drained, committed) before the group is joined again, and heartbeats go on
 // while they drain. A coordinator out of reach for longer than the session timeout means the partitions are lost.
 import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
-import type {
-  Assignment,
-  ConsumerOptions,
-  LogConsumer,
-  TopicPartition,
-} from '@tocsin/topologies/ports/log.ts';
+import type { Assignment, ConsumerOptions, TopicPartition } from '@tocsin/topologies/ports/log.ts';
 import { LogError } from '@tocsin/topologies/ports/log.ts';
 import type { CommitOffset } from '../core/commit-pump.ts';
 import { ConsumerCore, DEFAULT_DRAIN_MS, DEFAULT_MAX_BYTES_PER_PARTITION } from '../core/consumer-core.ts';
 import { answerOutOfRange } from '../core/out-of-range.ts';
 import { DEFAULT_METADATA_REFRESH_MS, type LogConnection } from '../core/settings.ts';
-import { SupervisedReader } from '../core/supervised-reader.ts';
+import type { ConsumerLife } from '../core/supervised-consumer.ts';
 import { Cluster, EARLIEST } from './cluster.ts';
 import { Fetcher } from './fetcher.ts';
 import { GroupMember } from './group-member.ts';
@@ -22,12 +17,11 @@ import { GroupMember } from './group-member.ts';
 const DEFAULT_SESSION_TIMEOUT_MS = 30_000;
 const HEARTBEAT_MS = 1_000;
 
-export class PlatformaticConsumer implements LogConsumer {
+export class PlatformaticConsumerLife implements ConsumerLife {
   readonly #settings: LogConnection;
   readonly #options: ConsumerOptions;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #reader: SupervisedReader;
   #core: ConsumerCore | null = null;
 
   constructor(settings: LogConnection, options: ConsumerOptions, clock: Clock, random: Random) {
@@ -35,22 +29,6 @@ export class PlatformaticConsumer implements LogConsumer {
     this.#options = options;
     this.#clock = clock;
     this.#random = random;
-    this.#reader = new SupervisedReader({
-      name: `consumer of ${options.group}`,
-      live: (healthy, signal) => this.#live(healthy, signal),
-      onRestart: (message) => options.onNotice?.({ kind: 'restarted', message }),
-      onFailure: options.onFailure,
-      clock,
-      random,
-    });
-  }
-
-  start(): Promise<void> {
-    return this.#reader.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#reader.stop();
   }
 
   assignments(): readonly Assignment[] {
@@ -69,8 +47,7 @@ export class PlatformaticConsumer implements LogConsumer {
     this.#core?.seek(tp, offset);
   }
 
-  /** One life: connect, join, consume over any number of rebalances, until the signal aborts or something breaks. */
-  async #live(healthy: () => void, signal: AbortSignal): Promise<void> {
+  async run(joined: () => void, signal: AbortSignal): Promise<void> {
     const {
       group,
       topics,
@@ -112,7 +89,7 @@ export class PlatformaticConsumer implements LogConsumer {
     });
     this.#core = core;
     core.start();
-    const life = this.#consume(cluster, member, core, healthy, AbortSignal.any([signal, ending.signal]));
+    const life = this.#consume(cluster, member, core, joined, AbortSignal.any([signal, ending.signal]));
     try {
       await Promise.race([life, fatal.promise]);
     } catch (error) {
@@ -135,15 +112,14 @@ export class PlatformaticConsumer implements LogConsumer {
     cluster: Cluster,
     member: GroupMember,
     core: ConsumerCore,
-    healthy: () => void,
+    joined: () => void,
     signal: AbortSignal,
   ): Promise<void> {
     while (!signal.aborted) {
       const positions = await this.#join(cluster, member, signal);
       if (positions === null) return;
       await core.assign(positions);
-      healthy();
-      this.#reader.ready();
+      joined();
       const outcome = await this.#stay(cluster, member, signal);
       await this.#release(member, core, outcome === 'lost' ? 'lost' : 'revoked');
     }

@@ -3,50 +3,54 @@
 // Invariant: `start` resolves when every partition was read to the end that it had at the call, and the handler has
 // seen those records. Offsets out of range begin again at the start: a compacted topic holds every key that matters.
 import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
-import type { TableReader, TableReaderOptions } from '@tocsin/topologies/ports/log.ts';
+import type { TableReaderOptions } from '@tocsin/topologies/ports/log.ts';
 import { LogError } from '@tocsin/topologies/ports/log.ts';
 import { ByteBudget } from '../core/byte-budget.ts';
 import { OwnedPartition } from '../core/owned-partition.ts';
 import { DEFAULT_METADATA_REFRESH_MS, type LogConnection } from '../core/settings.ts';
-import { SupervisedReader } from '../core/supervised-reader.ts';
-import { handOver, startsOf, TablePositions } from '../core/table-positions.ts';
+import type { FollowTable } from '../core/supervised-table.ts';
+import { handOver, startsOf, type TablePositions } from '../core/table-positions.ts';
 import { Cluster, EARLIEST, LATEST } from './cluster.ts';
 import { Fetcher } from './fetcher.ts';
 
 const BUDGET_BYTES = 16 * 1024 * 1024;
 const MAX_BYTES_PER_PARTITION = 1024 * 1024;
 
-export class PlatformaticTable implements TableReader {
+/** The life of a table: opens partitions as they appear, fetches, closes. */
+export function followTable(
+  settings: LogConnection,
+  options: TableReaderOptions,
+  clock: Clock,
+  random: Random,
+): FollowTable {
+  return (positions, healthy, signal) =>
+    new TableLife({ settings, options, clock, random, positions }).run(healthy, signal);
+}
+
+interface TableLifeOptions {
+  readonly settings: LogConnection;
+  readonly options: TableReaderOptions;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly positions: TablePositions;
+}
+
+class TableLife {
   readonly #settings: LogConnection;
   readonly #options: TableReaderOptions;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #reader: SupervisedReader;
-  readonly #positions = new TablePositions(() => this.#reader.ready());
+  readonly #positions: TablePositions;
 
-  constructor(settings: LogConnection, options: TableReaderOptions, clock: Clock, random: Random) {
+  constructor({ settings, options, clock, random, positions }: TableLifeOptions) {
     this.#settings = settings;
     this.#options = options;
     this.#clock = clock;
     this.#random = random;
-    this.#reader = new SupervisedReader({
-      name: `table ${options.topic}`,
-      live: (healthy, signal) => this.#live(healthy, signal),
-      onFailure: options.onFailure,
-      clock,
-      random,
-    });
+    this.#positions = positions;
   }
 
-  start(): Promise<void> {
-    return this.#reader.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#reader.stop();
-  }
-
-  async #live(healthy: () => void, signal: AbortSignal): Promise<void> {
+  async run(healthy: () => void, signal: AbortSignal): Promise<void> {
     const { topic } = this.#options;
     const cluster = new Cluster(this.#settings);
     const budget = new ByteBudget(BUDGET_BYTES);
