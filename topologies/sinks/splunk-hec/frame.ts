@@ -35,20 +35,26 @@ export function hecFrame(params: SplunkHecParams): Pick<SinkWire, 'frame' | 'ove
   const timeless = Buffer.from(`{${fixed}`);
   const digitsAt = timeKey.length;
   let shown = Number.NaN;
+  let shownSeconds = Number.NaN;
 
   function showTime(ms: number): void {
     shown = ms;
-    let seconds = Math.floor(ms / 1000);
-    let rest = ms - seconds * 1000;
-    for (let at = digitsAt + 13; at > digitsAt + 10; at--) {
-      const digit = rest % 10;
-      timedForHost[at] = timedForEvent[at] = 0x30 + digit;
-      rest = (rest - digit) / 10;
-    }
-    for (let at = digitsAt + 9; at >= digitsAt; at--) {
-      const digit = seconds % 10;
-      timedForHost[at] = timedForEvent[at] = 0x30 + digit;
-      seconds = (seconds - digit) / 10;
+    const seconds = Math.floor(ms / 1000);
+    showDigits(digitsAt + 11, 3, ms - seconds * 1000);
+    if (seconds === shownSeconds) return;
+    shownSeconds = seconds;
+    const high = Math.floor(seconds / 100_000);
+    showDigits(digitsAt, 5, high);
+    showDigits(digitsAt + 5, 5, seconds - high * 100_000);
+  }
+
+  /** In 32-bit integers: a remainder of doubles costs as much as the whole frame. */
+  function showDigits(from: number, count: number, value: number): void {
+    let rest = value | 0;
+    for (let at = from + count - 1; at >= from; at--) {
+      const shorter = (rest / 10) | 0;
+      timedForHost[at] = timedForEvent[at] = 0x30 + rest - shorter * 10;
+      rest = shorter;
     }
   }
 
