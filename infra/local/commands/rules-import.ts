@@ -95,7 +95,7 @@ async function importAll(
 
 async function write(id: string, text: string, out: string | undefined, io: RulesIo): Promise<string | null> {
   if (out === undefined) {
-    io.out(`---\n${text.trimEnd()}`);
+    for (const line of ['---', ...text.trimEnd().split('\n')]) io.out(line);
     return null;
   }
   await mkdir(out, { recursive: true });

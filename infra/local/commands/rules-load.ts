@@ -5,11 +5,7 @@
 // Surprise: a .jsonl file holds one document per line and may be of any size; YAML and JSON files are limited to 4 MiB each.
 import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import {
-  readConfigDirectory,
-  readDocumentDirectory,
-  readDocuments,
-} from '@tocsin/adapters/config/directory.ts';
+import { readConfigDirectory, readDocuments } from '@tocsin/adapters/config/directory.ts';
 import { formatIssues, type Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { ValueList } from '@tocsin/schemas/types.ts';
 import type { NamedList } from '@tocsin/topologies/domain/rules/context.ts';
@@ -21,6 +17,7 @@ import {
 import { importSigma } from '@tocsin/topologies/domain/rules/import/sigma/import-sigma.ts';
 import { buildNamedLists } from '@tocsin/topologies/domain/rules/named-list.ts';
 import { parseRule, type RuleRevision } from '@tocsin/topologies/domain/rules/parse-rule.ts';
+import { readForeign } from './rules-foreign.ts';
 import { UsageError } from './rules-io.ts';
 
 export const ruleFormats = ['tocsin', 'sigma', 'eventbridge'] as const;
@@ -55,25 +52,19 @@ export async function loadRules(path: string, format: RuleFormat): Promise<Loade
 
 /** Every document below `path`. Throws UsageError when there is no such path. */
 export async function readRuleDocuments(path: string, format: RuleFormat): Promise<SourceDocuments> {
+  if (format !== 'tocsin') return readForeign(path, format);
   const found = await stat(path).catch(() => null);
   if (found === null) throw new UsageError(`there is no ${path}`);
-  if (found.isDirectory()) return readFolder(path, format);
+  if (found.isDirectory()) return readFolder(path);
   if (extname(path) === '.jsonl') return readJsonLines(path);
   const documents = await readDocuments(path);
   if (typeof documents === 'string') return { documents: [], problems: [`${path}: ${documents}`] };
   return { documents: documents.map((document) => named(path, document)), problems: [] };
 }
 
-async function readFolder(path: string, format: RuleFormat): Promise<SourceDocuments> {
-  if (format === 'tocsin') {
-    const { entries, problems } = await readConfigDirectory(path);
-    return { documents: entries.map(({ record }) => named(path, record?.document)), problems };
-  }
-  const { files, problems } = await readDocumentDirectory(path);
-  return {
-    documents: files.flatMap(({ name, documents }) => documents.map((document) => named(name, document))),
-    problems,
-  };
+async function readFolder(path: string): Promise<SourceDocuments> {
+  const { entries, problems } = await readConfigDirectory(path);
+  return { documents: entries.map(({ record }) => named(path, record?.document)), problems };
 }
 
 /** One JSON document per line; empty lines are left out. */
