@@ -52,6 +52,25 @@ describe('envelope', () => {
     ]);
   });
 
+  it('writes any sequence of times as decimal seconds', () => {
+    const times = [
+      1e12,
+      1e12 + 1,
+      1_777_377_600_000,
+      1_777_377_600_009,
+      1_777_400_000_100,
+      1_777_399_999_999,
+    ];
+    times.push(2_147_483_648_000, 9_999_999_999_999, 4_102_444_799_999, 4_102_444_800_000, 1e12);
+    const body = frameAll(
+      splunkHec.open({}, contractConnection),
+      times.map((ms) => JSON.stringify({ timestamp: new Date(ms).toISOString() })),
+    ).toString();
+    expect([...body.matchAll(/"time":([\d.]+),/g)].map(([, time]) => time)).toEqual(
+      times.map((ms) => (ms / 1000).toFixed(3)),
+    );
+  });
+
   it('takes the time from the event, else from the record, and changes it from event to event', () => {
     const times = [
       '2026-04-28T12:00:00.123Z',

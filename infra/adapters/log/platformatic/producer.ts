@@ -7,7 +7,7 @@
 // is split by call and sent again, so that one oversized record fails only its own caller.
 //
 // Source: KIP-98 for sequences; max.message.bytes defaults to 1,048,588 bytes per batch.
-import { crc32c, initProducerIdV4 } from '@platformatic/kafka';
+import { initProducerIdV4 } from '@platformatic/kafka';
 import type { Clock, Random } from '@tocsin/topologies/ports/clock.ts';
 import { LogError, type LogProducer, type OutRecord } from '@tocsin/topologies/ports/log.ts';
 import { choosePartition } from '@tocsin/topologies/ports/partition.ts';
@@ -17,6 +17,7 @@ import {
   encodeBatch,
   recordSizeBound,
 } from '../core/record-encode.ts';
+import { checksum } from './checksum.ts';
 import type { Cluster } from './cluster.ts';
 import {
   codeError,
@@ -289,7 +290,7 @@ export class PlatformaticProducer implements LogProducer {
     if (queue.alone > 0) queue.alone--;
     const identity = { producerId, producerEpoch, baseSequence: queue.sequence };
     const records = chunks.length === 1 ? chunks[0]!.records : chunks.flatMap((chunk) => chunk.records);
-    return { chunks, encoded: encodeBatch(records, crc32c, identity), identity };
+    return { chunks, encoded: encodeBatch(records, checksum, identity), identity };
   }
 
   /** Applies the broker's answer for one batch; returns an error when the batch must be sent again. */
