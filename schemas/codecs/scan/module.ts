@@ -13,6 +13,8 @@ interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   prepare(): void;
   seed(value: number): void;
+  /** The number of the next object. */
+  readonly serials: { value: number };
   needsFreshTables(): number;
   scan(size: number): number;
   check(size: number): number;

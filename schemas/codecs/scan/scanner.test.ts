@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseJson } from '../json.ts';
 import { elementFlag, elementKind, irregularCauses, scanOk } from './elements.ts';
-import { signatureOf } from './module.ts';
+import { module, signatureOf } from './module.ts';
 import { createScanner, hashText } from './scanner.ts';
 
 const seed = 0x70c51;
@@ -284,6 +284,28 @@ test('a refusal leaves nothing behind for the next document', () => {
     scanner.scan(bytes, 0, bytes.length);
     expect(scanner.scan(next, 0, next.length)).toBe(scanOk);
     expect(scanner.elements.count).toBe(2);
+  }
+});
+
+test('numbers of objects begin anew before they run out', () => {
+  const scanner = createScanner(split('l.a.b', 'k70'), seed);
+  const list = Buffer.from('{"l":[{"a":{"b":1}},{"a.b":2}]}');
+  const many = Buffer.from(`{"x":${keys(100)},"y":${keys(100)}}`);
+  const { serials } = module().exports;
+  // Old stamps carry the numbers that come again.
+  serials.value = 1;
+  for (let k = 0; k < 20; k++) {
+    expect(scanner.scan(list, 0, list.length)).toBe(scanOk);
+    expect(scanner.scan(many, 0, many.length)).toBe(scanOk);
+  }
+  for (const next of [0xf0000000, 0xffffffff, 0xefffffff]) {
+    serials.value = next;
+    for (let k = 0; k < 20; k++) {
+      expect(scanner.scan(list, 0, list.length)).toBe(scanOk);
+      expect(scanner.elements.count).toBe(2);
+      expect(scanner.scan(many, 0, many.length)).toBe(scanOk);
+    }
+    expect(serials.value >>> 0).toBeLessThan(1_000);
   }
 });
 

@@ -35,7 +35,7 @@ export function createScanner(paths: readonly (readonly string[])[], seed: numbe
       elements.count = 0;
       if (end - start > documentBytes) return limit;
       useSeed(seed);
-      if (current !== own || exports.needsFreshTables() !== 0) {
+      if (exports.needsFreshTables() !== 0 || current !== own) {
         bytes.set(own, tables);
         current = own;
       }

@@ -72,7 +72,8 @@ const slowNumbers: i32 = 1 << 24;
 
 // The two names that every object's list begins with.
 let forbidden: v128 = i8x16.splat(0);
-let serials: u32 = 1;
+/** Number of the next object; stamps in the tables and in the table of names go by it. */
+export let serials: u32 = 1;
 
 /** Makes `value` the seed of all hashes and signatures from now on. */
 export function seed(value: u32): void {
@@ -88,7 +89,7 @@ export function seed(value: u32): void {
   forbidden = i32x4(proto as i32, builder as i32, 0, 0);
 }
 
-/** Tables with fresh stamps were written: old serial numbers mean nothing in them. */
+/** Whether numbers of objects begin anew, so that the tables must be written anew, without stamps. A document has fewer than 2^28 objects. */
 export function needsFreshTables(): bool {
   if (serials < 0xf0000000) return false;
   serials = 1;
@@ -125,7 +126,6 @@ function repeated(signature: u32): i32 {
 export function scan(size: i32): i32 {
   if (size > documentBytes) return limit;
   const end: usize = documentBase + (size as usize);
-  store<u8>(end, 0);
   v128.store(end, i8x16.splat(0));
   let notAscii = false;
   {
