@@ -38,7 +38,7 @@ export interface AtomTable {
   kind: Int32Array;
   offset: Int32Array;
   length: Int32Array;
-  /** Number of the last event that made it true, and the bucket of rules it leads to (0: none). */
+  /** Number of the last event that made it true, and the bucket of rules it leads to (0: none, -1: only below others). */
   epoch: Int32Array;
   bucket: Int32Array;
   /** The atom that became true before it in the same event and field, plus 1. */

@@ -12,8 +12,10 @@ import { atomOfKey, isKeys, keysOf, witnessCost } from './witness.ts';
 
 export interface BucketTable {
   size: number;
-  /** Of each bucket: place of its rules, rules, room, first split + 1; for children: atom, next child + 1, depth. */
+  /** Of each bucket: place of its rules, rules, room, first split + 1. */
   buckets: Int32Array;
+  /** Of each bucket below another: atom, next one below the same + 1, depth. */
+  below: Int32Array;
   /** Pairs of rule and program that is left to check. */
   entries: Int32Array;
   used: number;
@@ -31,7 +33,8 @@ export interface BucketTable {
   unwitnessed: number;
 }
 
-export const bucketStride = 7;
+export const bucketStride = 4;
+export const belowStride = 3;
 export const splitStride = 4;
 
 /** Rules in one bucket before it is worth telling them apart by another field. */
@@ -48,6 +51,7 @@ export function createBucketTable(like: BucketTable | null): BucketTable {
     // Bucket 0 is the one that every event reaches.
     size: 1,
     buckets: new Int32Array(bucketStride * roomFor(like?.size ?? 0, 16)),
+    below: new Int32Array(belowStride * roomFor(like?.size ?? 0, 16)),
     entries: new Int32Array(2 * roomFor(like?.used ?? 0, 32)),
     used: 0,
     free: new Int32Array(32),
@@ -88,7 +92,7 @@ export function fileRule(
   for (const key of choice.keys) {
     const atom = keyAtom(table, fields, programs, key);
     let bucket = fields.atoms.bucket[atom] as number;
-    if (bucket === 0) {
+    if (bucket <= 0) {
       bucket = newBucket(table, atom);
       fields.atoms.bucket[atom] = bucket;
     }
@@ -104,11 +108,16 @@ export function childOf({ children }: BucketTable, parent: number, atom: number)
   }
 }
 
-export function bucketTableBytes({ buckets, entries, splits, children, watched }: BucketTable): number {
-  return (
-    buckets.byteLength + entries.byteLength + splits.byteLength + children.byteLength + watched.byteLength
+export function bucketTableBytes(table: BucketTable): number {
+  const { buckets, below, entries, splits, children, watched } = table;
+  return [buckets, below, entries, splits, children, watched].reduce(
+    (sum, array) => sum + array.byteLength,
+    0,
   );
 }
+
+/** In the place of the bucket of an atom that has none of its own, only some below those of others. */
+const onlyBelow = -1;
 
 interface Choice {
   readonly keys: readonly number[];
@@ -205,6 +214,7 @@ function enterSplit(
     for (const key of choice.keys) {
       const atom = keyAtom(table, fields, programs, key);
       const child = childOf(table, bucket, atom) || newChild(table, bucket, split - 1, atom);
+      if (fields.atoms.bucket[atom] === 0) fields.atoms.bucket[atom] = onlyBelow;
       enter(table, fields, programs, child, rule, choice.rest);
     }
     return true;
@@ -215,7 +225,7 @@ function enterSplit(
 /** Moves rules that say something about a further field below it, for as many fields as are worth it. */
 function splitBucket(table: BucketTable, fields: FieldTable, programs: ProgramTable, bucket: number): void {
   const at = bucket * bucketStride;
-  if ((table.buckets[at + 6] as number) >= deepest) return;
+  if ((table.below[bucket * belowStride + 2] as number) >= deepest) return;
   let splits = 0;
   for (
     let s = table.buckets[at + 3] as number;
@@ -274,15 +284,16 @@ function newBucket(table: BucketTable, atom: number): number {
   const bucket = table.size;
   table.size += 1;
   table.buckets = grownInts(table.buckets, table.size * bucketStride);
-  table.buckets[bucket * bucketStride + 4] = atom;
+  table.below = grownInts(table.below, table.size * belowStride);
+  table.below[bucket * belowStride] = atom;
   return bucket;
 }
 
 function newChild(table: BucketTable, parent: number, split: number, atom: number): number {
   const child = newBucket(table, atom);
   const at = split * splitStride;
-  table.buckets[child * bucketStride + 6] = (table.buckets[parent * bucketStride + 6] as number) + 1;
-  table.buckets[child * bucketStride + 5] = table.splits[at + 2] as number;
+  table.below[child * belowStride + 1] = table.splits[at + 2] as number;
+  table.below[child * belowStride + 2] = (table.below[parent * belowStride + 2] as number) + 1;
   table.splits[at + 2] = child + 1;
   (table.splits[at + 1] as number) += 1;
   table.childCount += 1;

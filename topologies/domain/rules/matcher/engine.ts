@@ -9,6 +9,7 @@ import type { Subject } from '../path.ts';
 import { atomTableBytes } from './atoms.ts';
 import {
   type BucketTable,
+  belowStride,
   bucketStride,
   bucketTableBytes,
   childOf,
@@ -108,7 +109,7 @@ export function matchElements(
   const { trueAtoms, trueCount } = run;
   for (let i = 0; i < trueCount; i++) {
     const bucket = fields.atoms.bucket[trueAtoms[i] as number] as number;
-    if (bucket !== 0) visit(engine, bucket);
+    if (bucket > 0) visit(engine, bucket);
   }
   run.subject = null;
   run.work += trueCount;
@@ -182,10 +183,10 @@ function visitSplits(engine: Engine, bucket: number, first: number): void {
       }
     } else {
       for (let child = (splits[at + 2] as number) - 1; child >= 0; ) {
-        const place = child * bucketStride;
+        const place = child * belowStride;
         run.work += 1;
-        if (atoms.epoch[buckets.buckets[place + 4] as number] === run.epoch) visit(engine, child);
-        child = (buckets.buckets[place + 5] as number) - 1;
+        if (atoms.epoch[buckets.below[place] as number] === run.epoch) visit(engine, child);
+        child = (buckets.below[place + 1] as number) - 1;
       }
     }
   }

@@ -21,7 +21,7 @@ export interface Run {
   /** True atoms of this event, each once. */
   trueAtoms: Int32Array;
   trueCount: number;
-  /** By field: event in which it was seen, elements, last true atom + 1, last number + 1. */
+  /** By field: event in which it was seen, elements, last true atom that leads to rules + 1, last number + 1; those atoms. */
   seen: Int32Array;
   elements: Int32Array;
   lastTrue: Int32Array;
@@ -112,6 +112,7 @@ export function hit(run: Run, table: FieldTable, field: number, atom: number): v
   if (run.trueCount === run.trueAtoms.length) run.trueAtoms = grownInts(run.trueAtoms, run.trueCount + 1);
   run.trueAtoms[run.trueCount] = atom;
   run.trueCount += 1;
+  if (atoms.bucket[atom] === 0) return;
   atoms.nextTrue[atom] = run.lastTrue[field] as number;
   run.lastTrue[field] = atom + 1;
   (run.trueByField[field] as number) += 1;
