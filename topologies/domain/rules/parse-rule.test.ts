@@ -245,6 +245,34 @@ describe('limits', () => {
 
 test('any JSON at all is checked without throwing, and what passes evaluates without throwing', () => {
   const event = { event: 'finding.new', data: { a: [null, { b: 1 }], severity: 'high' } };
+  const operands = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom(
+      'x',
+      '*',
+      '(',
+      '10.0.0.0/8',
+      'now-1d',
+      'a-list',
+      'data.b',
+      'UTC',
+      'i',
+      7,
+      ['x', 7],
+      'mon',
+    ),
+  );
+  const operators = fc.dictionary(
+    fc.constantFrom(
+      ...['wildcard', 'regex', 'flags', 'cidr', 'in_list', 'field', 'after', 'before', 'hour', 'weekday'],
+      ...['time_zone', 'other_than', 'type', 'cased', 'not', 'in', 'gt', 'year', 'contains'],
+    ),
+    operands,
+    { noNullPrototype: true, maxKeys: 2 },
+  );
+  const block = fc.dictionary(fc.constantFrom('a', 'a.b', 'element.a', 'any'), operators, {
+    noNullPrototype: true,
+  });
   const when = fc.dictionary(
     fc.constantFrom(
       'any',
@@ -262,6 +290,8 @@ test('any JSON at all is checked without throwing, and what passes evaluates wit
     ),
     fc.oneof(
       fc.jsonValue(),
+      operators,
+      fc.record({ path: fc.constantFrom('data.a', 'x'), match: fc.oneof(fc.jsonValue(), block) }),
       fc.constantFrom({ not: [1] }, { gt: 'low' }, [{ 'data.a': 1 }], { 'data.a': { contains: 'x' } }),
     ),
     { noNullPrototype: true },

@@ -63,7 +63,7 @@ describe('what is refused', () => {
     [['x', '('], '/when/data.a/regex/1: is no regular expression: missing closing ): `(`'],
     [`${'a'.repeat(1023)}é`, '/when/data.a/regex: a regular expression has at most 1024 bytes'],
   ])('%j', (pattern, issue) => expect(issues({ regex: pattern })).toEqual([issue]));
-  test.each(['\\Q(?=x)', '\\Q(?=x)\\E', '[(?=x)]', '\\(?=x', '\\\\1', '[^]](x)'])(
+  test.each(['\\Q(?=x)', '[](?=x)]', '[^](?=x)]', '\\Q(?=x)\\E', '[(?=x)]', '\\(?=x', '\\\\1', '[^]](x)'])(
     'nothing is taken for what it is not: %s',
     (pattern) => expect(issues({ regex: pattern })).toEqual([]),
   );
