@@ -26,6 +26,8 @@ const { value: lines } = await (await openEvents(eventsFile)).pieces()[Symbol.as
 const { bytes, count, starts, ends } = lines!;
 
 const random = seededRandom(21);
+let changes = 0;
+let line = 0;
 const matcher = createMatcher({ createScanner, hashText, seed: 1 });
 // A tenth of the rules is away at any time and comes back in the place of others.
 const away = rules.splice(0, Math.ceil(rules.length / 10));
@@ -35,8 +37,6 @@ matchAll(2);
 const eventTimes: number[] = [];
 const firstTimes: number[] = [];
 const sliceTimes: number[] = [];
-let changes = 0;
-let line = 0;
 const began = performance.now();
 for (let now = began; now - began < seconds * 1_000; now = performance.now()) {
   const due = Math.floor(((now - began) / 1_000) * rate);

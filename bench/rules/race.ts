@@ -22,6 +22,8 @@ export interface RacePlan {
   readonly setup: EventRulerSetup;
   readonly warmupSeconds: number;
   readonly rounds: number;
+  /** Also run the patterns themselves, imported, and compare their matches. */
+  readonly imported: boolean;
 }
 
 export interface Result {
@@ -43,6 +45,8 @@ export type Race =
         readonly rss_bytes: number;
         readonly event_us: Percentiles;
       };
+      /** The patterns read by `--format eventbridge`. */
+      readonly tocsin_imported?: Result;
       readonly event_ruler: Result & {
         readonly setup: string;
         readonly build_ms: number;
@@ -81,6 +85,8 @@ async function compete(
   await ruler.ask(`dump ${theirs}`);
   const difference = firstDifference(mine, theirs);
   if (difference !== null) return { rules, void: difference };
+  const imported = plan.imported ? await runImported(files, plan, theirs) : null;
+  if (imported !== null && 'void' in imported) return { rules, void: imported.void };
   await warmUp(ruler, plan.warmupSeconds);
   await warmUp(tocsin, plan.warmupSeconds);
   const pairs: { own: Round; other: Round }[] = [];
@@ -103,6 +109,7 @@ async function compete(
       rss_bytes: tocsin.built.rss_bytes,
       event_us: await tocsin.ask<Percentiles>('latency'),
     },
+    ...(imported === null ? {} : { tocsin_imported: imported }),
     event_ruler: {
       setup: plan.setup.name,
       ...result(pairs.map(({ other }) => other)),
@@ -112,12 +119,39 @@ async function compete(
   };
 }
 
+async function runImported(
+  files: RaceFiles,
+  plan: RacePlan,
+  theirs: string,
+): Promise<Result | { readonly void: Difference }> {
+  const subject = await startTocsin(files.patterns, 'eventbridge', files.events);
+  try {
+    const matches = join(files.scratch, 'imported.tsv');
+    await subject.ask(`dump ${matches}`);
+    const difference = firstDifference(matches, theirs);
+    return difference === null ? await measure(subject, plan) : { void: difference };
+  } finally {
+    await subject.stop();
+  }
+}
+
+/** Warmed up, then so many rounds. */
+export async function measure(
+  subject: Subject<unknown>,
+  { warmupSeconds, rounds }: Pick<RacePlan, 'warmupSeconds' | 'rounds'>,
+): Promise<Result> {
+  await warmUp(subject, warmupSeconds);
+  const measured: Round[] = [];
+  for (let round = 0; round < rounds; round += 1) measured.push(await subject.ask<Round>('round'));
+  return result(measured);
+}
+
 /** Rounds until so many seconds of CPU time are spent, so that compilers had their turn however busy the machine is. */
-export async function warmUp(subject: Subject<unknown>, seconds: number): Promise<void> {
+async function warmUp(subject: Subject<unknown>, seconds: number): Promise<void> {
   for (let spent = 0; spent < seconds; ) spent += (await subject.ask<Round>('round')).cpu_seconds;
 }
 
-export function result(rounds: readonly Round[]): Result {
+function result(rounds: readonly Round[]): Result {
   return {
     events_per_second: Math.round(median(rounds.map(({ events, seconds }) => events / seconds))),
     events_per_cpu_second: Math.round(median(rounds.map(({ events, cpu_seconds }) => events / cpu_seconds))),
