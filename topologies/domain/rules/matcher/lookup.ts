@@ -23,6 +23,7 @@ export function lookUp(
   fieldsOf: readonly (readonly FieldIndex[])[],
 ): void {
   const { count, slot, kind, flags } = source.elements;
+  run.work += count;
   for (let i = 0; i < count; i++) {
     const fields = fieldsOf[slot[i] as number] as readonly FieldIndex[];
     const sort = kind[i] as number;

@@ -30,7 +30,7 @@ export interface Run {
   numbers: Float64Array;
   nextNumber: Int32Array;
   numberCount: number;
-  /** Bytes looked at and needles compared: what bounds on work are tested with. */
+  /** Elements, bytes, needles, candidates and numbers looked at: what bounds on work are tested with. */
   work: number;
   context: MatchContext;
   source: ElementSource;
@@ -228,6 +228,7 @@ function hasNumber(run: Run, table: FieldTable, field: number, atom: number): bo
   const high = numbers[(offset[atom] as number) + 1] as number;
   for (let entry = run.lastNumber[field] as number; entry !== 0; ) {
     const value = run.numbers[entry - 1] as number;
+    run.work += 1;
     if (low <= value && value <= high) return true;
     entry = run.nextNumber[entry - 1] as number;
   }
@@ -246,6 +247,7 @@ export function valuesOf(run: Run, field: number): readonly unknown[] | null {
   if (run.valued[field] === run.epoch) return run.values[field] as unknown[];
   const values: unknown[] = [];
   const { elements } = run.source;
+  run.work += elements.count;
   for (let i = 0; i < elements.count; i++) {
     if (!run.fieldsOf[elements.slot[i] as number]?.some(({ id }) => id === field)) continue;
     const kind = elements.kind[i] as number;
