@@ -1,8 +1,9 @@
 // Tells V8 what kind of process this is: one that moves much data through buffers and makes few objects.
 //
-// By default V8 starts a full collection each time some tens of megabytes of buffers were allocated, whatever they are
-// (measured in the HEC sink: one per 8 MiB read, 18 % of its CPU time). Counted in the limit of the whole heap they cause
-// 60 % fewer. Objects are few, so the young generation need not grow; that keeps the resident size down.
+// By default V8 starts a full collection each time some tens of megabytes of buffers were allocated, whatever they are.
+// Buffers that are used again (log answers, slabs) left few of those; counted in the limit of the whole heap the rest causes
+// fewer still. Objects are few, so the young generation need not grow; that keeps the resident size down.
+// Measured in docs/decisions/0009-buffers-that-come-back.md.
 import { setFlagsFromString } from 'node:v8';
 
 /** Call first thing in the process: V8 reads the flags when it sizes the heap. */
