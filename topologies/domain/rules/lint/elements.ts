@@ -2,6 +2,7 @@
 //
 // Invariant (soundness): what is called impossible is impossible for every event, and what is called accepted is accepted;
 // everything that depends on the moment, on named lists, on other fields, or on how a text is written is `open`.
+import type { Network } from '../address.ts';
 import { type Comparison, comparableElement } from '../comparison.ts';
 import { fold } from '../fold.ts';
 import { type CompiledTests, compileTests, type Test } from '../operators/operators.ts';
@@ -158,6 +159,8 @@ export function testImplies(given: ElementTest, asked: ElementTest): boolean {
   if (JSON.stringify(given) === JSON.stringify(asked)) return true;
   if (given.op === 'range' && asked.op === 'range')
     return given.of === asked.of && isWithin(given.bounds, asked.bounds);
+  if (given.op === 'cidr' && asked.op === 'cidr')
+    return given.ranges.every((inner) => asked.ranges.some((outer) => isPartOf(inner, outer)));
   if (!isFoldedText(given) || !isFoldedText(asked)) return false;
   const [has, wants] = [given.texts, asked.texts];
   switch (asked.op) {
@@ -174,6 +177,17 @@ export function testImplies(given: ElementTest, asked: ElementTest): boolean {
     default:
       return false;
   }
+}
+
+/** Every address of the network is one of the other's. */
+function isPartOf(inner: Network, outer: Network): boolean {
+  if (inner.family !== outer.family || inner.bits < outer.bits) return false;
+  const prefix = ({ address }: Network) =>
+    address
+      .map((byte) => byte.toString(2).padStart(8, '0'))
+      .join('')
+      .slice(0, outer.bits);
+  return prefix(inner) === prefix(outer);
 }
 
 type FoldedText = Extract<ElementTest, { op: 'prefix' | 'suffix' | 'contains' | 'contains_all' }>;

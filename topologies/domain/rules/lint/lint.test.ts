@@ -40,6 +40,13 @@ describe('never', () => {
     ['events that are all excluded', { exclude: ['finding.*'] }, '/when'],
     ['two event types at once', { event: 'scan.completed' }, '/when'],
     ['each', { each: { path: 'data.list', match: { status: { in: ['a'], none: ['a'] } } } }, '/when'],
+    [
+      'a network without all of it',
+      { 'data.ip': { cidr: ['10.1.0.0/16', '10.2.0.0/16'], not: { cidr: '10.0.0.0/8' } } },
+      '/when',
+    ],
+    ['a pattern and not that pattern', { 'data.a': { wildcard: 'a*b', not: { wildcard: 'a*b' } } }, '/when'],
+    ['a bound and not a wider one', { 'data.a': { gte: 7, not: { gt: 5 } } }, '/when'],
     ['two spellings of one number', { 'data.a': { in: ['9'], gte: 9 } }, '/when'],
   ])('%s', (_what, when, path) => {
     expect(outline(when)).toEqual([`never-holds ${path}`]);
@@ -57,6 +64,8 @@ describe('never', () => {
     ['some left', { 'data.a': { in: ['a', 'b'], none: ['a'] } }],
     ['a pattern that may fit', { 'data.a': { in: ['abc'], regex: 'B' } }],
     ['a list that may hold it', { 'data.a': { in: ['abc'], in_list: 'l' } }],
+    ['a network without a part of it', { 'data.ip': { cidr: '10.0.0.0/8', not: { cidr: '10.9.0.0/16' } } }],
+    ['a v6 network beside one of v4', { 'data.ip': { cidr: '::/0', not: { cidr: '0.0.0.0/0' } } }],
     ['null is absent too', { 'data.a': { in: [null] } }],
     ['a family without one severity', { exclude: ['finding.info'] }],
     ['low is excluded, high asked for', { min_severity: 'high', exclude: ['finding.low', 'finding.info'] }],
@@ -97,6 +106,11 @@ describe('without effect', () => {
     [
       'the same twice',
       { any: [{ 'data.a': 'x' }, { 'data.b': 1 }, { 'data.a': 'X' }] },
+      ['no-effect /when/any/0'],
+    ],
+    [
+      'a network within another',
+      { any: [{ 'data.ip': { cidr: '10.1.0.0/16' } }, { 'data.ip': { cidr: '10.0.0.0/8' } }] },
       ['no-effect /when/any/0'],
     ],
     [

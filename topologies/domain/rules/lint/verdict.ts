@@ -5,7 +5,14 @@
 import type { Condition, EachCondition, FieldCondition } from '../condition.ts';
 import { compileTests, type Test } from '../operators/operators.ts';
 import type { RuleSource } from '../path.ts';
-import { answer, candidatesOf, isElementTest, testImplies } from './elements.ts';
+import {
+  answer,
+  type Candidate,
+  candidatesOf,
+  type ElementTest,
+  isElementTest,
+  testImplies,
+} from './elements.ts';
 
 export type Verdict = 'never' | 'always' | 'open';
 
@@ -104,24 +111,31 @@ function fieldPossible(tests: readonly Test[]): boolean {
   const elementTests = tests.filter(isElementTest);
   if (elementTests.length === 0) return true;
   const candidates = candidatesOf(elementTests);
-  if (candidates === null) return true;
-  // One of the candidates is among the elements; what `none` or `not` refuses for every one of them is refused.
-  return !tests.some((test) => {
-    const refused = refusedBy(test);
-    return candidates.every((one) =>
-      refused.some((group) => group.every((each) => answer(each, one) === true)),
-    );
-  });
+  if (candidates?.length === 0) return false;
+  // Some element passes the tests. What `none` or `not` refuses whenever an element passes them is refused.
+  return !tests.some((test) =>
+    refusedBy(test).some((group) => groupFollows(elementTests, candidates, group)),
+  );
 }
 
-/** Groups of tests on one element, of which a group that some element passes makes the test fail. */
-function refusedBy(test: Test): Extract<Test, { op: 'in' }>[][] | ReturnType<typeof elementGroups> {
+/** Every element that passes the tests passes the group: each candidate does, or each test of it is implied. */
+function groupFollows(
+  given: readonly ElementTest[],
+  candidates: readonly Candidate[] | null,
+  group: readonly ElementTest[],
+): boolean {
+  const accepted = candidates?.every((one) => group.every((asked) => answer(asked, one) === true)) ?? false;
+  return accepted || group.every((asked) => given.some((test) => testImplies(test, asked)));
+}
+
+/** Groups of tests on one element, of which one that some element passes makes the test fail. */
+function refusedBy(test: Test): ElementTest[][] {
   if (test.op === 'none')
     return [[{ op: 'in', comparison: test.comparison, values: test.values, orNull: false }]];
   return test.op === 'not' ? elementGroups(test.tests) : [];
 }
 
-function elementGroups(tests: readonly Test[]) {
+function elementGroups(tests: readonly Test[]): ElementTest[][] {
   const onElement = tests.filter(isElementTest);
   return onElement.length === tests.length && onElement.length > 0 ? [onElement] : [];
 }
@@ -227,10 +241,7 @@ function fieldImplies(fact: FieldCondition, goal: FieldCondition): boolean {
   const given = fact.tests.filter(isElementTest);
   const candidates = given.length === 0 ? null : candidatesOf(given);
   const asked = goal.tests.filter(isElementTest);
-  const accepted =
-    asked.length === 0 ||
-    candidates?.every((one) => asked.every((test) => answer(test, one) === true)) ||
-    asked.every((test) => given.some((one) => testImplies(one, test)));
+  const accepted = asked.length === 0 || groupFollows(given, candidates, asked);
   if (!accepted) return false;
   return goal.tests
     .filter((test) => !isElementTest(test))
