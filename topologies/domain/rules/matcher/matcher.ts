@@ -44,6 +44,8 @@ export interface MatcherStats {
   readonly rules: number;
   /** Entries of rules that every event has to check, because they hold through something absent. */
   readonly unwitnessed: number;
+  /** Times that a bucket of rules was told apart by a further field. */
+  readonly splits: number;
   /** Of the tables, without the revisions themselves and the map of their ids. */
   readonly bytes: number;
   /** Changes that wait for the next event. */
@@ -147,6 +149,7 @@ export function createMatcher({
     stats: () => ({
       rules: sizeOf(events) + sizeOf(rows),
       unwitnessed: events.engine.buckets.unwitnessed + rows.engine.buckets.unwitnessed,
+      splits: events.engine.buckets.splitCount + rows.engine.buckets.splitCount,
       bytes: indexBytes(events) + indexBytes(rows),
       pending: events.pending.size + rows.pending.size,
       work: events.engine.run.work + rows.engine.run.work,
