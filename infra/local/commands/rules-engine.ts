@@ -5,11 +5,11 @@
 import { randomInt } from 'node:crypto';
 import { parseJsonRange } from '@tocsin/schemas/codecs/json.ts';
 import { createScanner, hashText } from '@tocsin/schemas/codecs/scan/scanner.ts';
-import type { Rule } from '@tocsin/schemas/types.ts';
 import type { Condition } from '@tocsin/topologies/domain/rules/condition.ts';
 import type { MatchContext, NamedList } from '@tocsin/topologies/domain/rules/context.ts';
 import { createMatcher } from '@tocsin/topologies/domain/rules/matcher/matcher.ts';
 import type { RuleRevision } from '@tocsin/topologies/domain/rules/parse-rule.ts';
+import type { RuleSource } from '@tocsin/topologies/domain/rules/path.ts';
 
 export interface RuleEngine {
   readonly size: number;
@@ -35,11 +35,8 @@ export function createRuleEngine(
 ): RuleEngine {
   const context: MatchContext = { now, lists };
   const matcher = createMatcher({ createScanner, hashText, seed: randomInt(2 ** 31) });
-  const kept = rules.map((rule): { -readonly [Name in keyof RuleRevision]: RuleRevision[Name] } => ({
-    ...rule,
-    document: nameOf(rule.document),
-  }));
-  for (const rule of kept) matcher.put(rule);
+  const kept = rules.map((rule) => new KeptRule(rule));
+  for (const rule of kept) matcher.put(rule as unknown as RuleRevision);
   // The first question builds the tables.
   for (const source of ['events', 'search-results'] as const)
     matcher.match({ source, fields: {}, search: null }, context);
@@ -62,11 +59,21 @@ export function createRuleEngine(
 
 const released: Condition = { kind: 'any', of: [] };
 
-function nameOf({ kind, id, priority, source }: Rule): Rule {
-  return {
-    kind,
-    id,
-    ...(priority === undefined ? {} : { priority }),
-    ...(source === undefined ? {} : { source }),
-  } as Rule;
+/** A revision that is its own document: one small object per rule. */
+class KeptRule {
+  readonly id: string;
+  readonly priority: number | undefined;
+  readonly source: RuleSource | undefined;
+  condition: Condition;
+
+  constructor({ document, condition }: RuleRevision) {
+    this.id = document.id;
+    this.priority = document.priority;
+    this.source = document.source;
+    this.condition = condition;
+  }
+
+  get document(): this {
+    return this;
+  }
 }

@@ -47,7 +47,14 @@ const terminal: RulesIo = {
   err: (line) => void process.stderr.write(`${line}\n`),
 };
 
-export const run = (args: string[]): Promise<number> => runRules(args, terminal);
+export function run(args: string[]): Promise<number> {
+  // Whoever reads the output may stop before its end, as `| head` does.
+  process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  return runRules(args, terminal);
+}
 
 /** Runs one subcommand. 0: all is well, 1: a problem in what was read, 2: typed wrong. */
 export async function runRules([name = 'help', ...args]: readonly string[], io: RulesIo): Promise<number> {
