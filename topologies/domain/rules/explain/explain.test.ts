@@ -80,6 +80,18 @@ test('operators that hold for different elements only', () => {
   ]);
 });
 
+test('an absent field: each operator says for itself whether it holds', () => {
+  const absent = explain({ 'data.a': { in: ['x', null], not: 'y' }, 'data.b': { exists: false } }, {});
+  expect(outline(absent)).toEqual([
+    '/when false',
+    '/when/data.a false',
+    '/when/data.a/in true',
+    '/when/data.a/not false',
+    '/when/data.b true',
+    '/when/data.b/exists true',
+  ]);
+});
+
 test('a rule without conditions, and one for the other source', () => {
   expect(explain(undefined, {}, { match_all: true })).toMatchObject({ path: '/match_all', holds: true });
   expect(explain({ a: 1 }, {}, { source: 'search-results' })).toMatchObject({

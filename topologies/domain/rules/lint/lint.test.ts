@@ -166,6 +166,9 @@ describe('without effect', () => {
   test.each<[string, When]>([
     ['case matters', { any: [{ 'data.a': { cased: 'x' } }, { 'data.a': { cased: 'X' } }] }],
     ['other fields', { any: [{ 'data.a': 'x' }, { 'data.b': 'x' }] }],
+    ['null, and a value', { any: [{ 'data.a': ['x', null] }, { 'data.a': ['x', 'y'] }] }],
+    ['null may be absent, its type not', { all: [{ 'data.a': null }, { 'data.a': { type: 'null' } }] }],
+    ['two fields', { 'data.a': { gt: 5 }, 'data.b': { gte: 5 } }],
     ['two lists', { 'data.a': { in: ['x'], in_list: 'l' } }],
   ])('not: %s', (_what, when) => {
     expect(outline(when)).toEqual([]);
