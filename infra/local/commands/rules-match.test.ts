@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
 import { afterAll, describe, expect, test } from 'vitest';
+import { repository } from '../home.ts';
 import { runRules } from './rules.ts';
 
 const scratch = scratchFolder('rules-match');
@@ -154,6 +155,15 @@ describe('typed wrong', () => {
     expect(answer.code).toBe(2);
     expect(answer.err.join('\n')).toContain('/nowhere');
   });
+});
+
+test('the command that docs/rules.md shows', async () => {
+  const page = readFileSync(join(repository, 'docs/rules.md'), 'utf8');
+  const [, line = ''] = /^\.\/tocsin rules (match .*)$/m.exec(page) ?? [];
+  const args = line.split(' ').map((word) => (word.startsWith('docs/') ? join(repository, word) : word));
+  const answer = await run(...args);
+  expect([answer.code, answer.err]).toEqual([0, []]);
+  expect(JSON.parse(answer.out[2]!)).toMatchObject({ round: 2, matches: 6 });
 });
 
 test('help names every subcommand', async () => {
