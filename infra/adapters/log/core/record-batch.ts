@@ -62,10 +62,10 @@ export class ColumnBatch implements RecordBatch {
   }
 
   release(): void {
-    if (this.#buffer === null) return;
     this.#buffer = null;
-    this.onRelease?.();
+    const onRelease = this.onRelease;
     this.onRelease = null;
+    onRelease?.();
   }
 
   /** Whether the offsets have no gap between the first and the last record. */

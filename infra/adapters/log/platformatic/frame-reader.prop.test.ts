@@ -56,6 +56,18 @@ describe('frames of a broker', () => {
     );
   });
 
+  it('wait for their last byte', () => {
+    const content = Buffer.from(Array.from({ length: 100_000 }, (_, at) => at % 251));
+    const bytes = frameOf(content);
+    const seen: Buffer[] = [];
+    const reader = new FrameReader(new ResponseBuffers(), (frame) => seen.push(frame));
+    // All but one byte: what fits while waiting, then the rest.
+    feed(reader, bytes.subarray(0, -1), [65_536, 40_000]);
+    expect(seen).toEqual([]);
+    feed(reader, bytes.subarray(-1), [1]);
+    expect(seen.map((frame) => frame.equals(content))).toEqual([true]);
+  });
+
   it.each([
     ['a negative length', [0xff, 0xff, 0xff, 0xff]],
     ['no room for a correlation id', [0, 0, 0, 3]],
