@@ -92,15 +92,18 @@ function extend(ways: readonly Way[], node: Node, prefix: string): readonly Way[
     const extended =
       part.kind === 'or'
         ? part.of.flatMap((branch) => extend(started, branch, prefix))
-        : separate(part).flatMap((leaf) => started.map((way) => new Map(way).set(prefix + part.name, leaf)));
+        : separate(part, prefix + part.name).flatMap((leaf) =>
+            started.map((way) => new Map(way).set(prefix + part.name, leaf)),
+          );
     if (extended.length > maxWays)
       throw new ImportRefusal('', `the choices of the pattern make more than ${maxWays} combinations`);
     return extended;
   }, ways);
 }
 
-/** Absence and presence choose elements differently, so that a field that may be either is two ways. */
-function separate(leaf: Leaf): Leaf[] {
+/** Absence and presence choose elements differently, so that a field below another that may be either is two ways. */
+function separate(leaf: Leaf, name: string): Leaf[] {
+  if (!name.includes('.')) return [leaf];
   const absent = leaf.matches.filter(isAbsence).slice(0, 1);
   const present = leaf.matches.filter((match) => !isAbsence(match));
   return [absent, present].filter(({ length }) => length > 0).map((matches) => ({ ...leaf, matches }));
