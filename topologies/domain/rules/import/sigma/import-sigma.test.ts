@@ -107,6 +107,12 @@ test.each([
   ],
   [{ a: { A: 'x' } }, 'not not a', { 'data.A': 'x' }],
   [{ a: { A: 'x' }, b: { A: 'x' } }, 'a or b', { 'data.A': 'x' }],
+  [
+    { a: { 'A|contains': ['x', 'y'] }, b: { 'A|contains': ['y', 'z'] }, c: { B: 1 } },
+    '1 of them',
+    { any: [{ 'data.A': { contains: ['x', 'y', 'z'] } }, { 'data.B': [1, '1'] }] },
+  ],
+  [{ a: [{ A: 'x' }, { A: null }] }, 'a', { 'data.A': ['x', null] }],
   [{ a: ['x', 'y'] }, 'a', { 'data.*': { contains: ['x', 'y'] } }],
   [
     { a: { '|all': ['x', 'y'] } },
