@@ -16,10 +16,13 @@ export interface Address {
   readonly port: number;
 }
 
+// One for the process: what one consumer has given back serves the next, and many consumers keep no more than one does.
+const sharedBuffers = new ResponseBuffers();
+
 export class Connections {
   readonly #settings: LogConnection;
   /** Memory of the answers to `fetch`. */
-  readonly buffers = new ResponseBuffers();
+  readonly buffers = sharedBuffers;
   readonly #open = new Map<string, Promise<Connection>>();
   readonly #fetching = new Map<string, Promise<FetchConnection>>();
   #closed = false;
