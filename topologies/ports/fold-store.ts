@@ -11,7 +11,7 @@ export interface FoldPlace {
 }
 
 export interface StoredState {
-  /** Grows by one with every write of this key. */
+  /** Grows with every write of this key. */
   readonly version: number;
   /** JSON text. */
   readonly body: string;
@@ -21,6 +21,8 @@ export interface StateWrite {
   readonly key: string;
   /** Version that is replaced; 0 when there is none. */
   readonly expected: number;
+  /** Version that is written, above `expected`. */
+  readonly version: number;
   /** null removes the state. */
   readonly body: string | null;
   /** Epoch ms after which the state may vanish; null keeps it. */
@@ -47,11 +49,19 @@ export type Advanced =
   /** A state has another version than expected. */
   | { readonly status: 'version'; readonly key: string };
 
+export type Loaded =
+  | { readonly status: 'ok'; readonly states: readonly (StoredState | null)[] }
+  | { readonly status: 'fenced' }
+  | { readonly status: 'offset'; readonly offset: number | null };
+
 export interface FoldStore {
   /** Makes `token` the owner of the place and says which input offset was applied last; null for an empty place. */
   claim(place: FoldPlace, token: string, now: number): Promise<{ readonly offset: number | null }>;
-  /** The states of `keys`, in their order; null where there is none. */
-  load(place: FoldPlace, keys: readonly string[]): Promise<(StoredState | null)[]>;
+  /**
+   * The states of `keys`, in their order, as they are after input `from`; null where there is none. A place that was rolled
+   * back or emptied since says so here: steps from its states would call for other effects.
+   */
+  load(place: FoldPlace, token: string, from: number | null, keys: readonly string[]): Promise<Loaded>;
   advance(place: FoldPlace, token: string, step: FoldAdvance): Promise<Advanced>;
   /**
    * Writes states as they are, for a rebuild, without moving the offset; `fenced` when somebody else claimed. A place that

@@ -64,6 +64,11 @@ export interface Assignment extends TopicPartition {
 export interface BatchHandler {
   onAssigned?(assignment: Assignment): void | Promise<void>;
   /**
+   * Asked after `onAssigned` and before anything is read: the offset to begin at instead of the committed one; null keeps
+   * that. For handlers that keep their place elsewhere.
+   */
+  startAt?(assignment: Assignment): Promise<number | null>;
+  /**
    * Called with one batch of one partition at a time, in offset order; partitions run concurrently. The next batch of
    * this partition comes only after the promise resolves: not resolving is back-pressure for this partition alone.
    * Completion is separate: the handler may resolve at once and call `assignment.complete` later. A rejection is a
@@ -170,6 +175,8 @@ export interface TableReader {
 
 export interface TableReaderOptions {
   readonly topic: string;
+  /** Only these partitions; all of the topic without it. */
+  readonly partitions?: readonly number[];
   /** First offset wanted by partition; without one, and where the log begins later, the start of the log. */
   readonly from?: ReadonlyMap<number, number>;
   readonly onBatch: (batch: RecordBatch) => void;

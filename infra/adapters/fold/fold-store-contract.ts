@@ -10,22 +10,28 @@ const write = (
 ): StateWrite => ({
   key,
   expected,
+  version: expected + 1,
   body,
   keepUntil,
 });
 
 /** `create` gives a store on places that no other test uses. */
 export function foldStoreContract(create: () => FoldStore): void {
+  const states = async (store: FoldStore, token: string, from: number | null, keys: string[]) => {
+    const loaded = await store.load(place, token, from, keys);
+    if (loaded.status !== 'ok') throw new Error(loaded.status);
+    return loaded.states;
+  };
   const place = { fold: 'runs', partition: 3 };
   const now = 1_777_377_600_000;
 
   test('a new place is empty; states and offset move together', async () => {
     const store = create();
     expect(await store.claim(place, 'a', now)).toEqual({ offset: null });
-    expect(await store.load(place, ['x', 'y'])).toEqual([null, null]);
+    expect(await states(store, 'a', null, ['x', 'y'])).toEqual([null, null]);
     const writes = [write('x', 0, '{"n":1}'), write('y', 0, '"ü"')];
     expect(await store.advance(place, 'a', { from: null, to: 7, now, writes })).toEqual({ status: 'ok' });
-    expect(await store.load(place, ['y', 'x', 'z'])).toEqual([
+    expect(await states(store, 'a', 7, ['y', 'x', 'z'])).toEqual([
       { version: 1, body: '"ü"' },
       { version: 1, body: '{"n":1}' },
       null,
@@ -42,8 +48,12 @@ export function foldStoreContract(create: () => FoldStore): void {
       now,
       writes: [write('x', 0, '1')],
     });
-    expect(await store.load({ fold: 'runs', partition: 11 }, ['x'])).toEqual([null]);
-    expect(await store.load({ fold: 'sets', partition: 1 }, ['x'])).toEqual([null]);
+    await store.claim({ fold: 'sets', partition: 1 }, 'a', now);
+    for (const other of [
+      { fold: 'runs', partition: 11 },
+      { fold: 'sets', partition: 1 },
+    ])
+      expect(await store.load(other, 'a', null, ['x'])).toEqual({ status: 'ok', states: [null] });
   });
 
   test('only the last owner advances, restores and clears', async () => {
@@ -55,7 +65,8 @@ export function foldStoreContract(create: () => FoldStore): void {
     const state = { key: 'x', state: { version: 1, body: '1' }, keepUntil: null };
     expect(await store.restore(place, 'old', [state])).toBe('fenced');
     expect(await store.clear(place, 'old')).toBe('fenced');
-    expect(await store.load(place, ['x'])).toEqual([null]);
+    expect(await store.load(place, 'old', null, ['x'])).toEqual({ status: 'fenced' });
+    expect(await states(store, 'new', null, ['x'])).toEqual([null]);
     expect(await store.advance(place, 'new', step)).toEqual({ status: 'ok' });
   });
 
@@ -68,7 +79,8 @@ export function foldStoreContract(create: () => FoldStore): void {
         status: 'offset',
         offset: 5,
       });
-    expect(await store.load(place, ['x'])).toEqual([{ version: 1, body: '1' }]);
+    expect(await store.load(place, 'a', 4, ['x'])).toEqual({ status: 'offset', offset: 5 });
+    expect(await states(store, 'a', 5, ['x'])).toEqual([{ version: 1, body: '1' }]);
   });
 
   test('one wrong version and nothing of the step is written', async () => {
@@ -85,7 +97,7 @@ export function foldStoreContract(create: () => FoldStore): void {
       status: 'version',
       key: 'y',
     });
-    expect(await store.load(place, ['x', 'z'])).toEqual([{ version: 1, body: '1' }, null]);
+    expect(await states(store, 'a', 1, ['x', 'z'])).toEqual([{ version: 1, body: '1' }, null]);
     expect(await store.claim(place, 'a', now)).toEqual({ offset: 1 });
   });
 
@@ -94,11 +106,11 @@ export function foldStoreContract(create: () => FoldStore): void {
     await store.claim(place, 'a', now);
     await store.advance(place, 'a', { from: null, to: 1, now, writes: [write('x', 0, '1')] });
     await store.advance(place, 'a', { from: 1, to: 2, now, writes: [write('x', 1, '2')] });
-    expect(await store.load(place, ['x'])).toEqual([{ version: 2, body: '2' }]);
+    expect(await states(store, 'a', 2, ['x'])).toEqual([{ version: 2, body: '2' }]);
     await store.advance(place, 'a', { from: 2, to: 3, now, writes: [write('x', 2, null)] });
-    expect(await store.load(place, ['x'])).toEqual([null]);
+    expect(await states(store, 'a', 3, ['x'])).toEqual([null]);
     await store.advance(place, 'a', { from: 3, to: 4, now, writes: [write('x', 0, '3')] });
-    expect(await store.load(place, ['x'])).toEqual([{ version: 1, body: '3' }]);
+    expect(await states(store, 'a', 4, ['x'])).toEqual([{ version: 1, body: '3' }]);
   });
 
   test('a step without states moves the offset', async () => {
@@ -113,17 +125,17 @@ export function foldStoreContract(create: () => FoldStore): void {
     await store.claim(place, 'a', now);
     await store.advance(place, 'a', { from: null, to: 1, now, writes: [write('stale', 0, '1')] });
     expect(await store.clear(place, 'a')).toBe('ok');
-    const states = Array.from({ length: 2_500 }, (_, k) => ({
+    const many = Array.from({ length: 2_500 }, (_, k) => ({
       key: `k${k}`,
       state: { version: k + 1, body: JSON.stringify({ k, text: 'x'.repeat(300) }) },
       keepUntil: k % 2 === 0 ? null : Date.now() + 60_000,
     }));
-    expect(await store.restore(place, 'a', states)).toBe('ok');
+    expect(await store.restore(place, 'a', many)).toBe('ok');
     expect(await store.claim(place, 'b', now)).toEqual({ offset: null });
-    expect(await store.load(place, ['stale', 'k0', 'k2499'])).toEqual([
+    expect(await states(store, 'b', null, ['stale', 'k0', 'k2499'])).toEqual([
       null,
-      states[0]!.state,
-      states[2499]!.state,
+      many[0]!.state,
+      many[2499]!.state,
     ]);
     expect(await store.advance(place, 'b', { from: null, to: 77, now, writes: [] })).toEqual({
       status: 'ok',

@@ -18,7 +18,7 @@ describe('redis', () => {
     const place = { fold: 'runs', partition: 0 };
     const keepUntil = Date.now() + 3_600_000;
     await store.claim(place, 'a', 0);
-    const write = { key: 'x', expected: 0, body: '1', keepUntil };
+    const write = { key: 'x', expected: 0, version: 1, body: '1', keepUntil };
     await store.advance(place, 'a', { from: null, to: 1, now: 0, writes: [write] });
     const key = `${prefix}{runs-0}:s:x`;
     const left = keepUntil + 86_400_000 - Date.now();
@@ -27,7 +27,7 @@ describe('redis', () => {
       from: 1,
       to: 2,
       now: 0,
-      writes: [{ ...write, expected: 1, keepUntil: null }],
+      writes: [{ ...write, expected: 1, version: 2, keepUntil: null }],
     });
     expect(await redis.pttl(key)).toBe(-1);
   });

@@ -14,7 +14,7 @@ test('rolled back writes are gone with their offsets', async () => {
       from: to === 0 ? null : to - 1,
       to,
       now: 0,
-      writes: [{ key: 'x', expected: to, body: String(to), keepUntil: null }],
+      writes: [{ key: 'x', expected: to, version: to + 1, body: String(to), keepUntil: null }],
     });
   store.rollBack(place, 2);
   expect([store.offsetOf(place), store.stateOf(place, 'x')]).toEqual([1, { version: 2, body: '1' }]);

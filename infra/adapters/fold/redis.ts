@@ -24,7 +24,20 @@ const CLAIM = `
 redis.call('HSET', KEYS[1], 'token', ARGV[1], 'since', ARGV[2])
 return redis.call('GET', KEYS[2])`;
 
-// KEYS owner offset state...; ARGV token from to now, then for each state: expected version, body, expiry ('' for none).
+// KEYS owner offset state...; ARGV token from. Answers version and body of each state; nil ends a list in Lua, false does not.
+const LOAD = `
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return {'fenced'} end
+local offset = redis.call('GET', KEYS[2]) or ''
+if offset ~= ARGV[2] then return {'offset', offset} end
+local answer = {'ok'}
+for i = 3, #KEYS do
+  local held = redis.call('HMGET', KEYS[i], 'v', 'b')
+  answer[#answer + 1] = held[1]
+  answer[#answer + 1] = held[2]
+end
+return answer`;
+
+// KEYS owner offset state...; ARGV token from to now, then for each state: expected version, version, body, expiry ('' for none).
 // An empty body removes the state.
 const ADVANCE = `
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return {'fenced'} end
@@ -32,15 +45,15 @@ local offset = redis.call('GET', KEYS[2]) or ''
 if offset ~= ARGV[2] then return {'offset', offset} end
 for i = 3, #KEYS do
   local version = redis.call('HGET', KEYS[i], 'v') or '0'
-  if version ~= ARGV[5 + (i - 3) * 3] then return {'version', i - 2} end
+  if version ~= ARGV[5 + (i - 3) * 4] then return {'version', i - 2} end
 end
 for i = 3, #KEYS do
-  local at = 5 + (i - 3) * 3
-  if ARGV[at + 1] == '' then
+  local at = 5 + (i - 3) * 4
+  if ARGV[at + 2] == '' then
     redis.call('DEL', KEYS[i])
   else
-    redis.call('HSET', KEYS[i], 'v', string.format('%d', tonumber(ARGV[at]) + 1), 'b', ARGV[at + 1])
-    if ARGV[at + 2] == '' then redis.call('PERSIST', KEYS[i]) else redis.call('PEXPIREAT', KEYS[i], ARGV[at + 2]) end
+    redis.call('HSET', KEYS[i], 'v', ARGV[at + 1], 'b', ARGV[at + 2])
+    if ARGV[at + 3] == '' then redis.call('PERSIST', KEYS[i]) else redis.call('PEXPIREAT', KEYS[i], ARGV[at + 3]) end
   end
 end
 redis.call('SET', KEYS[2], ARGV[3])
@@ -72,18 +85,21 @@ export function createRedisFoldStore(redis: Redis, prefix = 'tocsin:fold:'): Fol
   return {
     async claim(place, token, now) {
       const offset = await redis.eval(CLAIM, 2, ownerKey(place), offsetKey(place), token, String(now));
-      return { offset: typeof offset === 'string' ? Number(offset) : null };
+      return { offset: offsetOf(offset as string | null) };
     },
-    async load(place, keys) {
-      if (keys.length === 0) return [];
-      const pipeline = redis.pipeline();
-      for (const key of keys) pipeline.hmget(stateKey(place, key), 'v', 'b');
-      const answers = await pipeline.exec();
-      if (answers === null) throw new Error('the pipeline was discarded');
-      return answers.map(([error, fields]) => {
-        if (error !== null) throw error;
-        return storedState(fields as (string | null)[]);
-      });
+    async load(place, token, from, keys) {
+      const all = [ownerKey(place), offsetKey(place), ...keys.map((key) => stateKey(place, key))];
+      const answer = (await redis.eval(
+        LOAD,
+        all.length,
+        ...all,
+        token,
+        from === null ? '' : String(from),
+      )) as [string, ...(string | null)[]];
+      const [status, ...rest] = answer;
+      if (status === 'fenced') return { status };
+      if (status === 'offset') return { status, offset: offsetOf(rest[0]) };
+      return { status: 'ok', states: keys.map((_, k) => storedState(rest[2 * k], rest[2 * k + 1])) };
     },
     async advance(place, token, step) {
       const keys = [ownerKey(place), offsetKey(place), ...step.writes.map(({ key }) => stateKey(place, key))];
@@ -122,8 +138,15 @@ export function createRedisFoldStore(redis: Redis, prefix = 'tocsin:fold:'): Fol
   };
 }
 
-function storedState([version, body]: readonly (string | null)[]): StoredState | null {
+function storedState(
+  version: string | null | undefined,
+  body: string | null | undefined,
+): StoredState | null {
   return version == null || body == null ? null : { version: Number(version), body };
+}
+
+function offsetOf(text: string | number | null | undefined): number | null {
+  return text == null || text === '' ? null : Number(text);
 }
 
 function expiry(keepUntil: number | null): string {
@@ -134,13 +157,18 @@ function advanceArguments({ from, to, now, writes }: FoldAdvance): string[] {
   const place = [from === null ? '' : String(from), String(to), String(now)];
   return [
     ...place,
-    ...writes.flatMap(({ expected, body, keepUntil }) => [String(expected), body ?? '', expiry(keepUntil)]),
+    ...writes.flatMap(({ expected, version, body, keepUntil }) => [
+      String(expected),
+      String(version),
+      body ?? '',
+      expiry(keepUntil),
+    ]),
   ];
 }
 
 function advanced([status, detail]: [string, (string | number)?], writes: readonly StateWrite[]): Advanced {
   if (status === 'ok' || status === 'fenced') return { status };
-  if (status === 'offset') return { status, offset: detail === '' ? null : Number(detail) };
+  if (status === 'offset') return { status, offset: offsetOf(detail) };
   return { status: 'version', key: writes[Number(detail) - 1]?.key ?? '' };
 }
 

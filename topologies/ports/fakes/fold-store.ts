@@ -34,9 +34,11 @@ export function fakeFoldStore(): FakeFoldStore {
       held.owner = token;
       return { offset: held.offset };
     },
-    async load(place, keys) {
-      const { states } = at(place);
-      return keys.map((key) => states.get(key) ?? null);
+    async load(place, token, from, keys) {
+      const { owner, offset, states } = at(place);
+      if (owner !== token) return { status: 'fenced' };
+      if (offset !== from) return { status: 'offset', offset };
+      return { status: 'ok', states: keys.map((key) => states.get(key) ?? null) };
     },
     async advance(place, token, { from, to, writes }) {
       const held = at(place);
@@ -49,9 +51,9 @@ export function fakeFoldStore(): FakeFoldStore {
         ...(history.get(name) ?? []),
         { offset: held.offset, states: new Map(held.states) },
       ]);
-      for (const { key, expected, body } of writes)
+      for (const { key, version, body } of writes)
         if (body === null) held.states.delete(key);
-        else held.states.set(key, { version: expected + 1, body });
+        else held.states.set(key, { version, body });
       held.offset = to;
       return { status: 'ok' };
     },

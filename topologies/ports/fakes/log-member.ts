@@ -139,6 +139,13 @@ export class Member implements LogConsumer, GroupMember {
     });
     for (const owned of fresh) await this.#options.handler.onAssigned?.(owned);
     for (const owned of fresh) {
+      const offset = (await this.#options.handler.startAt?.(owned)) ?? null;
+      if (offset === null) continue;
+      owned.position = offset;
+      owned.watermark = offset;
+      owned.delivered = offset;
+    }
+    for (const owned of fresh) {
       this.#owned.set(keyOf(owned), owned);
       this.#notice('assigned', `epoch ${epoch}`, owned);
     }

@@ -63,8 +63,9 @@ class MemoryTable implements TableReader {
   }
 
   #read(): void {
-    const { topic, from, onBatch } = this.#options;
+    const { topic, partitions, from, onBatch } = this.#options;
     this.#world.topic(topic).forEach((stored, partition) => {
+      if (partitions?.includes(partition) === false) return;
       const position = Math.max(this.#positions.get(partition) ?? from?.get(partition) ?? 0, stored.start);
       const records = stored.records.slice(position - stored.start);
       if (records.length === 0) return;

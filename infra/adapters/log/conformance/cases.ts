@@ -520,11 +520,15 @@ export const cases: readonly Case[] = [
       ]);
       expect(await offsets(-2)).toEqual(await offsets(0));
       expect(await offsets(at(20))).toEqual(ends);
-      const read = async (from: ReadonlyMap<number, number>): Promise<number[]> => {
+      const read = async (
+        from: ReadonlyMap<number, number>,
+        partitions?: readonly number[],
+      ): Promise<number[]> => {
         const values: number[] = [];
         const table = log.table({
           topic,
           from,
+          ...(partitions === undefined ? {} : { partitions }),
           onBatch: (batch) => {
             for (let index = 0; index < batch.count; index++) values.push(Number(batch.value(index)));
           },
@@ -535,9 +539,46 @@ export const cases: readonly Case[] = [
       };
       expect(await read(await admin.offsetsAt(topic, at(7)))).toEqual(range(7, 20));
       expect(await read(await admin.offsetsAt(topic, at(20)))).toEqual([]);
+      expect(await read(new Map(), [1])).toEqual(range(0, 20).filter((n) => n % 2 === 1));
       await subject.deleteBefore({ topic, partition: 0 }, 8);
       expect(await read(new Map([[0, 2]]))).toEqual(range(0, 20).filter((n) => n % 2 === 1 || n >= 16));
       await Promise.all([producer.close(), admin.close()]);
+    },
+  },
+  {
+    number: 18,
+    title: 'a handler that keeps its place elsewhere begins there, below and above the committed offset',
+    run: async (subject) => {
+      const log = subject.create();
+      const topic = await createTopic(subject, log, 'places', 1);
+      const producer = log.producer();
+      await producer.send(range(0, 20).map((n) => ({ topic, key: 'k', value: String(n) })));
+      const group = unique('places');
+      const first = reader(log, topic, group);
+      await first.consumer.start();
+      await until('all', () => first.seen.length === 20);
+      await first.consumer.stop();
+      for (const [place, count] of [
+        [7, 13],
+        [15, 5],
+      ] as const) {
+        const next = reader(log, topic, group, {
+          handler: { onBatch: async () => undefined, startAt: async () => place },
+        });
+        await next.consumer.start();
+        await until('from the place', () => next.seen.length === count);
+        expect(next.seen[0]?.offset).toBe(place);
+        await next.consumer.stop();
+      }
+      await producer.send([{ topic, key: 'k', value: '20' }]);
+      const last = reader(log, topic, group, {
+        handler: { onBatch: async () => undefined, startAt: async () => null },
+      });
+      await last.consumer.start();
+      await until('from the committed offset', () => last.seen.length === 1);
+      expect(last.seen[0]?.offset).toBe(20);
+      await last.consumer.stop();
+      await producer.close();
     },
   },
 ];

@@ -95,8 +95,11 @@ export class ConsumerCore {
     return this.#owned.get(keyOf(tp));
   }
 
-  /** Take over partitions at their positions; resolves when the handler has accepted all of them. */
-  async assign(positions: readonly CommitOffset[]): Promise<void> {
+  /**
+   * Take over partitions at their positions; resolves when the handler has accepted all of them, with the places where it
+   * wants to begin elsewhere.
+   */
+  async assign(positions: readonly CommitOffset[]): Promise<readonly CommitOffset[]> {
     const epoch = ++this.#epoch;
     const { handler } = this.#options.consumer;
     const fresh: OwnedPartition[] = [];
@@ -117,9 +120,17 @@ export class ConsumerCore {
       fresh.push(owned);
     }
     for (const owned of fresh) await handler.onAssigned?.(owned.assignment);
+    const moved: CommitOffset[] = [];
+    for (const owned of fresh) {
+      const offset = (await handler.startAt?.(owned.assignment)) ?? null;
+      if (offset === null) continue;
+      owned.seek(offset);
+      moved.push({ topic: owned.topic, partition: owned.partition, offset });
+    }
     for (const owned of fresh) this.#owned.set(keyOf(owned), owned);
     if (fresh.length > 0) this.notice('assigned', `epoch ${epoch}: ${fresh.map(keyOf).join(', ')}`);
     this.#options.onWanted();
+    return moved;
   }
 
   /** Give all partitions up. 'revoked' drains and commits; 'lost' only tells the handler. Never rejects. */

@@ -49,6 +49,14 @@ export class TablePositions {
   }
 }
 
+/** Those of the topic's partitions that the table reads. */
+export function partitionsOf(
+  { partitions }: Pick<TableReaderOptions, 'partitions'>,
+  all: readonly number[],
+): readonly number[] {
+  return partitions === undefined ? all : all.filter((partition) => partitions.includes(partition));
+}
+
 /** First offset to read of each partition: where the caller wants to begin, if the log still has it. */
 export function startsOf(
   { from }: Pick<TableReaderOptions, 'from'>,

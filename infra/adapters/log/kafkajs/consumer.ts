@@ -221,7 +221,8 @@ export class KafkaJsConsumerLife implements ConsumerLife {
         }
       }
     }
-    await this.#core.assign(positions);
+    for (const { topic, partition, offset } of await this.#core.assign(positions))
+      this.#consumer.seek({ topic, partition, offset: String(offset) });
     this.#onJoined();
   }
 

@@ -5,7 +5,7 @@ import type { Clock } from '@tocsin/topologies/ports/clock.ts';
 import type { TableReaderOptions } from '@tocsin/topologies/ports/log.ts';
 import { DEFAULT_METADATA_REFRESH_MS, type LogConnection } from '../core/settings.ts';
 import type { FollowTable } from '../core/supervised-table.ts';
-import { handOver, startsOf, type TablePositions } from '../core/table-positions.ts';
+import { handOver, partitionsOf, startsOf, type TablePositions } from '../core/table-positions.ts';
 import { toLogError } from './errors.ts';
 import { createCluster, createKafka, type RawCluster } from './library.ts';
 import { toBatches } from './records.ts';
@@ -51,7 +51,7 @@ class TableLife {
   async #follow(cluster: RawCluster, healthy: () => void, signal: AbortSignal): Promise<void> {
     const { topic } = this.#options;
     let refreshed = Number.NEGATIVE_INFINITY;
-    let partitions: number[] = [];
+    let partitions: readonly number[] = [];
     while (!signal.aborted) {
       if (
         this.#clock.now() - refreshed >=
@@ -59,11 +59,12 @@ class TableLife {
       ) {
         await cluster.refreshMetadata();
         refreshed = this.#clock.now();
-        partitions = cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);
+        const all = cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);
+        partitions = partitionsOf(this.#options, all);
         await this.#open(cluster, partitions);
         healthy();
       }
-      const leaders = Object.entries(cluster.findLeaderForPartitions(topic, partitions));
+      const leaders = Object.entries(cluster.findLeaderForPartitions(topic, [...partitions]));
       await Promise.all(leaders.map(([nodeId, own]) => this.#fetch(cluster, nodeId, own)));
     }
   }

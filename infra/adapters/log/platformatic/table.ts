@@ -9,7 +9,7 @@ import { ByteBudget } from '../core/byte-budget.ts';
 import { OwnedPartition } from '../core/owned-partition.ts';
 import { DEFAULT_METADATA_REFRESH_MS, type LogConnection } from '../core/settings.ts';
 import type { FollowTable } from '../core/supervised-table.ts';
-import { handOver, startsOf, type TablePositions } from '../core/table-positions.ts';
+import { handOver, partitionsOf, startsOf, type TablePositions } from '../core/table-positions.ts';
 import { Cluster, EARLIEST, LATEST } from './cluster.ts';
 import { Fetcher } from './fetcher.ts';
 
@@ -117,9 +117,9 @@ class TableLife {
     while (!signal.aborted) {
       try {
         const [layout] = await cluster.refresh([topic]);
-        const all = layout?.partitions.map(({ partition }) => partition) ?? [];
+        const all = partitionsOf(this.#options, layout?.partitions.map(({ partition }) => partition) ?? []);
         if (all.length === 0 && known === 0)
-          throw new LogError(`topic ${topic} does not exist`, { retriable: true });
+          throw new LogError(`topic ${topic} does not exist, or none of the partitions`, { retriable: true });
         const fresh = all.slice(known);
         if (fresh.length > 0) {
           const starts = startsOf(this.#options, await cluster.listOffsets(topic, fresh, EARLIEST));

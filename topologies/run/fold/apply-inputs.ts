@@ -1,0 +1,71 @@
+// The pure part of a micro-batch: inputs in offset order over the states of their keys.
+//
+// Invariant: a step that throws harms its own key only; every input leaves one change.
+import type { StateWrite } from '../../ports/fold-store.ts';
+import type { Fold, FoldChange, FoldEffect, FoldMoment, FoldStep } from './fold.ts';
+
+export interface HeldState<State> {
+  readonly state: State | null;
+  /** 0 without a state. */
+  readonly version: number;
+}
+
+export interface FoldInput<Input> {
+  readonly input: Input;
+  readonly moment: FoldMoment;
+}
+
+export interface Applied<State, Input> {
+  /** By key, after the inputs. */
+  readonly states: ReadonlyMap<string, HeldState<State>>;
+  readonly writes: readonly StateWrite[];
+  readonly effects: readonly { readonly key: string; readonly effect: FoldEffect }[];
+  readonly changes: readonly FoldChange<State>[];
+  readonly faults: readonly { readonly input: FoldInput<Input>; readonly error: string }[];
+}
+
+/** `held` has every key of the inputs. */
+export function applyInputs<State, Input>(
+  fold: Pick<Fold<State, Input>, 'step' | 'fault'>,
+  inputs: readonly FoldInput<Input>[],
+  held: ReadonlyMap<string, HeldState<State>>,
+): Applied<State, Input> {
+  const states = new Map<string, HeldState<State>>();
+  const keepUntil = new Map<string, number | null>();
+  const effects: { key: string; effect: FoldEffect }[] = [];
+  const changes: FoldChange<State>[] = [];
+  const faults: { input: FoldInput<Input>; error: string }[] = [];
+  for (const { input, moment } of inputs) {
+    const { key, now, offset } = moment;
+    const before = states.get(key) ?? held.get(key) ?? { state: null, version: 0 };
+    let step: FoldStep<State>;
+    try {
+      step = fold.step(before.state, input, moment);
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown.message : String(thrown);
+      faults.push({ input: { input, moment }, error });
+      step = fold.fault(before.state, input, moment, error);
+    }
+    const version = before.version + 1;
+    states.set(key, { state: step.state, version: step.state === null ? 0 : version });
+    keepUntil.set(key, step.keepUntil ?? null);
+    for (const effect of step.effects) effects.push({ key, effect });
+    changes.push({
+      v: 1,
+      key,
+      version,
+      offset,
+      at: now,
+      state: step.state,
+      ...(step.keepUntil == null ? {} : { keep_until: step.keepUntil }),
+      ...(step.changes === undefined ? {} : { changes: step.changes }),
+    });
+  }
+  const writes = [...states].flatMap(([key, { state, version }]) => {
+    const expected = held.get(key)?.version ?? 0;
+    if (state === null && expected === 0) return [];
+    const body = state === null ? null : JSON.stringify(state);
+    return [{ key, expected, version, body, keepUntil: keepUntil.get(key) ?? null }];
+  });
+  return { states, writes, effects, changes, faults };
+}
