@@ -83,7 +83,7 @@ function valueMatches(wanted: unknown, element: unknown): boolean {
   if (name === 'prefix') return text.startsWith(value);
   if (name === 'suffix') return text.endsWith(value);
   if (name === 'anything-but') return !(value as unknown[]).includes(element);
-  if (name === 'numeric') return (element as number) >= value[1] && (element as number) < value[3];
+  if (name === 'numeric') return (element as number) >= value[1] && (element as number) <= value[3];
   if (name === 'cidr') {
     const [network, bits] = (value as string).split('/') as [string, string];
     const binary = (address: string) =>
