@@ -203,7 +203,7 @@ test.each([
   ['s1 | count() > 5', 'counts events over time'],
   ['s1 | count(A) by B > 5', 'counts events over time'],
   ['s1 near s2', 'does not go on with "near"'],
-  ['('.repeat(40) + 's1' + ')'.repeat(40), 'nest to 32 levels'],
+  [`${'('.repeat(40)}s1${')'.repeat(40)}`, 'nest to 32 levels'],
   [`${'not '.repeat(5000)}s1`, 'at most 2000 words'],
 ])('the condition %s is refused', (condition, reason) => {
   const detection = { ...selections, condition };
