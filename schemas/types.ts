@@ -30,6 +30,34 @@ export type SecretRef =
        */
       file: string;
     };
+/**
+ * ISO 8601 duration of weeks, or of days, hours, minutes and seconds: PT1H, P1DT12H; from PT1S to P90D.
+ */
+export type Duration = string;
+export type StepDelay = Duration | DelayAfter | DelayUntil;
+/**
+ * fail: what the step is in fails, in the end the run. continue: as if it had succeeded, without outputs. incident: wait for an operator.
+ */
+export type OnError = ('fail' | 'continue' | 'incident') | Goto | RunOnError;
+/**
+ * @maxItems 200
+ */
+export type Steps = PlaybookStep[];
+/**
+ * One input of a playbook run, as written to runs.v1; the record key is the key of the run.
+ */
+export type RunInput =
+  | StartInput
+  | ResultInput
+  | TimerInput
+  | EventInput
+  | DecisionInput
+  | CancelInput
+  | PauseInput
+  | ResumeInput
+  | RetryInput
+  | SkipInput
+  | ChildDoneInput;
 
 export interface AllDocuments {
   'action.json': ActionConfig;
@@ -39,8 +67,11 @@ export interface AllDocuments {
   'dead-letter.json': DeadLetterHeaders;
   'envelope.json': EventEnvelope;
   'list.json': ValueList;
+  'playbook-version.json': PlaybookVersion;
+  'playbook.json': Playbook;
   'result.json': Result;
   'rule.json': Rule;
+  'run-input.json': RunInput;
   'search-result.json': SearchResult;
   'secret-ref.json': SecretRef;
   'sink.json': SinkConfig;
@@ -93,22 +124,8 @@ export interface Command {
    * Action type, for example webhook.
    */
   type: string;
-  trigger: 'rule' | 'manual' | 'test';
-  source: {
-    /**
-     * Event id or job_id/run_id; topic/partition/offset when the input has none.
-     */
-    id: string;
-    kind: 'event' | 'search-result';
-    event?: string;
-    topic: string;
-    partition: number;
-    offset: number;
-    /**
-     * Epoch ms of the input record.
-     */
-    timestamp?: number;
-  };
+  trigger: 'rule' | 'manual' | 'test' | 'playbook';
+  source: Source;
   rule?: {
     id: string;
     name?: string;
@@ -167,12 +184,66 @@ export interface Command {
     search?: {
       [k: string]: unknown;
     };
+    /**
+     * What templates may name besides: finding, steps, run, params, vars, item, index and values of a playbook run.
+     */
+    context?: {
+      [k: string]: unknown;
+    };
   };
+  reply_to?: ReplyTo;
+  /**
+   * The step that calls for the command.
+   */
+  playbook?: {
+    id: string;
+    revision: number;
+    /**
+     * Key of the run.
+     */
+    run: string;
+    /**
+     * Of the runs under this key, from 1.
+     */
+    number: number;
+    /**
+     * Place of the step: path#iteration.
+     */
+    step: string;
+  };
+  /**
+   * Of one attempt.
+   */
+  timeout_ms?: number;
   hops: number;
   /**
    * Epoch ms.
    */
   created_at: number;
+}
+export interface Source {
+  /**
+   * Event id or job_id/run_id; topic/partition/offset when the input has none.
+   */
+  id: string;
+  kind: 'event' | 'search-result';
+  event?: string;
+  topic: string;
+  partition: number;
+  offset: number;
+  /**
+   * Epoch ms of the input record.
+   */
+  timestamp?: number;
+}
+/**
+ * Where the final result also goes, as an input of the run that waits for it.
+ */
+export interface ReplyTo {
+  topic: string;
+  partition: number;
+  key: string;
+  token: string;
 }
 /**
  * One configuration document at one revision, as written to config.v1 under the key <kind>/<id>. A null value deletes.
@@ -393,6 +464,510 @@ export interface ValueList {
   tags?: string[];
 }
 /**
+ * One published revision of a playbook with everything that its runs need, as written to playbook-versions.v1 under the key <id>@<revision>. Never changed, never deleted.
+ */
+export interface PlaybookVersion {
+  v: 1;
+  revision: number;
+  document: Playbook;
+  /**
+   * The actions that the steps name, by id, as they were.
+   */
+  actions: {
+    [k: string]: PinnedAction;
+  };
+  /**
+   * Revisions of the playbooks that steps run, by id.
+   */
+  playbooks: {
+    [k: string]: number;
+  };
+  /**
+   * Epoch ms.
+   */
+  published_at?: number;
+  published_by?: string;
+}
+/**
+ * A sequence of actions with delays, conditions, approvals and loops. See docs/playbooks.md.
+ */
+export interface Playbook {
+  kind: 'playbook';
+  id: string;
+  name?: string;
+  description?: string;
+  /**
+   * Whether the trigger starts runs; runs that exist go on.
+   */
+  enabled?: boolean;
+  /**
+   * @maxItems 50
+   */
+  tags?: string[];
+  trigger?: PlaybookTrigger;
+  limits?: PlaybookLimits;
+  defaults?: PlaybookDefaults;
+  /**
+   * First values of vars.
+   */
+  vars?: {
+    [k: string]: unknown;
+  };
+  steps: Steps;
+  outputs?: StepValues;
+}
+/**
+ * What starts runs by itself; without it only rules, people and other playbooks do.
+ */
+export interface PlaybookTrigger {
+  source?: 'events' | 'search-results';
+  /**
+   * Must be true to leave `when` empty.
+   */
+  match_all?: boolean;
+  /**
+   * Conditions of the rule language over the event or row; all entries must hold.
+   */
+  when?: {
+    [k: string]: unknown;
+  };
+  dedupe?: PlaybookDedupe;
+}
+/**
+ * One run per key: starts while it is live follow onDuplicate, starts within the window after its start are ignored.
+ */
+export interface PlaybookDedupe {
+  /**
+   * Paths whose values name the run, for example finding.fingerprint.
+   *
+   * @minItems 1
+   * @maxItems 8
+   */
+  key:
+    | [string]
+    | [string, string]
+    | [string, string, string]
+    | [string, string, string, string]
+    | [string, string, string, string, string]
+    | [string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string];
+  window: Duration;
+  /**
+   * A start while a run with the same key is live. ignore: nothing; attach: counted in the run; restart: the run is cancelled and a new one starts; parallel: a run of its own.
+   */
+  onDuplicate?: 'ignore' | 'attach' | 'restart' | 'parallel';
+}
+export interface PlaybookLimits {
+  /**
+   * Steps that one run may start.
+   */
+  transitions?: number;
+  duration?: Duration;
+}
+/**
+ * For steps that do not say otherwise; retry and onError for actions only.
+ */
+export interface PlaybookDefaults {
+  deadline?: Duration;
+  retry?: StepRetry;
+  onError?: 'fail' | 'continue' | 'incident';
+}
+export interface StepRetry {
+  /**
+   * In all; the worker's own attempts count as one.
+   */
+  attempts: number;
+  backoff?: 'fixed' | 'linear' | 'exponential';
+  base: Duration;
+  factor?: number;
+  max?: Duration;
+  /**
+   * Failure codes; without it all but invalid_params, template, denied, uncertain and digest_mismatch.
+   *
+   * @minItems 1
+   * @maxItems 50
+   */
+  retryOn?: [string, ...string[]];
+}
+export interface PlaybookStep {
+  id: string;
+  name?: string;
+  description?: string;
+  delay?: StepDelay;
+  when?: StepCondition;
+  /**
+   * When the condition cannot be told because a field is missing. With when: run, skip (default), fail. With if: then, else (default), fail. With while: stop (default), run, fail.
+   */
+  onUnknown?: 'run' | 'skip' | 'then' | 'else' | 'stop' | 'fail';
+  timeout?: Duration;
+  deadline?: Duration;
+  retry?: StepRetry;
+  onError?: OnError;
+  compensate?: PlaybookStep;
+  outputs?: StepValues;
+  /**
+   * Id of an action, or an action written here.
+   */
+  action?: string | InlineAction;
+  /**
+   * Parameters that replace those of the action.
+   */
+  with?: {
+    [k: string]: unknown;
+  };
+  approve?: Approve;
+  onReject?: OnError;
+  waitFor?: WaitFor;
+  if?: StepCondition;
+  then?: Steps;
+  else?: Steps;
+  switch?: Switch;
+  parallel?: Parallel;
+  forEach?: ForEach;
+  while?: While;
+  playbook?: SubPlaybook;
+  set?: StepValues;
+  end?: End;
+}
+export interface DelayAfter {
+  /**
+   * previous: the end of the step before; start: the start of the run; step:<id>: the end of that step.
+   */
+  after?: string;
+  for: Duration;
+}
+export interface DelayUntil {
+  /**
+   * Any JSON. {"$": "path"} is the value at the path, texts are templates.
+   */
+  until: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * Conditions of the rule language; paths start with event, finding, steps.<id>, run, params, vars, item or index.
+ */
+export interface StepCondition {
+  [k: string]: unknown;
+}
+export interface Goto {
+  /**
+   * Id of a step of the same list or of a list around it.
+   */
+  goto: string;
+  /**
+   * Times that a run goes back; needed to go back.
+   */
+  max?: number;
+}
+export interface RunOnError {
+  run: Steps;
+}
+export interface StepValues {
+  /**
+   * Any JSON. {"$": "path"} is the value at the path, texts are templates.
+   */
+  [k: string]: {
+    [k: string]: unknown;
+  };
+}
+export interface InlineAction {
+  type: string;
+  connection?: string;
+  params?: {
+    [k: string]: unknown;
+  };
+  retry?: RetryPolicy;
+  on_uncertain?: 'hold' | 'retry';
+}
+export interface Approve {
+  /**
+   * Template.
+   */
+  title: string;
+  /**
+   * Template.
+   */
+  message?: string;
+  by: Approvers;
+  quorum?: Quorum;
+  /**
+   * Whoever started the run, and the author of the revision, cannot decide.
+   */
+  notSelf?: boolean;
+  delegate?: Delegate;
+  /**
+   * @maxItems 10
+   */
+  remind?:
+    | []
+    | [Duration]
+    | [Duration, Duration]
+    | [Duration, Duration, Duration]
+    | [Duration, Duration, Duration, Duration]
+    | [Duration, Duration, Duration, Duration, Duration]
+    | [Duration, Duration, Duration, Duration, Duration, Duration]
+    | [Duration, Duration, Duration, Duration, Duration, Duration, Duration]
+    | [Duration, Duration, Duration, Duration, Duration, Duration, Duration, Duration]
+    | [Duration, Duration, Duration, Duration, Duration, Duration, Duration, Duration, Duration]
+    | [Duration, Duration, Duration, Duration, Duration, Duration, Duration, Duration, Duration, Duration];
+  escalate?: Escalate;
+  onTimeout?: ('reject' | 'fail') | Goto;
+  /**
+   * Ids of later actions that the approval is for: what they send must be what was shown.
+   *
+   * @minItems 1
+   * @maxItems 20
+   */
+  covers?:
+    | [string]
+    | [string, string]
+    | [string, string, string]
+    | [string, string, string, string]
+    | [string, string, string, string, string]
+    | [string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string, string, string, string, string]
+    | [
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string
+      ]
+    | [
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string
+      ]
+    | [
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string
+      ]
+    | [
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string
+      ]
+    | [
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string
+      ]
+    | [
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string
+      ]
+    | [
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string
+      ];
+}
+export interface Approvers {
+  /**
+   * @minItems 1
+   * @maxItems 50
+   */
+  anyOf: [string, ...string[]];
+}
+export interface Quorum {
+  approve?: number;
+  reject?: number;
+}
+export interface Delegate {
+  /**
+   * @minItems 1
+   * @maxItems 50
+   */
+  to: [string, ...string[]];
+}
+export interface Escalate {
+  after: Duration;
+  /**
+   * @minItems 1
+   * @maxItems 50
+   */
+  add: [string, ...string[]];
+}
+export interface WaitFor {
+  event:
+    | string
+    | [string]
+    | [string, string]
+    | [string, string, string]
+    | [string, string, string, string]
+    | [string, string, string, string, string]
+    | [string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string, string];
+  /**
+   * Template; the event must come in under the same key.
+   */
+  correlate: string;
+  /**
+   * Conditions of the rule language over the event that comes in.
+   */
+  match?: {
+    [k: string]: unknown;
+  };
+}
+export interface Switch {
+  /**
+   * @minItems 1
+   * @maxItems 50
+   */
+  cases: [SwitchCase, ...SwitchCase[]];
+  default?: Steps;
+}
+export interface SwitchCase {
+  when: StepCondition;
+  do: Steps;
+}
+export interface Parallel {
+  /**
+   * @minItems 1
+   * @maxItems 50
+   */
+  branches: [Steps, ...Steps[]];
+  concurrency?: number;
+}
+export interface ForEach {
+  /**
+   * Any JSON. {"$": "path"} is the value at the path, texts are templates.
+   */
+  items: {
+    [k: string]: unknown;
+  };
+  do: Steps;
+  concurrency?: number;
+  max: number;
+  onItemError?: 'fail' | 'continue';
+}
+export interface While {
+  when: StepCondition;
+  do: Steps;
+  max: number;
+}
+export interface SubPlaybook {
+  id: string;
+  params?: StepValues;
+}
+export interface End {
+  status: 'completed' | 'failed';
+  reason?: string;
+}
+export interface PinnedAction {
+  revision: number;
+  document: ActionConfig;
+}
+/**
  * The outcome of one attempt of one command, as written to results.v1.
  */
 export interface Result {
@@ -409,7 +984,7 @@ export interface Result {
    * From 1; 0 when nothing was attempted.
    */
   attempt: number;
-  trigger: 'rule' | 'manual' | 'test';
+  trigger: 'rule' | 'manual' | 'test' | 'playbook';
   /**
    * As in the command.
    */
@@ -580,6 +1155,122 @@ export interface RuleRowTest {
    */
   now?: string;
   expect: 'match' | 'no_match';
+}
+export interface StartInput {
+  kind: 'start';
+  playbook: string;
+  revision: number;
+  tenant?: string;
+  /**
+   * The event envelope that the run is about; an empty object without one.
+   */
+  event: {
+    [k: string]: unknown;
+  };
+  source: Source;
+  params?: {
+    [k: string]: unknown;
+  };
+  hops?: number;
+  /**
+   * rule:<id>, trigger, playbook:<id> or the person.
+   */
+  by: string;
+  parent?: RunParent;
+}
+export interface RunParent {
+  key: string;
+  token: string;
+  depth: number;
+}
+export interface ResultInput {
+  kind: 'result';
+  token?: string;
+  command_id: string;
+  attempt?: number;
+  status: 'succeeded' | 'suppressed' | 'failed' | 'held';
+  ref?: string;
+  output?: unknown;
+  code?: string;
+  detail?: string;
+}
+export interface TimerInput {
+  kind: 'timer';
+  token: string;
+  due?: number;
+  fired_at?: number;
+}
+export interface EventInput {
+  kind: 'event';
+  correlation: string;
+  event: EventEnvelope;
+}
+export interface DecisionInput {
+  kind: 'decision';
+  token: string;
+  decision_id: string;
+  actor: string;
+  /**
+   * @maxItems 200
+   */
+  roles: string[];
+  verdict: 'approve' | 'reject' | 'delegate';
+  /**
+   * Who decides instead; with delegate.
+   */
+  to?: string;
+  comment?: string;
+  /**
+   * What was shown to the person.
+   */
+  digest?: string;
+  at?: string;
+  via?: string;
+}
+export interface CancelInput {
+  kind: 'cancel';
+  by: string;
+  reason?: string;
+  compensate?: boolean;
+}
+export interface PauseInput {
+  kind: 'pause';
+  by: string;
+  reason?: string;
+  /**
+   * Deadlines move by the time of the pause.
+   */
+  extend?: boolean;
+}
+export interface ResumeInput {
+  kind: 'resume';
+  by: string;
+}
+export interface RetryInput {
+  kind: 'retry';
+  /**
+   * Id or place of the step; without it every step that waits for an operator.
+   */
+  step?: string;
+  by: string;
+}
+export interface SkipInput {
+  kind: 'skip';
+  step: string;
+  output?: {
+    [k: string]: unknown;
+  };
+  by: string;
+}
+export interface ChildDoneInput {
+  kind: 'child-done';
+  token: string;
+  child: string;
+  status: 'completed' | 'failed' | 'cancelled';
+  outputs?: {
+    [k: string]: unknown;
+  };
+  reason?: string;
 }
 /**
  * One run of a search job, or one chunk of it, as written to search-results.v1.

@@ -11,7 +11,7 @@ import { type Path, type PathScope, parsePath, type RuleSource } from './path.ts
 /** The condition for `when`, or the issues; their paths are JSON Pointers below /when. */
 export function parseWhen(
   when: Readonly<Record<string, unknown>>,
-  source: RuleSource,
+  source: RuleSource | 'run',
   lists?: KnownLists,
 ): { condition: Condition | null; issues: Issue[] } {
   const issues: Issue[] = [];
@@ -23,7 +23,7 @@ export function parseWhen(
 function createPart(
   path: string,
   value: unknown,
-  source: RuleSource,
+  source: RuleSource | 'run',
   issues: Issue[],
   lists: KnownLists | undefined,
 ): Part {
@@ -74,7 +74,8 @@ function parseEntry(key: string, part: Part, level: number): Condition | null {
     return of && { kind: 'not', of };
   }
   if (key === 'each') return parseEach(part, level);
-  const alias = part.scope === 'element' ? undefined : parseAlias(key, part, part.scope);
+  const alias =
+    part.scope === 'element' || part.scope === 'run' ? undefined : parseAlias(key, part, part.scope);
   if (alias !== undefined) return alias;
   const path = parsePath(key, part.scope);
   if ('error' in path) return part.refuse(path.error);

@@ -28,11 +28,14 @@ export interface Path {
   readonly segments: readonly string[];
 }
 
-/** Where the paths of a condition start: in what a rule looks at, or in the object that `each` looks at. */
-export type PathScope = RuleSource | 'element';
+/** Where the paths of a condition start: in what a rule looks at, in the object that `each` looks at, or in a playbook run. */
+export type PathScope = RuleSource | 'element' | 'run';
 
 /** Members of an event that a path may start with; others need the prefix `envelope.`, so that a typing error is seen. */
 const envelopeMembers = ['id', 'event', 'timestamp', 'tenant', 'hops', 'data'];
+
+/** What the conditions of a playbook's steps look at. */
+export const runMembers = ['event', 'finding', 'steps', 'run', 'params', 'vars', 'item', 'index'];
 
 /** The path that a text names, or why it names none. */
 export function parsePath(text: string, scope: PathScope): Path | { readonly error: string } {
@@ -43,6 +46,10 @@ export function parsePath(text: string, scope: PathScope): Path | { readonly err
   if (segments.at(-1) === '*') return textsPath(text.slice(0, -2), scope);
   const [first = '', ...rest] = segments;
   if (scope === 'element') return elementPath(segments);
+  if (scope === 'run') {
+    if (runMembers.includes(first)) return { root: 'fields', segments };
+    return { error: `unknown field; a path starts with one of ${runMembers.join(', ')}` };
+  }
   if (scope === 'events') {
     if (first === 'envelope' && rest.length > 0) return { root: 'fields', segments: rest };
     if (envelopeMembers.includes(first)) return { root: 'fields', segments };

@@ -2,6 +2,7 @@
 //
 // event:  local parameters > envelope (`event`, `timestamp`, `data.title`) > members of `data` (`title`) > system
 // rows:   local parameters > fields of the (first) row > global parameters of the search job > system
+// A command of a playbook adds, below its subject and above system: event, finding, steps, run, params, vars, item, index.
 // system: rows, row_count, total_rows, row_index, mode, search, rule, action, command_id, tenant, trigger, sent_at
 //
 // Surprise: a row may have fields named like system names (`rule`, `source`, `action`): the row wins, but
@@ -48,9 +49,25 @@ export function viewsOf(command: Command, options: ViewOptions): Views {
   };
   const globals = isRecord(search?.global_params) ? [search.global_params] : [];
   const { event } = command.subject;
+  const context =
+    command.subject.context === undefined
+      ? []
+      : [
+          {
+            event: event ?? {},
+            finding: isRecord(event?.data) ? event.data : {},
+            ...command.subject.context,
+          },
+        ];
   const subject =
     command.subject.rows === undefined && event !== undefined ? [event, rows[0] ?? {}] : [rows[0] ?? {}];
-  return [...(options.locals === undefined ? [] : [options.locals]), ...subject, ...globals, system];
+  return [
+    ...(options.locals === undefined ? [] : [options.locals]),
+    ...subject,
+    ...context,
+    ...globals,
+    system,
+  ];
 }
 
 function isRecord(value: unknown): value is Row {

@@ -1,0 +1,46 @@
+// How large a playbook and one of its runs may be. A document beyond a limit is refused when it is saved; a run beyond one stops.
+const hour = 3_600_000;
+const day = 24 * hour;
+
+export const playbookLimits = {
+  /** UTF-8 bytes of the document as JSON. */
+  bytes: 64 * 1024,
+  /** Levels of objects and lists in the whole document. */
+  documentDepth: 128,
+  /** Steps in the whole document, those within others and compensations included. */
+  steps: 200,
+  /** Lists of steps within lists of steps; the playbook's own is level 1. */
+  nesting: 8,
+  /** Branches of parallel, items of forEach at a time, cases of switch. */
+  width: 50,
+  /** Rounds of a loop. */
+  rounds: 1000,
+  /** Shortest and longest duration, ms. */
+  minDuration: 1000,
+  maxDuration: 90 * day,
+} as const;
+
+export const runLimits = {
+  /** Steps that one run starts, each round of a loop counted. */
+  transitions: 10_000,
+  /** UTF-8 bytes of what expressions see: the event and all that steps left behind. */
+  contextBytes: 128 * 1024,
+  /** UTF-8 bytes of the outputs of one step. */
+  outputBytes: 16 * 1024,
+  /** UTF-8 bytes of the parameters that a change tells of. */
+  shownBytes: 4 * 1024,
+  /** Playbooks in playbooks; the first is level 1. */
+  depth: 5,
+  /** Events that came before somebody waits for them: how many, how large together, and for how long, ms. */
+  inboxEvents: 50,
+  inboxBytes: 64 * 1024,
+  inboxTtl: day,
+  /** Deadline of an action, a wait or an approval that says nothing, ms. */
+  deadline: day,
+  /** How much earlier than due a timer may come in by the clock of the log, ms; one that is earlier is set again. */
+  clockTolerance: 1000,
+  /** How long a finished run keeps its key at least, ms. */
+  keep: day,
+  /** Failed items of a forEach that are listed. */
+  failedItems: 20,
+} as const;
