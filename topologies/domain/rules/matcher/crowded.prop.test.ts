@@ -4,8 +4,8 @@ import { createScanner, hashText } from '@tocsin/schemas/codecs/scan/scanner.ts'
 import type { Rule } from '@tocsin/schemas/types.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { oracleMatches } from '../../../testing/oracle/match-rule.ts';
 import { parseRule } from '../parse-rule.ts';
+import { referenceMatches } from '../reference/match-rule.ts';
 import { addInterval, createIntervalIndex, stab } from './intervals.ts';
 import { above, below } from './ints.ts';
 import { regexLiteral } from './literals.ts';
@@ -102,7 +102,7 @@ test('many rules over few values agree with the reference evaluator', limit, () 
       for (const fields of events) {
         const bytes = Buffer.from(JSON.stringify(fields));
         const { rules } = matcher.matchBytes(bytes, 0, bytes.length, context);
-        const wanted = documents.filter((document) => oracleMatches(document, { fields }));
+        const wanted = documents.filter((document) => referenceMatches(document, { fields }));
         expect(rules?.map(({ document }) => document.id)).toEqual(wanted.map(({ id }) => id));
       }
       split += matcher.stats().splits;

@@ -15,11 +15,11 @@ import {
   rowRuleArbitrary,
 } from '../../../testing/oracle/arbitraries.ts';
 import { denseEventArbitrary, denseRuleArbitrary } from '../../../testing/oracle/dense.ts';
-import { oracleMatches } from '../../../testing/oracle/match-rule.ts';
-import type { OracleContext } from '../../../testing/oracle/one-element.ts';
 import { compileRules } from '../compile.ts';
 import { buildNamedLists } from '../named-list.ts';
 import { parseRule, type RuleRevision } from '../parse-rule.ts';
+import { referenceMatches } from '../reference/match-rule.ts';
+import type { ReferenceContext } from '../reference/one-element.ts';
 import { createMatcher, type Matcher } from './matcher.ts';
 
 const comparisons = Number(process.env['TOCSIN_PROPERTY_RUNS'] ?? 12_000);
@@ -41,10 +41,10 @@ const idsOf = (rules: readonly RuleRevision[]): string[] => rules.map(({ documen
 
 type Row = Record<string, unknown>;
 
-type Reference = (rule: RuleRevision, fields: Row, search: Row | null, context: OracleContext) => boolean;
+type Reference = (rule: RuleRevision, fields: Row, search: Row | null, context: ReferenceContext) => boolean;
 
 const byOracle: Reference = ({ document }, fields, search, context) =>
-  oracleMatches(document, search === null ? { fields } : { fields, search }, context);
+  referenceMatches(document, search === null ? { fields } : { fields, search }, context);
 
 /** One rule at a time over values, for what the oracle does not read. */
 const byValues: Reference = (rule, fields, search, context) => {
@@ -59,7 +59,7 @@ function createRun(reference: Reference) {
     rules: ReadonlyMap<string, RuleRevision>,
     fields: Row,
     search: Row | null,
-    context: OracleContext,
+    context: ReferenceContext,
   ): string[] => {
     const wanted = [...rules.values()]
       .filter((rule) => reference(rule, fields, search, context))
@@ -77,13 +77,18 @@ function createRun(reference: Reference) {
       rules: ReadonlyMap<string, RuleRevision>,
       fields: Row,
       search: Row,
-      context: OracleContext,
+      context: ReferenceContext,
     ) {
       const { lists } = buildNamedLists(context.lists);
       const found = matcher.match({ source: 'search-results', fields, search }, { now: context.now, lists });
       expect(idsOf(found)).toEqual(expected(rules, fields, search, context));
     },
-    event(matcher: Matcher, rules: ReadonlyMap<string, RuleRevision>, text: string, context: OracleContext) {
+    event(
+      matcher: Matcher,
+      rules: ReadonlyMap<string, RuleRevision>,
+      text: string,
+      context: ReferenceContext,
+    ) {
       const bytes = Buffer.from(text);
       const parsed = parseJson(bytes);
       if (!parsed.ok) return;

@@ -16,6 +16,8 @@ export interface RuleIndex {
   numbers: Map<string, number>;
   /** Numbers below it are in order. */
   sorted: number;
+  /** Of each later number: how many of the sorted ones come before it. So results are put in order without reading a rule. */
+  places: number[];
   dead: number;
   /** Noted and not compiled yet. */
   readonly pending: Map<string, RuleRevision>;
@@ -30,6 +32,7 @@ interface Rebuild {
   readonly engine: Engine;
   readonly rules: (RuleRevision | null)[];
   readonly numbers: Map<string, number>;
+  readonly places: number[];
   /** Additions of the old tables in order; they are merged with its sorted part. */
   readonly additions: RuleRevision[];
   readonly until: number;
@@ -53,6 +56,7 @@ export function createRuleIndex(
     rules: [],
     numbers: new Map(),
     sorted: 0,
+    places: [],
     dead: 0,
     pending: new Map(),
     rebuild: null,
@@ -89,7 +93,7 @@ export function settle(index: RuleIndex): void {
     return;
   }
   for (const rule of pending.values()) {
-    add(index, rule);
+    addLater(index, rule);
     index.rebuild?.journal.push(rule);
   }
   pending.clear();
@@ -129,6 +133,7 @@ function buildAll(index: RuleIndex): void {
   index.engine = createEngine(index.hashText, index.seed, null);
   index.rules = [];
   index.numbers = new Map();
+  index.places = [];
   index.dead = 0;
   for (const rule of rules) add(index, rule);
   index.sorted = rules.length;
@@ -144,6 +149,27 @@ function add(target: Target, rule: RuleRevision): void {
   target.rules.push(rule);
   target.numbers.set(id, number);
   compileRule(target.engine, number, rule.condition);
+}
+
+/** Adds a rule beside the sorted ones. */
+function addLater(target: Target & Pick<RuleIndex, 'sorted' | 'places'>, rule: RuleRevision): void {
+  add(target, rule);
+  target.places.push(placeOf(target, rule));
+}
+
+function placeOf({ rules, sorted }: Pick<RuleIndex, 'rules' | 'sorted'>, rule: RuleRevision): number {
+  let low = 0;
+  let high = sorted;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    // Removed rules have no place of their own; the next one tells.
+    let at = middle;
+    while (at < high && rules[at] === null) at += 1;
+    if (at === high) high = middle;
+    else if (byPriorityThenId(rules[at] as RuleRevision, rule) < 0) low = at + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function forget(target: Target, id: string): boolean {
@@ -163,6 +189,7 @@ function beginRebuild(index: RuleIndex): Rebuild | null {
     engine: createEngine(index.hashText, index.seed, index.engine),
     rules: [],
     numbers: new Map(),
+    places: [],
     additions: rules
       .slice(sorted)
       .filter((rule) => rule !== null)
@@ -206,7 +233,7 @@ function replay(_index: RuleIndex, rebuild: Rebuild, steps: number): void {
   for (; rebuild.replayed < until; rebuild.replayed++) {
     const change = rebuild.journal[rebuild.replayed] as RuleRevision | string;
     if (typeof change === 'string') forget(rebuild, change);
-    else add(rebuild, change);
+    else addLater(rebuild, change);
   }
 }
 
@@ -214,6 +241,7 @@ function take(index: RuleIndex, rebuild: Rebuild): void {
   index.engine = rebuild.engine;
   index.rules = rebuild.rules;
   index.numbers = rebuild.numbers;
+  index.places = rebuild.places;
   index.sorted = rebuild.sorted;
   index.dead = rebuild.dead;
   index.rebuild = null;
