@@ -1,7 +1,7 @@
 // The SOC mix: the same in every run, of the shape it is said to have, and of one meaning in both languages.
 
 import type { Rule } from '@tocsin/schemas/types.ts';
-import { oracleMatches } from '@tocsin/topologies/testing/oracle/match-rule.ts';
+import { referenceMatches } from '@tocsin/topologies/domain/rules/reference/match-rule.ts';
 import { describe, expect, test } from 'vitest';
 import { eventBytes, socEvents } from './soc-events.ts';
 import { socRules, toPattern, toRule } from './soc-rules.ts';
@@ -55,7 +55,7 @@ test('a rule and its pattern mean the same, as a whole and condition by conditio
       const pattern = toPattern(rule);
       for (const fields of events) {
         const expected = patternMatches(pattern, fields);
-        if (oracleMatches(own, { fields }) !== expected)
+        if (referenceMatches(own, { fields }) !== expected)
           throw new Error(`${JSON.stringify(own)} differs from its pattern on ${JSON.stringify(fields)}`);
         if (expected) count += 1;
       }

@@ -4,13 +4,13 @@ import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { createSchemaSource } from '@tocsin/adapters/registry/schema-source.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
+import { referenceMatches } from '@tocsin/topologies/domain/rules/reference/match-rule.ts';
 import { evaluatorFlow } from '@tocsin/topologies/flows/evaluator.ts';
 import { groups } from '@tocsin/topologies/groups.ts';
 import { createDecider } from '@tocsin/topologies/run/decide.ts';
 import { evaluatorTables } from '@tocsin/topologies/run/evaluator-tables.ts';
 import { createMatchCheck } from '@tocsin/topologies/run/match-check.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
-import { oracleMatches } from '@tocsin/topologies/testing/oracle/match-rule.ts';
 import { readConfig } from './config.ts';
 
 const config = readConfig();
@@ -41,7 +41,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
   const outbox = createOutbox({ producer, clock, logger });
   onStop(() => outbox.stop());
   const check = createMatchCheck({
-    reference: (rule, input, moment) => oracleMatches(rule, input, moment),
+    reference: (rule, input, moment) => referenceMatches(rule, input, moment),
     rules: () => tables.eventRules,
     lists: () => new Map([...source.table.lists].map(([id, { document }]) => [id, document])),
     every: config.checkEvery,

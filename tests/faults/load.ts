@@ -4,7 +4,7 @@
 // SHA-256), so a mistake of the evaluator cannot hide in the expectation.
 import { createHash } from 'node:crypto';
 import type { Rule } from '@tocsin/schemas/types.ts';
-import { oracleMatches } from '@tocsin/topologies/testing/oracle/match-rule.ts';
+import { referenceMatches } from '@tocsin/topologies/domain/rules/reference/match-rule.ts';
 import type { Input } from './checker.ts';
 
 export type Finding = Readonly<Record<string, unknown>> & { readonly id: string };
@@ -81,7 +81,7 @@ export function load(run: string, count: number, inForce: readonly Rule[] = rule
 
 export function hitsOf(event: Finding, inForce: readonly Rule[]): Input['hits'] {
   return inForce
-    .filter((rule) => oracleMatches(rule, { fields: event }))
+    .filter((rule) => referenceMatches(rule, { fields: event }))
     .flatMap((rule) =>
       rule.then.flatMap((entry) => {
         if (!('action' in entry)) return [];

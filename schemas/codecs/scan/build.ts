@@ -5,18 +5,25 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import asc from 'assemblyscript/asc';
 import { memoryPages } from './layout.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const target = join(here, 'scan.wasm.ts');
+
+interface Compiler {
+  main(args: readonly string[]): Promise<{ error: Error | null; stderr: { toString(): string } }>;
+}
+
+// By a name that the type checker does not follow: the compiler's own types declare AssemblyScript's `console` for all files.
+const compiler: string = 'assemblyscript/asc';
 
 /** The text of scan.wasm.ts. Throws with the compiler's messages when the source does not compile. */
 export async function compileScan(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'scan-'));
   try {
     const out = join(folder, 'scan.wasm');
-    const { error, stderr } = await asc.main([
+    const asc = (await import(compiler)) as { default: Compiler };
+    const { error, stderr } = await asc.default.main([
       join(here, 'assembly/scan.ts'),
       ...['--outFile', out, '--runtime', 'stub', '--enable', 'simd', '-O3', '--noAssert', '--use', 'abort='],
       ...['--initialMemory', String(memoryPages), '--maximumMemory', String(memoryPages)],

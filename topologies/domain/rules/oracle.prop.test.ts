@@ -12,11 +12,11 @@ import {
   rowRuleArbitrary,
 } from '../../testing/oracle/arbitraries.ts';
 import { denseEventArbitrary, denseRuleArbitrary } from '../../testing/oracle/dense.ts';
-import { oracleMatches } from '../../testing/oracle/match-rule.ts';
 import { compileRules, type RuleSet } from './compile.ts';
 import { buildNamedLists } from './named-list.ts';
 import { parseRule } from './parse-rule.ts';
 import type { Subject } from './path.ts';
+import { referenceMatches } from './reference/match-rule.ts';
 
 const comparisons = Number(process.env['TOCSIN_PROPERTY_RUNS'] ?? 5_000);
 /** Rules and subjects of one case: every rule meets every subject, because making them is what takes time. */
@@ -59,7 +59,7 @@ function expectAgreement(part: number, rule: fc.Arbitrary<Rule>, subject: fc.Arb
           const input = { fields: asked.fields, ...(asked.search ? { search: asked.search } : {}) };
           const held = ruleSet.match(asked, { now: context.now, lists }).length === 1;
           counts[held ? 'held' : 'missed'] += 1;
-          if (held !== oracleMatches(document, input, context))
+          if (held !== referenceMatches(document, input, context))
             expect.fail(`${held} for ${JSON.stringify({ when: document.when, ...input })}`);
         }
       }

@@ -1,7 +1,7 @@
 // Rules and events that meet each other often and hurt: few names, few values, and the shapes that break readers.
 import type { Rule, ValueList } from '@tocsin/schemas/types.ts';
 import fc from 'fast-check';
-import type { OracleContext } from './one-element.ts';
+import type { ReferenceContext } from '../../domain/rules/reference/one-element.ts';
 import { type FieldKind, list, operators, range, severityKind, textKind } from './operators.ts';
 import {
   addresses,
@@ -272,7 +272,7 @@ function valueList(
 }
 
 /** A moment, and lists under the ids that generated rules name. */
-export const contextArbitrary: fc.Arbitrary<OracleContext> = fc
+export const contextArbitrary: fc.Arbitrary<ReferenceContext> = fc
   .record({
     now: fc.constantFrom(moment, moment + 1, moment - 86_400_000),
     lists: fc.tuple(

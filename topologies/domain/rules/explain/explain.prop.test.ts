@@ -10,10 +10,10 @@ import {
   rowRuleArbitrary,
 } from '../../../testing/oracle/arbitraries.ts';
 import { denseEventArbitrary, denseRuleArbitrary } from '../../../testing/oracle/dense.ts';
-import { oracleMatches } from '../../../testing/oracle/match-rule.ts';
 import { buildNamedLists } from '../named-list.ts';
 import { parseRule } from '../parse-rule.ts';
 import type { Subject } from '../path.ts';
+import { referenceMatches } from '../reference/match-rule.ts';
 import { type Explanation, explainRule } from './explain.ts';
 import { type Outline, operatorsOf, outlineRule } from './outline.ts';
 
@@ -44,7 +44,7 @@ function checkAll(rules: fc.Arbitrary<Rule>, subjects: fc.Arbitrary<Subject>): v
           const { fields, search } = subject;
           const explanation = explainRule(rule, subject, { now: context.now, lists });
           const input = { fields, ...(search ? { search } : {}) };
-          expect(explanation.holds).toBe(oracleMatches(document, input, context));
+          expect(explanation.holds).toBe(referenceMatches(document, input, context));
           follows(explanation);
           places(document, explanation);
           checked += 1;

@@ -2,9 +2,9 @@
 //
 // Invariant: the two must agree, so no test of an import can pass on a mistake of one of them.
 import type { Rule } from '@tocsin/schemas/types.ts';
-import { oracleMatches } from '../../../testing/oracle/match-rule.ts';
 import { compileCondition } from '../compile.ts';
 import { parseRule } from '../parse-rule.ts';
+import { referenceMatches } from '../reference/match-rule.ts';
 import type { Imported } from './imported.ts';
 
 /** 2026-01-15T12:00:00Z. */
@@ -20,6 +20,6 @@ export function holds(rule: Rule, fields: Readonly<Record<string, unknown>>): bo
   const { rule: checked } = parseRule(rule);
   if (checked === null) throw new Error('the rule has issues');
   const answer = compileCondition(checked.condition)({ source: 'events', fields, search: null }, context);
-  if (answer !== oracleMatches(rule, { fields }, context)) throw new Error('the evaluators differ');
+  if (answer !== referenceMatches(rule, { fields }, context)) throw new Error('the evaluators differ');
   return answer;
 }

@@ -10,14 +10,14 @@ import {
   rowRuleArbitrary,
 } from '../../../testing/oracle/arbitraries.ts';
 import { denseEventArbitrary, denseRuleArbitrary } from '../../../testing/oracle/dense.ts';
-import { oracleMatches } from '../../../testing/oracle/match-rule.ts';
-import type { OracleContext } from '../../../testing/oracle/one-element.ts';
 import { compileCondition } from '../compile.ts';
 import type { MatchContext } from '../context.ts';
 import { type Outline, outlineRule } from '../explain/outline.ts';
 import { buildNamedLists } from '../named-list.ts';
 import { parseRule } from '../parse-rule.ts';
 import type { Subject } from '../path.ts';
+import { referenceMatches } from '../reference/match-rule.ts';
+import type { ReferenceContext } from '../reference/one-element.ts';
 import { type LintFinding, lintRule } from './lint.ts';
 
 // TOCSIN_PROPERTY_RUNS is the number of rules that meet every event, in all; 600 without it.
@@ -56,7 +56,7 @@ function createCheck() {
 
   return {
     claims,
-    check(document: Rule, subjects: readonly Subject[], given: OracleContext): void {
+    check(document: Rule, subjects: readonly Subject[], given: ReferenceContext): void {
       const { rule } = parseRule(document);
       if (rule === null) return;
       const context = { now: given.now, lists: buildNamedLists(given.lists).lists };
@@ -67,7 +67,7 @@ function createCheck() {
         if (finding.path !== '/when') continue;
         // The whole rule is also put to the reference evaluator.
         for (const { fields, search } of subjects) {
-          const matches = oracleMatches(document, { fields, ...(search ? { search } : {}) }, given);
+          const matches = referenceMatches(document, { fields, ...(search ? { search } : {}) }, given);
           if (finding.code === 'never-holds') expect(matches).toBe(false);
           if (finding.code === 'always-holds') expect(matches).toBe(true);
         }

@@ -159,3 +159,27 @@ test.each([
 ])('the literal that %s (%s) needs is %j', (source, flags, literal) => {
   expect(regexLiteral({ source, flags })).toBe(literal);
 });
+
+test('needles of every length are found where they are', limit, () => {
+  const part = fc.array(fc.constantFrom('a', 'b', 'A', 'é', '\\'), { minLength: 1, maxLength: 12 });
+  const text = part.map((parts) => parts.join(''));
+  const property = fc.property(
+    fc.uniqueArray(text, { minLength: 20, maxLength: 60, size: 'max' }),
+    fc.array(text, { minLength: 3, maxLength: 6 }).map((parts) => parts.join('b')),
+    (needles, haystack) => {
+      const matcher = createMatcher({ createScanner, hashText, seed: 9 });
+      for (const [i, needle] of needles.entries()) {
+        const when = { 'data.a': { contains: needle } };
+        const { rule } = parseRule({ kind: 'rule', id: `r${i}`, priority: i, when, then: [{ action: 'a' }] });
+        matcher.put({ ...(rule as NonNullable<typeof rule>), revision: 1 });
+      }
+      const bytes = Buffer.from(JSON.stringify({ data: { a: haystack } }));
+      const { rules } = matcher.matchBytes(bytes, 0, bytes.length, context);
+      const wanted = needles.flatMap((needle, i) =>
+        haystack.toLowerCase().includes(needle.toLowerCase()) ? [`r${i}`] : [],
+      );
+      expect(rules?.map(({ document }) => document.id)).toEqual(wanted.reverse());
+    },
+  );
+  fc.assert(property, { numRuns: 150 });
+});

@@ -1,4 +1,4 @@
-// The oracle's own reading of texts: case, wildcards, regular expressions.
+// The reference evaluator's own reading of texts: case, wildcards, regular expressions.
 import { RE2JS } from 're2js';
 
 export function lower(text: string): string {

@@ -1,12 +1,12 @@
-// The oracle's own reading of the operators that look at one element.
+// The reference evaluator's own reading of the operators that look at one element.
 import type { ValueList } from '@tocsin/schemas/types.ts';
 import { addressIn, isWithin } from './addresses.ts';
 import { boundOf, shownAt, timeOf } from './dates.ts';
-import { atAll, type Fields, type Json, type OracleInput } from './paths.ts';
+import { atAll, type Fields, type Json, type ReferenceInput } from './paths.ts';
 import { fitsWildcard, isFound, lower } from './texts.ts';
 
 /** The moment that `now` means, epoch ms, and the documents of the named lists. */
-export interface OracleContext {
+export interface ReferenceContext {
   readonly now: number;
   readonly lists: ReadonlyMap<string, ValueList>;
 }
@@ -14,8 +14,8 @@ export interface OracleContext {
 /** What a condition is asked about. Within `each` the source is element, and the fields are those of the element. */
 export interface Asked {
   readonly source: 'events' | 'search-results' | 'element';
-  readonly input: OracleInput;
-  readonly context: OracleContext;
+  readonly input: ReferenceInput;
+  readonly context: ReferenceContext;
 }
 
 const ranks: Record<string, number> = Object.assign(Object.create(null), {
@@ -160,7 +160,13 @@ function isInNetworks(element: Json, networks: Json[]): boolean {
 }
 
 // A list and those it includes; one that does not exist has no values.
-function isListed(element: Json, id: string, kind: string, context: OracleContext, way: string[]): boolean {
+function isListed(
+  element: Json,
+  id: string,
+  kind: string,
+  context: ReferenceContext,
+  way: string[],
+): boolean {
   const list = context.lists.get(id);
   if (list === undefined || way.includes(id)) return false;
   const { values = [], include = [], comparison = 'text' } = list;

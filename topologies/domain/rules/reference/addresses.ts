@@ -1,4 +1,4 @@
-// The oracle's own reading of IP addresses: Node and the WHATWG URL parser decide what an address is, big integers compare.
+// The reference evaluator's own reading of IP addresses: Node and the WHATWG URL parser decide what an address is, big integers compare.
 import { isIPv4, isIPv6 } from 'node:net';
 
 interface Numbered {

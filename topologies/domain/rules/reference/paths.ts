@@ -1,16 +1,16 @@
-// The oracle's own reading of paths: what is found in an event, a row or an element of `each`.
+// The reference evaluator's own reading of paths: what is found in an event, a row or an element of `each`.
 
 export type Json = unknown;
 export type Fields = Record<string, Json>;
 
 /** What the rule looks at: `fields` is the event or the row; `search` stands beside a row. */
-export interface OracleInput {
+export interface ReferenceInput {
   readonly fields: Fields;
   readonly search?: Fields;
 }
 
 /** Every finding of a path, each as the list of its elements. Nested before flat keys; the first way that leads somewhere wins. */
-export function at(path: string, source: string, input: OracleInput): Json[][] {
+export function at(path: string, source: string, input: ReferenceInput): Json[][] {
   const { fields, search } = input;
   if (path === '*') return findings(textsIn(fields));
   if (path.endsWith('.*')) return findings(textsIn(at(path.slice(0, -2), source, input)));
@@ -46,7 +46,7 @@ function walk(node: Json, path: string): Json[][] {
   return members.has(path) ? [flat(members.get(path))] : [];
 }
 
-export function atAll(paths: string[], source: string, input: OracleInput): Json[] {
+export function atAll(paths: string[], source: string, input: ReferenceInput): Json[] {
   return paths.flatMap((path) => at(path, source, input).flat());
 }
 

@@ -1,10 +1,11 @@
-// A second reading of docs/rules.md: the naive reference evaluator, straight from the rule document, for tests only.
+// A second reading of docs/rules.md: the naive reference evaluator, straight from the rule document. It
+// defines the meaning: property tests and the permanent check of a sample hold the matcher against it.
 //
-// Invariant: it shares no code with topologies/domain/rules, so that one mistake is not made twice. It expects a rule
+// Invariant: it shares no code with the rest of topologies/domain/rules, so that one mistake is not made twice. It expects a rule
 // that passed checkRule, reads the document anew for every event, and is slow.
 import type { Rule } from '@tocsin/schemas/types.ts';
-import { type Asked, heldByOne, listOf, type OracleContext, rankOf, same } from './one-element.ts';
-import { at, atAll, type Fields, type Json, type OracleInput } from './paths.ts';
+import { type Asked, heldByOne, listOf, type ReferenceContext, rankOf, same } from './one-element.ts';
+import { at, atAll, type Fields, type Json, type ReferenceInput } from './paths.ts';
 import { lower } from './texts.ts';
 
 const aliasPaths: Record<string, Record<string, string[]>> = {
@@ -34,10 +35,10 @@ const aliasPaths: Record<string, Record<string, string[]>> = {
   },
 };
 
-export function oracleMatches(
+export function referenceMatches(
   rule: Rule,
-  input: OracleInput,
-  context: OracleContext = { now: 0, lists: new Map() },
+  input: ReferenceInput,
+  context: ReferenceContext = { now: 0, lists: new Map() },
 ): boolean {
   if (rule.match_all === true) return true;
   return block(rule.when as Fields, { source: rule.source ?? 'events', input, context });
@@ -89,13 +90,13 @@ function each(wanted: Fields, { source, input, context }: Asked): boolean {
   return matching.length > 0;
 }
 
-function isType(type: string, { fields }: OracleInput): boolean {
+function isType(type: string, { fields }: ReferenceInput): boolean {
   const event = lower(String(fields['event']));
   const name = lower(type);
   return name.endsWith('.*') ? event.slice(0, name.length - 1) === name.slice(0, -1) : event === name;
 }
 
-function isSubtype(type: string, input: OracleInput): boolean {
+function isSubtype(type: string, input: ReferenceInput): boolean {
   if (isType(type, input)) return true;
   const words = type.split('.');
   const rank = rankOf(words.pop());

@@ -1,4 +1,4 @@
-// The oracle's own reading of dates: the parser and the calendar of JavaScript, asked in the forms that ECMA-262 defines.
+// The reference evaluator's own reading of dates: the parser and the calendar of JavaScript, asked in the forms that ECMA-262 defines.
 
 const written =
   /^(\d\d\d\d-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?([Zz]|[+-]\d\d(?::?\d\d)?)?)?$/;
