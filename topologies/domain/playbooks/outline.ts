@@ -103,6 +103,9 @@ export function outlineOf(document: Playbook): Outline {
       );
       if (undo !== null && undo.kind !== 'action')
         issues.push({ path: `${pointer}/compensate`, message: 'must be an action' });
+      for (const member of ['delay', 'retry', 'onError', 'compensate'] as const)
+        if (step.compensate[member] !== undefined)
+          issues.push({ path: `${pointer}/compensate/${member}`, message: 'does not fit a compensation' });
     }
     return added;
   }

@@ -1,0 +1,235 @@
+// The state machine of playbook runs: one input changes the state of one run and calls for effects. Pure.
+//
+// Invariant: same state, input, moment and revision give the same state, effects and changes, byte for byte; every input leaves
+// at least one change, and none of them throws over what came from outside.
+import type { RunInput, StartInput } from '@tocsin/schemas/types.ts';
+import type { FoldMoment, FoldStep } from '../../run/fold/fold.ts';
+import type { Json } from '../action/outcome.ts';
+import { durationMs } from './duration.ts';
+import { runLimits } from './limits.ts';
+import { takeChildEnd, takeDecision, takeResult, takeTimer } from './machine/answers.ts';
+import { copyState, emit, sizeOf, tell } from './machine/draft.ts';
+import { durationToken, endRun } from './machine/ending.ts';
+import { enterList, work } from './machine/flow.ts';
+import { cancel, pause, resume, retry, skip } from './machine/operate.ts';
+import { type Draft, isOver, type RunChange, type RunState } from './machine/state.ts';
+import { takeEvent } from './machine/wait.ts';
+import type { Definitions } from './program.ts';
+
+export interface Decide {
+  readonly definitions: Definitions;
+  /** Topic of the inputs of runs. */
+  readonly runsTopic: string;
+}
+
+export type RunStep = FoldStep<RunState> & { readonly changes: readonly RunChange[] };
+
+/** The step of the fold of runs. */
+export function decideRun(
+  state: RunState | null,
+  input: RunInput,
+  moment: FoldMoment,
+  decide: Decide,
+): RunStep {
+  if (input.kind === 'start') return start(state, input, moment, decide);
+  if (state === null) return unchanged(state, [ignored(input, 'there is no such run')]);
+  if (isOver(state.status)) return unchanged(state, [ignored(input, `the run is ${state.status}`)]);
+  const program = decide.definitions(state.playbook, state.revision);
+  if (program === null) throw new Error(`revision ${state.revision} of ${state.playbook} is not known`);
+  const draft: Draft = {
+    state: copyState(state),
+    program,
+    moment,
+    ...decide,
+    effects: [],
+    changes: [],
+    agenda: [],
+  };
+  apply(draft, input);
+  return finished(draft);
+}
+
+function apply(draft: Draft, input: Exclude<RunInput, StartInput>): void {
+  switch (input.kind) {
+    case 'result':
+      takeResult(draft, input);
+      break;
+    case 'timer':
+      takeTimer(draft, input);
+      break;
+    case 'event':
+      takeEvent(draft, input.correlation, input.event);
+      break;
+    case 'decision':
+      takeDecision(draft, input);
+      break;
+    case 'child-done':
+      takeChildEnd(draft, input);
+      break;
+    case 'cancel':
+      cancel(draft, input);
+      break;
+    case 'pause':
+      pause(draft, input);
+      break;
+    case 'resume':
+      resume(draft, input);
+      break;
+    case 'retry':
+      retry(draft, input);
+      break;
+    case 'skip':
+      skip(draft, input);
+      break;
+    default:
+      input satisfies never;
+  }
+  work(draft);
+}
+
+function start(state: RunState | null, input: StartInput, moment: FoldMoment, decide: Decide): RunStep {
+  const { by } = input;
+  if (state !== null && isOver(state.status) && moment.now < (state.until ?? 0))
+    return unchanged(state, [ignored(input, 'a run with this key has ended a short time ago', { by })]);
+  const program = decide.definitions(input.playbook, input.revision);
+  if (program === null)
+    return unchanged(state, [
+      ignored(input, `revision ${input.revision} of ${input.playbook} is not known`, { by }),
+    ]);
+  const before: Draft['effects'][number][] = [];
+  const changes: RunChange[] = [];
+  if (state !== null && !isOver(state.status)) {
+    const policy = program.version.document.trigger?.dedupe?.onDuplicate ?? 'ignore';
+    if (policy === 'attach') {
+      const attached = (state.attached ?? 0) + 1;
+      const change: RunChange = {
+        what: 'note',
+        text: 'one more start while it runs',
+        attached,
+        source: input.source.id,
+      };
+      return { state: { ...state, attached }, effects: [], changes: [change], keepUntil: null };
+    }
+    if (policy !== 'restart')
+      return unchanged(state, [ignored(input, 'a run with this key is live', { by })]);
+    const ended = decideRun(
+      state,
+      { kind: 'cancel', by, reason: 'a newer start replaces it' },
+      moment,
+      decide,
+    );
+    before.push(...ended.effects);
+    changes.push(...ended.changes);
+  }
+  const vars = (program.version.document.vars ?? {}) as Record<string, Json>;
+  const params = input.params ?? {};
+  const draft: Draft = {
+    state: {
+      v: 1,
+      run: (state?.run ?? 0) + 1,
+      playbook: input.playbook,
+      revision: input.revision,
+      status: 'running',
+      by,
+      started_at: moment.now,
+      ...(input.tenant === undefined ? {} : { tenant: input.tenant }),
+      hops: (input.hops ?? 0) + 1,
+      depth: (input.parent?.depth ?? 0) + 1,
+      ...(input.parent === undefined ? {} : { parent: { key: input.parent.key, token: input.parent.token } }),
+      source: input.source,
+      event: input.event,
+      params,
+      vars,
+      steps: {},
+      nodes: {},
+      lists: {},
+      inbox: [],
+      undo: [],
+      approved: {},
+      gotos: {},
+      transitions: 0,
+      bytes: sizeOf(input.event) + sizeOf(params) + sizeOf(vars),
+    },
+    program,
+    moment,
+    ...decide,
+    effects: before,
+    changes,
+    agenda: [],
+  };
+  begin(draft, by);
+  return finished(draft);
+}
+
+function begin(draft: Draft, by: string): void {
+  const { state, moment, program } = draft;
+  tell(draft, {
+    what: 'run',
+    status: 'running',
+    by,
+    playbook: state.playbook,
+    revision: state.revision,
+    number: state.run,
+  });
+  emit(draft, 'playbook.started', 'started', { by });
+  if (state.bytes > runLimits.contextBytes) {
+    endRun(
+      draft,
+      'failed',
+      `context_limit: the event and parameters have more than ${runLimits.contextBytes} bytes`,
+    );
+    return;
+  }
+  const { duration } = program.version.document.limits ?? {};
+  if (duration !== undefined) {
+    state.duration = moment.now + durationMs(duration);
+    draft.effects.push({ kind: 'timer', token: durationToken(draft), due: state.duration });
+  }
+  enterList(draft, '', '0', null);
+  work(draft);
+}
+
+function finished(draft: Draft): RunStep {
+  const { state, effects, changes } = draft;
+  if (!isOver(state.status) && state.status !== 'compensating')
+    state.status =
+      state.fault !== undefined || Object.values(state.nodes).some(({ s }) => s === 'incident')
+        ? 'incident'
+        : 'running';
+  return {
+    state,
+    effects,
+    changes,
+    keepUntil: isOver(state.status) ? (state.until ?? 0) + runLimits.keep : null,
+  };
+}
+
+function unchanged(state: RunState | null, changes: readonly RunChange[]): RunStep {
+  return {
+    state,
+    effects: [],
+    changes,
+    keepUntil: state !== null && isOver(state.status) ? (state.until ?? 0) + runLimits.keep : null,
+  };
+}
+
+function ignored(input: RunInput, reason: string, facts: Record<string, unknown> = {}): RunChange {
+  const token = 'token' in input ? { token: input.token } : {};
+  return { what: 'ignored', input: input.kind, reason, ...token, ...facts };
+}
+
+/**
+ * Instead of a step that threw, which is a bug: nothing of the run changes but that an operator has to look at it; the input is
+ * among the dead letters and can come again. Never throws.
+ */
+export function faultRun(
+  state: RunState | null,
+  input: RunInput,
+  moment: FoldMoment,
+  error: string,
+): RunStep {
+  const fault = { input: input.kind, error: error.slice(0, 1024), at: moment.now };
+  const change: RunChange = { what: 'note', text: 'the engine failed on this input', ...fault };
+  if (state === null || isOver(state.status)) return unchanged(state, [change]);
+  return { state: { ...state, status: 'incident', fault }, effects: [], changes: [change], keepUntil: null };
+}

@@ -1,0 +1,140 @@
+// The command of an action step: what it would send, its digest for approvals, and the record.
+import type { ActionConfig, Command, InlineAction } from '@tocsin/schemas/types.ts';
+import { commandTopic } from '../../../topics.ts';
+import type { Json } from '../../action/outcome.ts';
+import { durationMs } from '../duration.ts';
+import type { ProgramStep } from '../program.ts';
+import { digestOf, stepCommandId } from '../tokens.ts';
+import { namesIn, resolveReferences } from '../values.ts';
+import { type RunContext, viewsAt } from './context.ts';
+import { shown, tell, tokenOf } from './draft.ts';
+import type { Draft, Node } from './state.ts';
+
+export interface Prepared {
+  readonly type: string;
+  readonly connection?: string;
+  readonly params: Record<string, Json>;
+  readonly context: Record<string, Json>;
+  /** Of all that decides what is sent. */
+  readonly digest: string;
+}
+
+interface Wanted {
+  readonly config: InlineAction | ActionConfig;
+  readonly action: Command['action'];
+}
+
+/** The action of a step: written in it, or pinned by the revision. */
+function wantedBy(draft: Draft, { step, path }: ProgramStep): Wanted | null {
+  const { version } = draft.program;
+  if (typeof step.action === 'object')
+    return {
+      config: step.action,
+      action: { id: `${version.document.id}/${step.id}`, key: path, revision: version.revision },
+    };
+  const pinned = version.actions[step.action ?? ''];
+  if (pinned === undefined || pinned.document.enabled === false) return null;
+  const { id, name } = pinned.document;
+  return {
+    config: pinned.document,
+    action: { id, ...(name === undefined ? {} : { name }), key: path, revision: pinned.revision },
+  };
+}
+
+/** What a step would send now; null when its action is switched off. Throws TemplateError. */
+export function prepare(
+  draft: Draft,
+  step: ProgramStep,
+  place: string,
+  loop: RunContext = {},
+): Prepared | null {
+  const wanted = wantedBy(draft, step);
+  if (wanted === null) return null;
+  const { type, connection, params = {} } = wanted.config;
+  const views = viewsAt(draft, place, loop);
+  const merged = { ...params, ...step.step.with };
+  const { value, texts } = resolveReferences(merged, views);
+  const context = namedOf(merged, views[0] as RunContext);
+  if (texts.length > 0) context['values'] = [...texts];
+  const sent = {
+    type,
+    ...(connection === undefined ? {} : { connection }),
+    params: value as Record<string, Json>,
+    context,
+  };
+  return { ...sent, digest: digestOf(sent) };
+}
+
+/** The members of the context that templates name; of steps only those. */
+function namedOf(params: unknown, context: RunContext): Record<string, Json> {
+  const names = namesIn(params).map((name) => name.split('.'));
+  const roots = new Set(names.map(([root]) => root as string));
+  const named: Record<string, Json> = {};
+  for (const root of ['run', 'params', 'vars', 'item', 'index'])
+    if (roots.has(root) && context[root] !== undefined) named[root] = context[root] as Json;
+  if (roots.has('steps')) {
+    const facts = context['steps'] as Record<string, Json>;
+    const ids = new Set(names.flatMap(([root, id]) => (root === 'steps' && id !== undefined ? [id] : [])));
+    named['steps'] = Object.fromEntries(
+      [...ids].flatMap((id) => (Object.hasOwn(facts, id) ? [[id, facts[id] as Json]] : [])),
+    );
+  }
+  return named;
+}
+
+/** Writes the command of a step; the node has its epoch and gets the id. */
+export function sendCommand(
+  draft: Draft,
+  step: ProgramStep,
+  place: string,
+  node: Node,
+  prepared: Prepared,
+): void {
+  const { state, moment, program } = draft;
+  const { config, action } = wantedBy(draft, step) as Wanted;
+  const id = stepCommandId(moment.key, state.run, place);
+  node.command = id;
+  const command: Command = {
+    v: 1,
+    command_id: id,
+    ...(state.tenant === undefined ? {} : { tenant: state.tenant }),
+    type: prepared.type,
+    trigger: 'playbook',
+    source: state.source as Command['source'],
+    action,
+    ...(prepared.connection === undefined ? {} : { connection: prepared.connection }),
+    mode: 'first',
+    row_index: 0,
+    params: prepared.params,
+    ...(config.retry === undefined ? {} : { retry: config.retry }),
+    ...(config.on_uncertain === undefined ? {} : { on_uncertain: config.on_uncertain }),
+    subject: { event: { ...state.event }, context: prepared.context },
+    reply_to: {
+      topic: draft.runsTopic,
+      partition: moment.partition,
+      key: moment.key,
+      token: tokenOf(draft, place, node.e),
+    },
+    playbook: {
+      id: program.version.document.id,
+      revision: state.revision,
+      run: moment.key,
+      number: state.run,
+      step: place,
+    },
+    ...(step.step.timeout === undefined ? {} : { timeout_ms: durationMs(step.step.timeout) }),
+    hops: state.hops,
+    created_at: moment.now,
+  };
+  const record = { topic: commandTopic(prepared.type).name, key: moment.key, value: JSON.stringify(command) };
+  draft.effects.push({ kind: 'produce', record });
+  tell(draft, {
+    what: 'command',
+    place,
+    step: step.id,
+    command_id: id,
+    type: prepared.type,
+    try: node.try ?? 1,
+    input: shown(prepared.params),
+  });
+}

@@ -1,0 +1,124 @@
+// Small moves on a draft: changes, timers, tokens, facts. Nothing here decides.
+
+import type { EventEnvelope } from '@tocsin/schemas/types.ts';
+import { topics } from '../../../topics.ts';
+import type { Json } from '../../action/outcome.ts';
+import { runLimits } from '../limits.ts';
+import type { ProgramStep } from '../program.ts';
+import { digestOf, formatToken } from '../tokens.ts';
+import type { Draft, Node, RunChange, RunState, StepFact } from './state.ts';
+
+/** A copy whose parts may be changed; what never changes is shared. */
+export function copyState(state: RunState): RunState {
+  const { event, params, source, inbox, ...rest } = state;
+  return {
+    ...structuredClone(rest),
+    inbox: [...inbox],
+    ...(event === undefined ? {} : { event }),
+    ...(params === undefined ? {} : { params }),
+    ...(source === undefined ? {} : { source }),
+  };
+}
+
+export function tell(draft: Draft, change: RunChange): void {
+  draft.changes.push(change);
+}
+
+/** Path of the step at a place. */
+export function pathOf(place: string): string {
+  return place.slice(0, place.lastIndexOf('#'));
+}
+
+export function iterationOf(place: string): string {
+  return place.slice(place.lastIndexOf('#') + 1);
+}
+
+export function stepAt(draft: Draft, place: string): ProgramStep {
+  return draft.program.steps.get(pathOf(place)) as ProgramStep;
+}
+
+export function tokenOf(draft: Draft, place: string, epoch: number, purpose = ''): string {
+  return formatToken({ key: draft.moment.key, run: draft.state.run, place, epoch, purpose });
+}
+
+/** Sets a timer of a node; one with the same purpose moves. */
+export function setTimer(draft: Draft, place: string, node: Node, purpose: string, due: number): void {
+  node.due = { ...node.due, [purpose]: due };
+  draft.effects.push({ kind: 'timer', token: tokenOf(draft, place, node.e, purpose), due });
+}
+
+export function cancelTimers(draft: Draft, place: string, node: Node): void {
+  for (const purpose of Object.keys(node.due ?? {}))
+    draft.effects.push({ kind: 'cancel-timer', token: tokenOf(draft, place, node.e, purpose) });
+  delete node.due;
+}
+
+/** The node waits for something else from here on; what comes with an older token is stale. */
+export function nextEpoch(draft: Draft, place: string, node: Node): void {
+  cancelTimers(draft, place, node);
+  node.e += 1;
+}
+
+export function sizeOf(value: unknown): number {
+  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
+}
+
+/** The outputs as they are kept: larger ones as their size and digest. */
+export function keptOutputs(outputs: Json | undefined): Json | undefined {
+  const bytes = sizeOf(outputs);
+  if (bytes <= runLimits.outputBytes) return outputs;
+  return { truncated: true, bytes, sha256: digestOf(outputs) };
+}
+
+export function shown(value: Json): Json {
+  const bytes = sizeOf(value);
+  return bytes <= runLimits.shownBytes ? value : { truncated: true, bytes, sha256: digestOf(value) };
+}
+
+/** Writes what expressions see of a step. False: the run has no room for the outputs, and keeps the rest. */
+export function setFact(draft: Draft, id: string, fact: StepFact): boolean {
+  const { state } = draft;
+  const growth = sizeOf(fact.outputs) - sizeOf(state.steps[id]?.outputs);
+  const fits = state.bytes + growth <= runLimits.contextBytes || growth <= 0;
+  if (fits) {
+    state.steps[id] = fact;
+    state.bytes += growth;
+  } else {
+    const { outputs: _, ...rest } = fact;
+    state.bytes -= sizeOf(state.steps[id]?.outputs);
+    state.steps[id] = rest;
+  }
+  return fits;
+}
+
+/** One of the engine's own events; `name` makes its id, so that a replay gives the same one. */
+export function emit(draft: Draft, event: string, name: string, data: Record<string, unknown>): void {
+  const { state, moment, program } = draft;
+  const envelope: EventEnvelope = {
+    id: `${moment.key}.${state.run}.${name}`,
+    event,
+    timestamp: new Date(moment.now).toISOString(),
+    ...(state.tenant === undefined ? {} : { tenant: state.tenant }),
+    hops: state.hops,
+    data: {
+      run: moment.key,
+      number: state.run,
+      playbook_id: state.playbook,
+      ...(program.version.document.name === undefined
+        ? {}
+        : { playbook_name: program.version.document.name }),
+      revision: state.revision,
+      ...(state.source === undefined ? {} : { source_id: state.source.id }),
+      ...data,
+    },
+  };
+  const record = { topic: topics.events.name, key: moment.key, value: JSON.stringify(envelope) };
+  draft.effects.push({ kind: 'produce', record });
+}
+
+export function produceInput(draft: Draft, key: string, input: Record<string, unknown>): void {
+  draft.effects.push({
+    kind: 'produce',
+    record: { topic: draft.runsTopic, key, value: JSON.stringify(input) },
+  });
+}
