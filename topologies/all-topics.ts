@@ -16,6 +16,6 @@ export function topicSpec(topic: Topic, replicationFactor = -1): TopicSpec {
     name: topic.name,
     partitions: topic.partitions,
     replicationFactor,
-    config: { 'cleanup.policy': topic.policy, ...retention },
+    config: { 'cleanup.policy': topic.policy, ...retention, ...topic.config },
   };
 }

@@ -163,6 +163,37 @@ export const metrics: readonly MetricDeclaration[] = [
     help: 'Rebalances, fetch retries and offset gaps, by kind.',
     labels: ['service', 'kind'],
   },
+  {
+    name: 'tocsin_fold_inputs_total',
+    kind: 'counter',
+    help: 'Inputs applied to states, by fold.',
+    labels: ['fold'],
+  },
+  {
+    name: 'tocsin_fold_rewinds_total',
+    kind: 'counter',
+    help: 'Times a partition was read again because the store stood elsewhere, by fold and reason.',
+    labels: ['fold', 'reason'],
+  },
+  {
+    name: 'tocsin_fold_rebuilds_total',
+    kind: 'counter',
+    help: 'Partitions whose states were rebuilt from the changelog, by fold.',
+    labels: ['fold'],
+  },
+  {
+    name: 'tocsin_timers_pending',
+    kind: 'gauge',
+    help: 'Timers that wait for their time, by the topic that they fire into.',
+    labels: ['topic', 'partition'],
+  },
+  {
+    name: 'tocsin_timer_lateness_seconds',
+    kind: 'histogram',
+    help: 'From the due time of a timer to the acknowledgement of its input.',
+    labels: ['topic'],
+    buckets: [...seconds, 600, 3_600],
+  },
   { name: 'tocsin_history_rows_total', kind: 'counter', help: 'Results written to the history.', labels: [] },
   ...sinkMetrics,
 ];

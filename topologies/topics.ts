@@ -12,6 +12,8 @@ export interface Topic {
   readonly policy: 'delete' | 'compact';
   /** Retention in hours for policy delete. */
   readonly retentionHours: number | null;
+  /** Further settings of the topic in Kafka. */
+  readonly config: Readonly<Record<string, string>>;
   /** Written by systems outside this repository. */
   readonly external: boolean;
   /** Schema document of the value, where there is one. */
@@ -22,13 +24,14 @@ const week = 7 * 24;
 const year = 365 * 24;
 
 function topic(
-  definition: Omit<Topic, 'external' | 'schema' | 'retentionHours' | 'partitions' | 'policy'> &
+  definition: Omit<Topic, 'external' | 'schema' | 'retentionHours' | 'config' | 'partitions' | 'policy'> &
     Partial<Topic>,
 ): Topic {
   return {
     partitions: 12,
     policy: 'delete',
     retentionHours: definition.policy === 'compact' ? null : week,
+    config: {},
     external: false,
     schema: null,
     ...definition,
@@ -65,6 +68,23 @@ export const topics = {
     key: 'command id',
     content: 'outcome of every attempt of every command',
     schema: 'result.json',
+  }),
+  timers: topic({
+    id: 'timers',
+    name: 'timers.v1',
+    // The partition is that of the input topic that the timer fires into, never the hash of this key.
+    key: '<input topic>/<token>',
+    content: 'pending timers {due, topic, key, payload}; a tombstone when cancelled or fired',
+    policy: 'compact',
+    // Timers of seconds leave two records each until a segment is rolled and compacted: roll and compact often. Deleting by age
+    // as well would drop timers of 90 days.
+    config: {
+      'segment.ms': String(600_000),
+      'segment.bytes': String(64 * 1024 * 1024),
+      'min.cleanable.dirty.ratio': '0.2',
+      'max.compaction.lag.ms': String(3_600_000),
+      'delete.retention.ms': String(86_400_000),
+    },
   }),
   config: topic({
     id: 'config',

@@ -41,6 +41,10 @@ export function applyInputs<State, Input>(
     let step: FoldStep<State>;
     try {
       step = fold.step(before.state, input, moment);
+      // A time that is no number would never come, and JSON cannot hold it.
+      for (const effect of step.effects)
+        if (effect.kind === 'timer' && !Number.isFinite(effect.due))
+          throw new TypeError(`timer ${effect.token}: due must be a finite number`);
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown.message : String(thrown);
       faults.push({ input: { input, moment }, error });
