@@ -193,3 +193,67 @@ describe('work', () => {
     expect(work).toBeLessThan(750_000);
   });
 });
+
+test('tests on one element are not put together from two', () => {
+  const matcher = matcherOf([
+    ['a', { 'data.a': { prefix: 'a', suffix: 'z' } }],
+    ['b', { 'data.a': { contains_all: ['b', 'y'] } }],
+    ['c', { 'data.n': { gt: 1, in: [3, 0] } }],
+  ]);
+  expect(ask(matcher, { a: ['ab', 'yz'], n: [0, 2] })).toEqual([]);
+  expect(ask(matcher, { a: ['ab', 'abyz'], n: [0, 3] })).toEqual(['a', 'b', 'c']);
+  expect(ask(matcher, { a: 'abyz', n: 3 })).toEqual(['a', 'b', 'c']);
+});
+
+test('texts whose hashes collide are told apart', () => {
+  const matcher = createMatcher({ createScanner, hashText: () => 7, seed: 3 });
+  const wanted = ['one', 'two', 'six', 'low', 'onemore'];
+  for (const text of wanted) {
+    matcher.put(revision(`text-${text}`, { 'data.a': text }));
+    matcher.put(revision(`cased-${text}`, { 'data.a': { cased: text } }));
+    matcher.put(revision(`id-${text}`, { vulnerabilities: text }));
+  }
+  matcher.put(revision('low', { min_severity: 'low' }));
+  matcher.put(revision('high', { min_severity: 'high' }));
+  const asked = (data: Record<string, unknown>): string[] =>
+    matcher
+      .match({ source: 'events', fields: { event: 'e', data }, search: null }, context)
+      .map(({ document }) => document.id);
+  for (const text of wanted)
+    expect(asked({ a: text, cve: text })).toEqual([`cased-${text}`, `id-${text}`, `text-${text}`]);
+  expect(asked({ a: 'ONE', severity: 'none' })).toEqual(['text-one']);
+  expect(asked({ severity: 'high' })).toEqual(['high', 'low']);
+  expect(asked({ severity: 'info' })).toEqual([]);
+  expect(asked({ severity: 'oddd' })).toEqual([]);
+});
+
+test('a split bucket is walked the shorter way, by its children or by what is true', () => {
+  const rules: [string, Record<string, unknown>][] = [];
+  for (let tag = 0; tag < 80; tag++)
+    for (let n = 0; n < 24; n++)
+      rules.push([`r${1000 + tag * 24 + n}`, { 'data.tags': `t${tag}`, 'data.ports': n % 6 }]);
+  for (let port = 6; port < 40; port++) rules.push([`s${port}`, { 'data.ports': port, 'data.b': 'x' }]);
+  const matcher = matcherOf(rules);
+  const ports = Array.from({ length: 40 }, (_, i) => i);
+  const expected = (tag: number, port: (port: number) => boolean): string[] =>
+    Array.from({ length: 24 }, (_, n) => n).flatMap((n) => (port(n % 6) ? [`r${1000 + tag * 24 + n}`] : []));
+  expect(ask(matcher, { tags: 't7', ports: 4 })).toEqual(expected(7, (port) => port === 4));
+  expect(ask(matcher, { tags: 't7', ports })).toEqual(expected(7, () => true));
+  expect(ask(matcher, { tags: 't9', ports: [2, ...ports.slice(6)] })).toEqual(
+    expected(9, (port) => port === 2),
+  );
+  expect(matcher.stats().splits).toBeGreaterThan(1);
+});
+
+test('texts anywhere are found however they are written', () => {
+  const matcher = matcherOf([
+    ['a', { 'data.*': { contains: 'a\\b' } }],
+    ['b', { '*': { contains: 'öl' } }],
+    ['c', { 'data.*': { contains: 'finding' } }],
+  ]);
+  expect(ask(matcher, { x: { y: ['zA\\Bz'] } })).toEqual(['a']);
+  expect(ask(matcher, { x: 'ÖL' })).toEqual(['b']);
+  // There as a type and as a name, but in no text of data.
+  expect(ask(matcher, { finding: 'x' })).toEqual([]);
+  expect(ask(matcher, { x: ['a finding'] })).toEqual(['c']);
+});
