@@ -64,11 +64,14 @@ function world() {
     return made;
   }
 
-  const fires = (partition = 0, topic = input): Fire[] =>
-    log
+  const fires = (partition = 0, topic = input): Fire[] => {
+    const found: Fire[] = log
       .records(topic)
       .filter((record) => record.partition === partition)
       .map(({ value }) => JSON.parse(String(value)));
+    expect(found.filter(({ due, fired_at }) => fired_at < due)).toEqual([]);
+    return found;
+  };
   const tokens = (partition = 0): string[] => fires(partition).map(({ token }) => token);
   const jump = (ms: number): void => {
     shift += ms;
@@ -132,12 +135,13 @@ describe('one owner', () => {
   test('timers of 1 s, 24.9 d and 30 d fire at their times; ties by token; a sooner one wakes the sleeper', async () => {
     const { clock, started, fires } = world();
     const owner = await started();
-    const dues = { a: 30 * day, b: 24.9 * day, d: second, c: second };
+    const dues = { a: 30 * day, b: 24.9 * day, d: second, c: second, e: second + 5 };
     for (const [token, after] of Object.entries(dues)) await apply(owner, timer(token, start + after));
     await clock.advance(31 * day);
     expect(fires().map(({ token, fired_at }) => [token, fired_at - start])).toEqual([
       ['c', second],
       ['d', second],
+      ['e', second + 5],
       ['b', 24.9 * day],
       ['a', 30 * day],
     ]);
@@ -203,7 +207,6 @@ describe('one owner', () => {
     expect(new Set(fired.map(({ token }) => token)).size).toBe(100_000);
     expect(fired).toHaveLength(100_000);
     for (let n = 1; n < fired.length; n++) expect(fired[n]!.due).toBeGreaterThanOrEqual(fired[n - 1]!.due);
-    expect(fired.every(({ due, fired_at }) => fired_at >= due)).toBe(true);
     expect(Math.max(...sizes)).toBe(500);
     expect(metrics.observed('tocsin_timer_lateness_seconds')).toHaveLength(100_000);
   });
@@ -225,18 +228,16 @@ describe('one owner', () => {
   test('what is no timer in the topic is reported and harms no other', async () => {
     const { clock, log, started, tokens, logger } = world();
     const bad = ['{', '[]', '{"due":"soon","key":"k"}', '{"due":1}', '{"due":1,"key":"k","payload":3}'];
-    await log
-      .producer()
-      .send([
-        ...bad.map((value, n) => ({
-          topic: topics.timers.name,
-          partition: 0,
-          key: `runs.v1/bad${n}`,
-          value,
-        })),
-        { topic: topics.timers.name, partition: 0, key: null, value: 'x' },
-        { topic: topics.timers.name, partition: 0, key: 'runs.v1/good', value: '{"due":1,"key":"k"}' },
-      ]);
+    await log.producer().send([
+      ...bad.map((value, n) => ({
+        topic: topics.timers.name,
+        partition: 0,
+        key: `runs.v1/bad${n}`,
+        value,
+      })),
+      { topic: topics.timers.name, partition: 0, key: null, value: 'x' },
+      { topic: topics.timers.name, partition: 0, key: 'runs.v1/good', value: '{"due":1,"key":"k"}' },
+    ]);
     await started();
     await clock.advance(second);
     expect(tokens()).toEqual(['good']);
@@ -335,7 +336,6 @@ describe('owners that end and begin', () => {
     }
     await clock.advance(10 * day);
     expect(fires().map(({ token }) => token)).toEqual(['s', 'l', 'm']);
-    for (const { due, fired_at } of fires()) expect(fired_at).toBeGreaterThanOrEqual(due);
   });
 
   test('two members, each with its partitions; one takes over', async () => {
