@@ -69,8 +69,8 @@ function expectAgreement(part: number, rule: fc.Arbitrary<Rule>, subject: fc.Arb
   const all = counts.held + counts.missed;
   expect(all).toBeGreaterThanOrEqual(comparisons * part);
   // A generator that makes rules which never or always hold would prove nothing.
-  expect(counts.held / all).toBeGreaterThan(0.1);
-  expect(counts.missed / all).toBeGreaterThan(0.1);
+  expect(counts.held / all).toBeGreaterThan(0.05);
+  expect(counts.missed / all).toBeGreaterThan(0.05);
 }
 
 function asEvent(fields: Record<string, unknown>): Subject {
