@@ -31,6 +31,11 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: 'match, lint, explain, test, backtest and import rules; `rules help` shows how',
     load: async () => (await import('./rules.ts')).run,
   },
+  playbook: {
+    usage: 'playbook test',
+    summary: 'play a playbook in memory and print what happens when; `playbook help` shows how',
+    load: async () => (await import('./playbook.ts')).run,
+  },
   topology: {
     usage: 'topology [--check]',
     summary: 'write the picture, the topic list and the lag alerts into docs/generated',

@@ -1,7 +1,7 @@
 // Plays runs in memory on a virtual clock: commands are answered by a function, timers fire when nothing else is left to do.
 //
 // Invariant: the order is that of time, then of coming in; the same player and the same start give the same history.
-import type { Command, RunInput } from '@tocsin/schemas/types.ts';
+import type { Command, RunInput, StartInput } from '@tocsin/schemas/types.ts';
 import type { FoldEffect } from '../../run/fold/fold.ts';
 import { decideRun } from './decide.ts';
 import type { RunChange, RunState } from './machine/state.ts';
@@ -41,11 +41,16 @@ export interface PlayerOptions {
   readonly answer: (command: Command, now: number) => readonly LaterInput[];
   /** What comes back for one of the engine's own events, such as a decision for approval.requested. */
   readonly onEvent?: (event: Readonly<Record<string, unknown>>, now: number) => readonly LaterInput[];
+  /** What comes in because of what happened, such as the event that a step begins to wait for. */
+  readonly onChange?: (change: RunChange, key: string) => readonly LaterInput[];
+  /** What comes in instead of a run that a step starts and whose playbook is not known; without it that run is refused. */
+  readonly onStart?: (key: string, input: StartInput) => readonly LaterInput[];
 }
 
 const runsTopic = 'runs.v1';
 
-export function createPlayer({ definitions, start, answer, onEvent = () => [] }: PlayerOptions): Player {
+export function createPlayer(options: PlayerOptions): Player {
+  const { definitions, start, answer, onEvent = () => [], onChange = () => [], onStart } = options;
   const states = new Map<string, RunState | null>();
   const timers = new Map<string, { due: number; key: string; order: number }>();
   const queue: { due: number; order: number; key: string; input: RunInput }[] = [];
@@ -65,10 +70,14 @@ export function createPlayer({ definitions, start, answer, onEvent = () => [] }:
       const { topic, value, key: to } = effect.record;
       const content = JSON.parse(String(value)) as Record<string, unknown>;
       produced.push({ at: now, topic, value: content });
-      if (topic === runsTopic) send({ afterMs: 0, key: String(to), input: content as unknown as RunInput });
-      else if (topic.startsWith('commands.'))
-        for (const input of answer(content as unknown as Command, now)) send(input);
-      else for (const input of onEvent(content, now)) send(input);
+      const input = content as unknown as RunInput;
+      if (topic === runsTopic) {
+        const unknown = input.kind === 'start' && definitions(input.playbook, input.revision) === null;
+        if (onStart !== undefined && unknown) for (const end of onStart(String(to), input)) send(end);
+        else send({ afterMs: 0, key: String(to), input });
+      } else if (topic.startsWith('commands.'))
+        for (const one of answer(content as unknown as Command, now)) send(one);
+      else for (const one of onEvent(content, now)) send(one);
     }
   }
 
@@ -111,6 +120,7 @@ export function createPlayer({ definitions, start, answer, onEvent = () => [] }:
         states.set(key, step.state);
         history.push({ at: now, key, input, changes: step.changes, state: step.state });
         for (const effect of step.effects) carryOut(key, effect);
+        for (const change of step.changes) for (const later of onChange(change, key)) send(later);
       }
       return false;
     },
