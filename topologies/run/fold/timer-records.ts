@@ -57,10 +57,11 @@ export type TimerRead =
 
 /** One record of the timer topic. */
 export function readTimer(place: TimerPlace, batch: RecordBatch, index: number): TimerRead {
-  const key = batch.key(index)?.toString() ?? '';
-  const prefix = `${place.input}/`;
-  if (!key.startsWith(prefix)) return null;
-  const token = key.slice(prefix.length);
+  const recordKey = batch.key(index);
+  const slash = recordKey?.indexOf('/') ?? -1;
+  if (recordKey === null || recordKey.toString('utf8', 0, slash) !== place.input) return null;
+  // Decoded by itself: a part of a longer string would keep the whole of it in memory.
+  const token = recordKey.toString('utf8', slash + 1);
   const bytes = batch.value(index);
   if (bytes === null) return { token, timer: null };
   const parsed = parseJson(bytes);

@@ -445,6 +445,22 @@ describe('while inputs of timers are on their way', () => {
 });
 
 describe('a log that does not take records', () => {
+  test('while a timer is set again: its former time no longer counts', async () => {
+    const { clock, log, started, fires } = world();
+    const owner = await started();
+    await apply(owner, timer('a', start + second));
+    log.failSends(true);
+    const moving = apply(owner, timer('a', start + day));
+    await clock.advance(5 * second);
+    log.failSends(false);
+    await clock.advance(5 * second);
+    await moving;
+    owner.assignment.revoke();
+    await started();
+    await clock.advance(2 * day);
+    expect(fires().map(({ due }) => due - start)).toEqual([day]);
+  });
+
   test('for two minutes: overdue timers fire late, in order, once each', async () => {
     const { clock, log, started, fires, metrics } = world();
     const owner = await started();
