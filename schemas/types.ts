@@ -36,6 +36,18 @@ export type SecretRef =
 export type Duration = string;
 export type StepDelay = Duration | DelayAfter | DelayUntil;
 /**
+ * Any JSON. {"$": "path"} is the value at the path, texts are templates.
+ */
+export type Value =
+  | string
+  | number
+  | boolean
+  | null
+  | unknown[]
+  | {
+      [k: string]: unknown;
+    };
+/**
  * fail: what the step is in fails, in the end the run. continue: as if it had succeeded, without outputs. incident: wait for an operator.
  */
 export type OnError = ('fail' | 'continue' | 'incident') | Goto | RunOnError;
@@ -638,12 +650,7 @@ export interface DelayAfter {
   for: Duration;
 }
 export interface DelayUntil {
-  /**
-   * Any JSON. {"$": "path"} is the value at the path, texts are templates.
-   */
-  until: {
-    [k: string]: unknown;
-  };
+  until: Value;
 }
 /**
  * Conditions of the rule language; paths start with event, finding, steps.<id>, run, params, vars, item or index.
@@ -665,12 +672,7 @@ export interface RunOnError {
   run: Steps;
 }
 export interface StepValues {
-  /**
-   * Any JSON. {"$": "path"} is the value at the path, texts are templates.
-   */
-  [k: string]: {
-    [k: string]: unknown;
-  };
+  [k: string]: Value;
 }
 export interface InlineAction {
   type: string;
@@ -939,12 +941,7 @@ export interface Parallel {
   concurrency?: number;
 }
 export interface ForEach {
-  /**
-   * Any JSON. {"$": "path"} is the value at the path, texts are templates.
-   */
-  items: {
-    [k: string]: unknown;
-  };
+  items: Value;
   do: Steps;
   concurrency?: number;
   max: number;

@@ -23,6 +23,9 @@ const memberKinds: Readonly<Record<string, readonly StepKind[]>> = {
   outputs: ['action', 'waitFor', 'approve', 'playbook'],
 };
 
+/** A second start of what they run would be under the same names. */
+const containers: readonly StepKind[] = ['if', 'switch', 'parallel', 'forEach', 'while'];
+
 const onUnknownOf: Readonly<Partial<Record<StepKind, readonly string[]>>> = {
   if: ['then', 'else', 'fail'],
   while: ['stop', 'run', 'fail'],
@@ -148,6 +151,11 @@ function checkMembers({ step, kind, pointer }: ProgramStep, issues: Issue[]): vo
     else if (!allowed.includes(step.onUnknown))
       issues.push({ path: `${pointer}/onUnknown`, message: `must be one of ${allowed.join(', ')}` });
   }
+  if (step.onError === 'incident' && containers.includes(kind))
+    issues.push({
+      path: `${pointer}/onError`,
+      message: `does not fit ${kind}; say it in the steps that it runs`,
+    });
   const empty = (steps: readonly PlaybookStep[] | undefined, at: string): void => {
     if (steps !== undefined && steps.length === 0)
       issues.push({ path: `${pointer}/${at}`, message: 'a step is missing' });
