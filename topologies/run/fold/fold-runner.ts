@@ -85,15 +85,25 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
   async function own(assignment: Assignment): Promise<Owned<State>> {
     const { partition } = assignment;
     const place = { fold: fold.id, partition };
-    const token = options.newToken();
-    const claimed = await insist(assignment, 'claim', () => store.claim(place, token, clock.now()));
-    const state: Owned<State> = { place, token, offset: claimed.offset, cache: new Map() };
-    if (claimed.offset === null) state.offset = await rebuild(assignment, state);
-    owned.set(partition, state);
-    return state;
+    for (;;) {
+      const token = options.newToken();
+      const claimed = await insist(assignment, 'claim', () => store.claim(place, token, clock.now()));
+      const state: Owned<State> = { place, token, offset: claimed.offset, cache: new Map() };
+      const rebuilt = claimed.offset === null ? await rebuild(assignment, state) : claimed.offset;
+      if (rebuilt !== 'fenced') {
+        state.offset = rebuilt;
+        owned.set(partition, state);
+        return state;
+      }
+      // Another member claimed, or the store lost everything once more. Who is not the owner learns so by its heartbeats.
+      await clock.sleep(retryMs, AbortSignal.any([assignment.signal, signal]));
+    }
   }
 
-  async function rebuild(assignment: Assignment, { place, token }: Owned<State>): Promise<number | null> {
+  async function rebuild(
+    assignment: Assignment,
+    { place, token }: Owned<State>,
+  ): Promise<number | null | 'fenced'> {
     const startedAt = clock.now();
     const { partition } = assignment;
     const { states, offset } = await insist(assignment, 'rebuild', () =>
@@ -106,7 +116,7 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
       const step = { from: null, to: offset, now: clock.now(), writes: [] };
       return (await store.advance(place, token, step)).status;
     });
-    if (outcome === 'fenced') throw new Error('another member claimed the partition during a rebuild');
+    if (outcome !== 'ok') return 'fenced';
     metrics.count('tocsin_fold_rebuilds_total', { fold: fold.id });
     logger.warn('states were rebuilt from the changelog', {
       fold: fold.id,
