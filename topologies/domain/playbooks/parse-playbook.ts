@@ -27,6 +27,9 @@ export interface PlaybookCheck {
   readonly author?: string;
 }
 
+/** Lists change; what a step asks must answer the same in a replay. */
+const noLists: KnownLists = new Map();
+
 interface Parts {
   readonly issues: Issue[];
   readonly outline: Outline;
@@ -102,7 +105,7 @@ function checkStep(entry: ProgramStep, parts: Parts, references: Reference[], ch
   const { step, pointer, kind, path } = entry;
   const { issues, conditions } = parts;
   const condition = (value: unknown, at: string, within?: string): void => {
-    const found = addCondition(value, `${pointer}/${at}`, 'run', { issues, conditions }, check.lists);
+    const found = addCondition(value, `${pointer}/${at}`, 'run', { issues, conditions }, noLists);
     if (found !== null) references.push(...conditionReferences(found, entry, `${pointer}/${at}`, within));
   };
   const value = (given: unknown, at: string, options: ValueCheck = {}): void =>
@@ -113,13 +116,7 @@ function checkStep(entry: ProgramStep, parts: Parts, references: Reference[], ch
     condition(one.when, `switch/cases/${index}/when`);
   if (step.while !== undefined) condition(step.while.when, 'while/when', path);
   if (step.waitFor?.match !== undefined)
-    addCondition(
-      step.waitFor.match,
-      `${pointer}/waitFor/match`,
-      'events',
-      { issues, conditions },
-      check.lists,
-    );
+    addCondition(step.waitFor.match, `${pointer}/waitFor/match`, 'events', { issues, conditions }, noLists);
   value(step.waitFor?.correlate, 'waitFor/correlate');
   value(step.outputs, 'outputs', { extra: ['result'] });
   value(step.set, 'set');
