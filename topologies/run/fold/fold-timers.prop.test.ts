@@ -68,7 +68,7 @@ const alarms: Fold<Alarm, AlarmInput> = {
   },
 };
 
-type Fault = 'no' | 'before advance' | 'after advance' | 'between input and removal';
+type Fault = 'no' | 'before advance' | 'after advance' | 'before the input of a timer' | 'before a removal';
 
 function world() {
   const clock = fakeClock(1_777_377_600_000);
@@ -97,7 +97,10 @@ function world() {
       send(records) {
         if (isDead) return never;
         const isRemoval = records.some(({ topic, value }) => topic === topics.timers.name && value === null);
-        return fault === 'between input and removal' && isRemoval ? die() : real.send(records);
+        const isFire = records.some(({ topic }) => topic === input.name);
+        if (fault === 'before a removal' && isRemoval) return die();
+        if (fault === 'before the input of a timer' && isFire) return die();
+        return real.send(records);
       },
     };
     const wrapped: FoldStore = {
@@ -163,7 +166,8 @@ const event = fc.oneof(
     arbitrary: fc.constantFrom(
       { kind: 'before advance' },
       { kind: 'after advance' },
-      { kind: 'between input and removal' },
+      { kind: 'before the input of a timer' },
+      { kind: 'before a removal' },
       { kind: 'roll back' },
       { kind: 'flush' },
       { kind: 'second member' },
