@@ -1200,7 +1200,13 @@ export interface TimerInput {
 export interface EventInput {
   kind: 'event';
   correlation: string;
-  event: EventEnvelope;
+  /**
+   * The event envelope that comes in.
+   */
+  event: {
+    event: string;
+    [k: string]: unknown;
+  };
 }
 export interface DecisionInput {
   kind: 'decision';

@@ -1,11 +1,9 @@
 // `./tocsin playbook test` on the shipped example: the steps of the flow at their times, both ways, and how it is typed wrong.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkPlaybook } from '@tocsin/topologies/domain/playbooks/parse-playbook.ts';
 import { expect, test } from 'vitest';
-import { parseAllDocuments } from 'yaml';
 import { runPlaybook } from './playbook.ts';
 
 const docs = fileURLToPath(new URL('../../../docs/', import.meta.url));
@@ -112,30 +110,3 @@ test('a run that fails, and files with faults, are 1; a command typed wrong is 2
   ])
     expect((await play(...args)).code, args.join(' ')).toBe(2);
 });
-
-const guide = readFileSync(join(docs, 'playbooks.md'), 'utf8');
-const blocks = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] as string);
-const documents = blocks
-  .flatMap((block) => parseAllDocuments(block))
-  .map((one) => one.toJS() as Record<string, unknown>);
-const playbooks = documents.filter(({ kind }) => kind === 'playbook');
-const steps = documents.filter((one) => Array.isArray(one)) as unknown as Record<string, unknown>[][];
-
-test('the guide shows playbooks and steps', () => {
-  expect(playbooks.map(({ id }) => id)).toEqual(['contain-host']);
-  expect(steps).toHaveLength(8);
-});
-
-test.each(playbooks.map((one) => [one['id'], one] as const))(
-  'the playbook %s of the guide is valid',
-  (_id, document) => {
-    expect(checkPlaybook(document)).toEqual([]);
-  },
-);
-
-test.each(steps.map((list, index) => [index, list] as const))(
-  'the steps %i of the guide are valid',
-  (_index, list) => {
-    expect(checkPlaybook({ kind: 'playbook', id: 'guide', steps: list })).toEqual([]);
-  },
-);
