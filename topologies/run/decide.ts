@@ -50,7 +50,7 @@ const maxHeaders = 1_000;
 const maxHeaderBytes = 64 * 1024;
 
 /** Rules that one batch does of the work on changed rules: well below a millisecond. */
-const compactSteps = 64;
+const compactSteps = 20;
 
 export function createDecider(options: DecideOptions): BatchHandler {
   const { service, outbox, clock, metrics, logger, signal } = options;
