@@ -215,7 +215,7 @@ export interface Command {
      */
     run: string;
     /**
-     * Of the runs under this key, from 1.
+     * Of the run under its key; grows.
      */
     number: number;
     /**

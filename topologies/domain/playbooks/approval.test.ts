@@ -1,7 +1,7 @@
 // Approval gates: who may decide, how often, until when, and what the decision is bound to.
 import type { Approve, PlaybookStep } from '@tocsin/schemas/types.ts';
 import { describe, expect, test } from 'vitest';
-import { outline, type Stage, stage } from './play-kit.ts';
+import { firstRun, outline, type Stage, stage } from './play-kit.ts';
 
 function gate(approve: Partial<Approve> = {}, more: Partial<PlaybookStep> = {}): Stage {
   const run = stage([
@@ -81,7 +81,7 @@ test.each([
     'whoever started the run or wrote the playbook cannot decide',
   ],
   ['another digest', 'alice', { digest: 'f'.repeat(64) }, 'what was shown is not what the gate is for'],
-  ['a token of before', 'alice', { token: 'k.1/g#0.1' }, 'the gate is closed'],
+  ['a token of before', 'alice', { token: `k.${firstRun}/g#0.1` }, 'the gate is closed'],
   ['a token of nothing', 'alice', { token: 'x' }, 'the gate is closed'],
 ])('%s changes nothing', (_what, actor, more, reason) => {
   const run = gate();

@@ -2,7 +2,7 @@
 import type { Playbook, PlaybookStep } from '@tocsin/schemas/types.ts';
 import { describe, expect, test } from 'vitest';
 import { decideRun } from './decide.ts';
-import { outline, programOf, stage, started } from './play-kit.ts';
+import { firstRun, outline, programOf, stage, started } from './play-kit.ts';
 import { stepCommandId } from './tokens.ts';
 
 const act = (id: string, more: Partial<PlaybookStep> = {}): PlaybookStep => ({ id, action: 'mail', ...more });
@@ -14,8 +14,8 @@ describe('actions', () => {
     expect(run.commands.map(({ playbook }) => playbook?.step)).toEqual(['a#0']);
     expect(outline(run.answer('a', { output: { n: 1 }, ref: 'R' }))).toEqual(['a succeeded']);
     expect(run.commands.map(({ command_id }) => command_id)).toEqual([
-      stepCommandId('k', 1, 'a#0'),
-      stepCommandId('k', 1, 'b#0'),
+      stepCommandId('k', firstRun, 'a#0'),
+      stepCommandId('k', firstRun, 'b#0'),
     ]);
     expect(run.commands[1]).toMatchObject({
       type: 'email',
@@ -253,7 +253,7 @@ describe('waits', () => {
   ];
   const scan = (n: number, id = 'x') => ({
     kind: 'event' as const,
-    correlation: stepCommandId('k', 1, 'a#0'),
+    correlation: stepCommandId('k', firstRun, 'a#0'),
     event: { id, event: 'scan.completed', data: { n } },
   });
 
@@ -418,11 +418,11 @@ describe('starts', () => {
     const attached = stage([act('a')], dedupe('attach'));
     attached.start();
     attached.start();
-    expect([attached.state.run, attached.state.attached]).toEqual([1, 1]);
+    expect([attached.state.run, attached.state.attached]).toEqual([firstRun, 1]);
     const restarted = stage([act('a')], dedupe('restart'));
     restarted.start();
     expect(outline(restarted.start())).toEqual(['a cancelled', 'run cancelled', 'run running']);
-    expect(restarted.state.run).toBe(2);
+    expect(restarted.state.run).toBe(firstRun + 1);
     expect(new Set(restarted.commands.map(({ command_id }) => command_id)).size).toBe(2);
     expect(
       restarted.send({ kind: 'result', command_id: restarted.commands[0]!.command_id, status: 'succeeded' })
@@ -437,7 +437,15 @@ describe('starts', () => {
     expect(run.start().changes).toMatchObject([{ what: 'ignored', input: 'start' }]);
     run.send({ kind: 'pause', by: 'op' }, 3_600_000);
     run.start();
-    expect([run.state.run, run.state.status]).toEqual([2, 'running']);
+    expect([run.state.run, run.state.status]).toEqual([firstRun + 1, 'running']);
+  });
+
+  test('a key that was forgotten gives new command ids', () => {
+    const [one, other] = [stage([act('a')]), stage([act('a')])];
+    one.start();
+    other.send({ kind: 'resume', by: 'op' }, 40 * 86_400_000);
+    other.start();
+    expect(other.commands[0]?.command_id).not.toBe(one.commands[0]?.command_id);
   });
 
   test('a revision that nobody knows', () => {

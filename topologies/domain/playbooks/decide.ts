@@ -126,7 +126,7 @@ function start(state: RunState | null, input: StartInput, moment: FoldMoment, de
   const draft: Draft = {
     state: {
       v: 1,
-      run: (state?.run ?? 0) + 1,
+      run: state === null ? firstNumber(moment) : state.run + 1,
       playbook: input.playbook,
       revision: input.revision,
       status: 'running',
@@ -159,6 +159,19 @@ function start(state: RunState | null, input: StartInput, moment: FoldMoment, de
   };
   begin(draft, by);
   return finished(draft);
+}
+
+/** A run that is over may vanish a while after its key is free again. */
+function keptUntil({ until = 0, ended_at = 0 }: RunState): number {
+  return Math.max(until, ended_at) + runLimits.keep;
+}
+
+/**
+ * Seconds, because nobody remembers the runs of a key whose state has gone: a number that came again would give ids of commands that
+ * receivers know already.
+ */
+function firstNumber({ now }: FoldMoment): number {
+  return Math.floor(now / 1000);
 }
 
 function begin(draft: Draft, by: string): void {
@@ -200,7 +213,7 @@ function finished(draft: Draft): RunStep {
     state,
     effects,
     changes,
-    keepUntil: isOver(state.status) ? (state.until ?? 0) + runLimits.keep : null,
+    keepUntil: isOver(state.status) ? keptUntil(state) : null,
   };
 }
 
@@ -209,7 +222,7 @@ function unchanged(state: RunState | null, changes: readonly RunChange[]): RunSt
     state,
     effects: [],
     changes,
-    keepUntil: state !== null && isOver(state.status) ? (state.until ?? 0) + runLimits.keep : null,
+    keepUntil: state !== null && isOver(state.status) ? keptUntil(state) : null,
   };
 }
 

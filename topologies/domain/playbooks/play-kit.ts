@@ -7,6 +7,9 @@ import type { Program } from './program.ts';
 
 export const started = Date.parse('2026-04-28T12:00:00Z');
 
+/** Number of the first run of a stage. */
+export const firstRun = started / 1000;
+
 export interface Stage {
   /** Applies one input `afterMs` later. */
   send(input: RunInput, afterMs?: number): RunStep;

@@ -14,7 +14,7 @@ export interface Token {
   readonly purpose: string;
 }
 
-const format = /^(.{1,256})\.(\d{1,9})\/([^!]*)\.(\d{1,9})(?:!([a-z]+\d*))?$/s;
+const format = /^(.{1,256})\.(\d{1,12})\/([^!]*)\.(\d{1,9})(?:!([a-z]+\d*))?$/s;
 
 export function formatToken({ key, run, place, epoch, purpose }: Token): string {
   return `${key}.${run}/${place}.${epoch}${purpose === '' ? '' : `!${purpose}`}`;

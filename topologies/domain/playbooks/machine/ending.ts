@@ -39,6 +39,10 @@ export function endRun(
     finish(draft, status, reason);
     return;
   }
+  if (state.duration !== undefined) {
+    draft.effects.push({ kind: 'cancel-timer', token: durationToken(draft) });
+    delete state.duration;
+  }
   state.status = 'compensating';
   state.ending = status;
   state.reason = reason;

@@ -99,7 +99,7 @@ export interface InboxEvent {
 
 export interface RunState {
   readonly v: 1;
-  /** Number of the run under its key, from 1. */
+  /** Number of the run under its key: grows, and never comes again. */
   readonly run: number;
   readonly playbook: string;
   readonly revision: number;
