@@ -353,6 +353,28 @@ describe('operators', () => {
     ]);
   });
 
+  test('a run does not end in a pause', () => {
+    const run = stage([act('a')]);
+    run.start();
+    run.send({ kind: 'pause', by: 'op' });
+    expect(outline(run.answer('a'))).toEqual(['a succeeded']);
+    expect(outline(run.send({ kind: 'resume', by: 'op' }))).toEqual(['run completed']);
+  });
+
+  test('a timer of before a retry is stale', () => {
+    const run = stage([act('a', { onError: 'incident', deadline: 'PT1H' })]);
+    const set = run.start().effects.find(({ kind }) => kind === 'timer');
+    if (set?.kind !== 'timer') throw new Error('no timer');
+    run.answer('a', { status: 'failed' });
+    run.send({ kind: 'retry', by: 'op' });
+    const late = run.send({ kind: 'timer', token: set.token }, 7_200_000);
+    expect(late).toMatchObject({
+      effects: [],
+      changes: [{ what: 'ignored', reason: 'nothing waits for it' }],
+    });
+    expect(run.state.nodes['a#0']?.s).toBe('running');
+  });
+
   test('a pause that extends moves deadlines by its length', () => {
     const run = stage([act('a', { deadline: 'PT1H' })]);
     run.start();
