@@ -26,7 +26,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
   });
   const { tables, apply } = evaluatorTables(source.table, randomInt(2 ** 32));
   source.onChange((changes) => {
-    for (const problem of apply(changes)) logger.error('configuration problem', { problem });
+    for (const problem of apply(changes)) logger.error('left out, or names what does not exist', { problem });
     const { rules, unwitnessed, bytes } = tables.ruleSet.stats();
     metrics.gauge('tocsin_rule_problems', tables.problems.length);
     metrics.gauge('tocsin_matcher_rules', rules);
