@@ -30,7 +30,7 @@ export interface DecideOptions {
   readonly service: string;
   /** Topics that are read, to know what kind of input a record is. */
   readonly inputs: readonly Topic[];
-  /** The tables of this moment; one set of tables judges a whole batch. */
+  /** The tables; a change of theirs counts from the next record on. */
   readonly tables: () => EvaluatorTables;
   readonly schemas: SchemaSource | null;
   readonly outbox: Outbox;
