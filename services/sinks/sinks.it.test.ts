@@ -253,8 +253,9 @@ describe('a sink on Kafka', () => {
       collectGarbage();
       held.push(process.memoryUsage().arrayBuffers / 2 ** 20);
     }
-    // 82 MB went into the topic. What may be held: slabs and buffered batches of the sink, free buffers, and what the producer has in flight.
-    expect(Math.max(...held) - before).toBeLessThan(64);
+    // 82 MB went into the topic; the sink holds its slabs and what the consumer buffers, not the backlog. Garbage only adds, so
+    // the least of the later looks is nearest to what is held.
+    expect(Math.min(...held.slice(-4)) - before).toBeLessThan(24);
     const second = await receiver({ port: first.port });
     await until('all stored', () => new Set([...stored(first), ...stored(second)]).size === 82_000, 50_000);
     expect(letters).toEqual([]);
