@@ -6,6 +6,7 @@ import { parseJson } from '@tocsin/schemas/codecs/json.ts';
 import type { StoredState } from '../../ports/fold-store.ts';
 import type { LogClient, RecordBatch } from '../../ports/log.ts';
 import type { FoldChange } from './fold.ts';
+import { readPartition } from './read-partition.ts';
 
 export interface Rebuilt {
   readonly states: readonly {
@@ -45,21 +46,7 @@ export async function readChangelog(
   partition: number,
 ): Promise<Rebuilt> {
   const rebuild = createRebuild();
-  let failed: Error | null = null;
-  const reader = client.table({
-    topic,
-    partitions: [partition],
-    onBatch: (batch) => addBatch(rebuild, batch),
-    onFailure: (error) => {
-      failed = error;
-    },
-  });
-  try {
-    await reader.start();
-  } finally {
-    await reader.stop();
-  }
-  if (failed !== null) throw failed;
+  await readPartition(client, topic, partition, (batch) => addBatch(rebuild, batch));
   return rebuild.result();
 }
 

@@ -14,6 +14,7 @@ import type { MetricsPort } from '../../ports/metrics.ts';
 import { timersTopic } from '../../topics.ts';
 import type { Outbox } from '../outbox.ts';
 import type { FoldTimers } from './fold-runner.ts';
+import { readPartition } from './read-partition.ts';
 import { createTimerHeap, type PendingTimer, type TimerHeap } from './timer-heap.ts';
 import {
   bodyOf,
@@ -91,21 +92,7 @@ export function createTimers(options: TimersOptions): FoldTimers {
 
   async function read(place: TimerPlace): Promise<TimerHeap> {
     const heap = createTimerHeap();
-    let failed: Error | null = null;
-    const reader = options.client.table({
-      topic,
-      partitions: [place.partition],
-      onBatch: (batch) => addBatch(heap, place, batch),
-      onFailure: (error) => {
-        failed = error;
-      },
-    });
-    try {
-      await reader.start();
-    } finally {
-      await reader.stop();
-    }
-    if (failed !== null) throw failed;
+    await readPartition(options.client, topic, place.partition, (batch) => addBatch(heap, place, batch));
     return heap;
   }
 
