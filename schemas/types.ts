@@ -31,6 +31,10 @@ export type SecretRef =
       file: string;
     };
 /**
+ * One input of the matching of events with runs that wait for them, as written to correlations.v1; the record key is the hash of tenant, path and value.
+ */
+export type CorrelationInput = CorrelationWait | CorrelationDone | CorrelationEvent | CorrelationTimer;
+/**
  * ISO 8601 duration of weeks, or of days, hours, minutes and seconds: PT1H, P1DT12H; from PT1S to P90D.
  */
 export type Duration = string;
@@ -76,6 +80,7 @@ export interface AllDocuments {
   'command.json': Command;
   'config-record.json': ConfigRecord;
   'connection.json': Connection;
+  'correlation-input.json': CorrelationInput;
   'dead-letter.json': DeadLetterHeaders;
   'envelope.json': EventEnvelope;
   'list.json': ValueList;
@@ -227,6 +232,10 @@ export interface Command {
    * Of one attempt.
    */
   timeout_ms?: number;
+  /**
+   * Everything is rendered and checked, nothing is sent.
+   */
+  dry_run?: true;
   hops: number;
   /**
    * Epoch ms.
@@ -372,6 +381,67 @@ export interface SmtpConnection {
   rate_per_second?: number;
   timeout_ms?: number;
   secrets?: Secrets;
+}
+export interface CorrelationWait {
+  kind: 'wait';
+  /**
+   * Key of the run.
+   */
+  run: string;
+  /**
+   * Of the wait; a later one of the same step replaces it.
+   */
+  token: string;
+  /**
+   * The text that was looked for; travels back with the event.
+   */
+  correlation: string;
+  /**
+   * Event types.
+   *
+   * @minItems 1
+   * @maxItems 10
+   */
+  events:
+    | [string]
+    | [string, string]
+    | [string, string, string]
+    | [string, string, string, string]
+    | [string, string, string, string, string]
+    | [string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string, string];
+  /**
+   * Epoch ms: the deadline of the wait.
+   */
+  until: number;
+}
+export interface CorrelationDone {
+  kind: 'done';
+  run: string;
+  token: string;
+}
+export interface CorrelationEvent {
+  kind: 'event';
+  /**
+   * Of the source: event id, or topic/partition/offset.
+   */
+  id: string;
+  /**
+   * The event envelope that came in.
+   */
+  event: {
+    event: string;
+    [k: string]: unknown;
+  };
+}
+export interface CorrelationTimer {
+  kind: 'timer';
+  token: string;
+  due?: number;
+  fired_at?: number;
 }
 /**
  * Headers of a record in dead-letters.v1. Its key and value are the original bytes; original headers come back with the prefix x-orig-.
@@ -910,9 +980,13 @@ export interface WaitFor {
     | [string, string, string, string, string, string, string, string, string]
     | [string, string, string, string, string, string, string, string, string, string];
   /**
-   * Template; the event must come in under the same key.
+   * Template; the event must carry the same text at `at`.
    */
   correlate: string;
+  /**
+   * Path in the event, names joined by dots, where the text or number stands that `correlate` gives; for example data.scan_id.
+   */
+  at?: string;
   /**
    * Conditions of the rule language over the event that comes in.
    */
@@ -1020,6 +1094,10 @@ export interface Result {
   ref?: string;
   output?: unknown;
   warnings?: string[];
+  /**
+   * Nothing was sent; output says what would have been.
+   */
+  dry_run?: true;
   /**
    * The effect may have happened before under the same id.
    */
@@ -1173,6 +1251,10 @@ export interface StartInput {
    * rule:<id>, trigger, playbook:<id> or the person.
    */
   by: string;
+  /**
+   * Commands are rendered and checked, nothing is sent.
+   */
+  dry_run?: true;
   parent?: RunParent;
 }
 export interface RunParent {

@@ -9,6 +9,8 @@ export interface Group {
 
 export const groups = {
   evaluator: { id: 'tocsin.evaluator', service: 'evaluator', maxLagSeconds: 30 },
+  runs: { id: 'tocsin.runs', service: 'playbooks', maxLagSeconds: 30 },
+  correlations: { id: 'tocsin.correlations', service: 'playbooks', maxLagSeconds: 30 },
   recorder: { id: 'tocsin.recorder', service: 'recorder', maxLagSeconds: 300 },
 } as const satisfies Record<string, Group>;
 

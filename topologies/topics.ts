@@ -96,7 +96,7 @@ export const topics = {
   }),
 } as const satisfies Record<string, Topic>;
 
-/** Pending timers of folds. It joins `topics` with the first flow that reads and writes it. */
+/** Pending timers of folds and of retries. It joins `topics` with the first flow that reads and writes it. */
 export const timersTopic = topic({
   id: 'timers',
   name: 'timers.v1',
@@ -114,6 +114,50 @@ export const timersTopic = topic({
     'delete.retention.ms': String(86_400_000),
   },
 });
+
+/** Topics of playbook runs. They join `topics` with the flow that reads and writes them. */
+export const playbookTopics = {
+  runs: topic({
+    id: 'runs',
+    name: 'runs.v1',
+    key: 'run key',
+    content: 'inputs of playbook runs: starts, results, timers, events, decisions, what operators do',
+    retentionHours: 2 * week,
+    // What `now` is in a step is the time of the broker, the same in every replay.
+    config: { 'message.timestamp.type': 'LogAppendTime' },
+    schema: 'run-input.json',
+  }),
+  runEvents: topic({
+    id: 'run-events',
+    name: 'run-events.v1',
+    key: 'run key',
+    content: 'one record for each applied input of a run, with the state after it',
+    retentionHours: year + 35 * 24,
+  }),
+  playbookVersions: topic({
+    id: 'playbook-versions',
+    name: 'playbook-versions.v1',
+    key: '<playbook>@<revision>',
+    content: 'published revisions of playbooks with the actions that they pin; never changed',
+    partitions: 1,
+    policy: 'compact',
+    schema: 'playbook-version.json',
+  }),
+  correlations: topic({
+    id: 'correlations',
+    name: 'correlations.v1',
+    key: 'correlation key',
+    content: 'runs that wait for an event, and events that some playbook waits for',
+    config: { 'message.timestamp.type': 'LogAppendTime' },
+    schema: 'correlation-input.json',
+  }),
+  correlationChanges: topic({
+    id: 'correlation-changes',
+    name: 'correlation-changes.v1',
+    key: 'correlation key',
+    content: 'one record for each applied correlation input, with the state after it',
+  }),
+} as const satisfies Record<string, Topic>;
 
 /** The command topic of one action type. */
 export function commandTopic(type: string): Topic {

@@ -19,6 +19,7 @@ const documentNames: readonly DocumentName[] = [
   'command.json',
   'config-record.json',
   'connection.json',
+  'correlation-input.json',
   'dead-letter.json',
   'envelope.json',
   'list.json',

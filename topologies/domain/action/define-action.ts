@@ -52,11 +52,14 @@ export interface ResolvedConnection {
   readonly secrets: Readonly<Record<string, SecretValue>>;
 }
 
-export interface ActionContext {
-  readonly ports: Partial<ActionPorts>;
+export interface PreviewContext {
   readonly connection: ResolvedConnection | null;
   /** Epoch ms at the start of this attempt. */
   readonly now: number;
+}
+
+export interface ActionContext extends PreviewContext {
+  readonly ports: Partial<ActionPorts>;
   /** From 1. */
   readonly attempt: number;
   readonly signal: AbortSignal;
@@ -76,6 +79,11 @@ export interface Action {
   ): Issue[];
   /** The mode that the parameters themselves ask for when neither rule nor action says one; null when they do not. */
   modeOf?(params: Readonly<Record<string, unknown>>): Command['mode'] | null;
+  /**
+   * A dry run: what execute would send, rendered and checked, as `output`; credentials are left out and nothing is opened. Failures are
+   * those that execute returns before it sends. Throws TemplateError as execute's templates do.
+   */
+  preview?(command: Command, context: PreviewContext): Outcome;
   /** One attempt. Expected failures are returned; a throw is a bug: dead letter, no retry. */
   execute(command: Command, context: ActionContext): Promise<Outcome>;
 }

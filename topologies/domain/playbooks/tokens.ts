@@ -51,6 +51,11 @@ export function runKey(playbook: string, tenant: string, values: readonly string
   return hashOf(['run-key-v1', tenant, playbook, ...values]);
 }
 
+/** Key under which a wait and its event meet: `at` is the path in the event, `value` what stands there as text. */
+export function correlationKey(tenant: string, at: string, value: string): string {
+  return hashOf(['correlation-v1', tenant, at, value]);
+}
+
 /** SHA-256 of the JSON text with members in the order of their names, as 64 hex characters. */
 export function digestOf(value: unknown): string {
   return createHash('sha256').update(canonical(value)).digest('hex');
