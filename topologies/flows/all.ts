@@ -1,5 +1,6 @@
 // The whole system as data, in the order in which a finding travels.
 import { actionFlows } from './actions.ts';
+import { collectorFlow } from './collector.ts';
 import { configApiFlow } from './config-api.ts';
 import { evaluatorFlow } from './evaluator.ts';
 import type { Flow } from './flow.ts';
@@ -9,6 +10,7 @@ import { sinkFlows } from './sinks.ts';
 export const flows: readonly Flow[] = [
   configApiFlow,
   evaluatorFlow,
+  collectorFlow,
   ...actionFlows,
   ...sinkFlows,
   recorderFlow,

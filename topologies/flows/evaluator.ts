@@ -10,6 +10,6 @@ export const evaluatorFlow: DecideFlow = {
   title: 'rules decide',
   reads: [topics.findings, topics.searchResults, topics.events],
   tables: [topics.config],
-  writes: [...Object.keys(actions).map(commandTopic), topics.events, topics.deadLetters],
+  writes: [...Object.keys(actions).map(commandTopic), topics.collections, topics.events, topics.deadLetters],
   group: groups.evaluator,
 };

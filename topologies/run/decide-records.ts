@@ -2,15 +2,15 @@
 //
 // Invariant: whatever a rule called for is among the records or in a dead letter.
 import type { DecodeReason } from '@tocsin/schemas/codecs/decode.ts';
-import type { Command } from '@tocsin/schemas/types.ts';
 import { actionEventRecord } from '../domain/action/results.ts';
 import { letterOfRecord } from '../domain/dead-letter.ts';
+import { collectedRecord } from '../domain/evaluate/collect.ts';
+import { commandRecord } from '../domain/evaluate/command.ts';
 import type { Decision } from '../domain/evaluate/decide.ts';
 import type { RefusalReason } from '../domain/evaluate/refusal.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { OutRecord, RecordBatch } from '../ports/log.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
-import { commandTopic } from '../topics.ts';
 
 /** Largest command, bytes: below the broker's default message limit with room for key and headers. */
 export const maxCommandBytes = 1_000_000;
@@ -66,6 +66,14 @@ export function createDecisionRecords(options: {
       records.push(record);
       records.push(actionEventRecord(command, 'action.triggered', now, {}));
     }
+    for (const collected of decision.collected) {
+      const record = collectedRecord(collected);
+      const { action, rule } = collected.chunk.template;
+      if (record.value.length > maxCommandBytes) {
+        const detail = `action ${action.id} of rule ${rule.id}: what it takes of the chunk has ${record.value.length} bytes`;
+        records.push(letter(batch, index, 'command_too_large', detail));
+      } else records.push(record);
+    }
     for (const { reason } of decision.notes) metrics.count('tocsin_notes_total', { reason });
     for (const refusal of decision.refused) {
       metrics.count('tocsin_refusals_total', { reason: refusal.reason });
@@ -75,13 +83,4 @@ export function createDecisionRecords(options: {
   }
 
   return { letter, of };
-}
-
-// Commands keep the key of what caused them, so that one asset's commands of a type stay in order.
-function commandRecord(command: Command, key: Buffer | null): OutRecord & { readonly value: Buffer } {
-  return {
-    topic: commandTopic(command.type).name,
-    key: key ?? command.source.id,
-    value: Buffer.from(JSON.stringify(command)),
-  };
 }

@@ -7,6 +7,7 @@ import { topics } from '../../topics.ts';
 import type { MatchContext } from '../rules/context.ts';
 import type { RuleRevision } from '../rules/parse-rule.ts';
 import type { Subject } from '../rules/path.ts';
+import type { Collected } from './collect.ts';
 import { namesEventTypes } from './engine-events.ts';
 import { eventNotes } from './notes.ts';
 import { planCommands, type RuleMatch } from './plan-commands.ts';
@@ -29,6 +30,8 @@ export interface Matched {
 export interface Decision {
   /** By rule (priority, then id), then by the order of `then`, then by row. */
   readonly commands: readonly Command[];
+  /** For the collector: what this chunk gives to commands over the whole run. */
+  readonly collected: readonly Collected[];
   readonly matched: readonly Matched[];
   readonly refused: readonly Refusal[];
   readonly notes: readonly Note[];
@@ -64,18 +67,22 @@ export function decide(
   if (trigger.hops > maxHops && acting.length > 0) {
     const rules = acting.map(({ rule }) => rule.document.id).join(', ');
     const detail = `${trigger.hops - 1} actions lie behind this input, at most ${maxHops - 1} may; not run: ${rules}`;
-    return { commands: [], matched, refused: [refusal('loop_detected', detail)], notes };
+    return { ...nothing, matched, refused: [refusal('loop_detected', detail)], notes };
   }
   const plans = acting.map((match) => planCommands(match, trigger, tables));
+  const following = followersOf(trigger, tables, contextOf(input, tables), matches).map(
+    (match) => planCommands(match, trigger, tables).collected,
+  );
   return {
     commands: plans.flatMap(({ commands }) => commands),
+    collected: [...plans.flatMap(({ collected }) => collected), ...following.flat()],
     matched,
     refused: plans.flatMap(({ refused }) => refused),
     notes,
   };
 }
 
-const nothing: Decision = { commands: [], matched: [], refused: [], notes: [] };
+const nothing: Decision = { commands: [], collected: [], matched: [], refused: [], notes: [] };
 
 /** The moment of the record, not of the decision, so that judging it again gives the same answer. */
 export function contextOf(
@@ -104,6 +111,25 @@ function matchRules(
     }
   }
   return ruleSet.inOrder([...rowsOf.keys()]).map((rule) => ({ rule, rows: rowsOf.get(rule) as number[] }));
+}
+
+/** The rules that match no row of this chunk and may match rows of others: what they collect must know that it came. */
+function followersOf(
+  { rows, hops }: Trigger,
+  { rowRules, ruleSet }: EvaluatorTables,
+  context: MatchContext,
+  matches: readonly RuleMatch[],
+): RuleMatch[] {
+  if (rows === null || !rows.isPart || hops > maxHops) return [];
+  const { job_id, run_id, tenant } = rows.search;
+  const search = { job_id, run_id, ...(tenant === undefined ? {} : { tenant }) };
+  const subject: Subject = { source: 'search-results', fields: {}, search };
+  const matched = new Set(matches.map(({ rule }) => rule.document.id));
+  const rules = [...rowRules.values()].flatMap(({ rule, mayFollow }) => {
+    const isOn = rule.document.shadow !== true && !matched.has(rule.document.id);
+    return isOn && mayFollow(subject, context) ? [rule] : [];
+  });
+  return ruleSet.inOrder(rules).map((rule) => ({ rule, rows: [] }));
 }
 
 function eventSubject(event: NonNullable<Trigger['event']>): Subject {

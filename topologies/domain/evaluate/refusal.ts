@@ -12,8 +12,9 @@ export const refusalReasons = {
     summary: 'One rule called for more commands of one action than one input may cause.',
     deadLetter: true,
   },
-  needs_complete_run: {
-    summary: 'The mode needs all rows of a run that came in several chunks.',
+  invalid_chunk: {
+    summary:
+      'The action needs the whole run, and the numbers of this chunk fit no run that can be put together.',
     deadLetter: true,
   },
   unknown_action: {

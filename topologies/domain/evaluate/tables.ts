@@ -11,10 +11,12 @@ import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig } from '@tocsin/schemas/types.ts';
 import type { ActionManifest } from '../action/define-action.ts';
 import { type ConfigChange, type ConfigTable, configKey, type Revision } from '../config/config-table.ts';
+import { compileCondition } from '../rules/compile.ts';
 import type { NamedList } from '../rules/context.ts';
 import { createMatcher, type Matcher } from '../rules/matcher/matcher.ts';
 import { buildNamedLists } from '../rules/named-list.ts';
 import { parseRule, type RuleRevision, unknownNames } from '../rules/parse-rule.ts';
+import { runPart } from '../rules/run-part.ts';
 import type { ModeOf } from './mode.ts';
 import { watchedPaths } from './screen.ts';
 import { createWantedParts } from './wanted-parts.ts';
@@ -24,6 +26,8 @@ export interface EvaluatorTables {
   readonly ruleSet: Matcher;
   /** The rules in force over events, by id. */
   readonly eventRules: ReadonlyMap<string, RuleRevision>;
+  /** The rules in force over rows, by id; those on trial too. */
+  readonly rowRules: ReadonlyMap<string, RowRule>;
   /** What deciding about an event reads of it. */
   readonly wanted: Wanted;
   /** Named lists by id, those that can be used. */
@@ -36,6 +40,12 @@ export interface EvaluatorTables {
   readonly maxCommandsPerTrigger: number;
   /** One line per document that is left out or that will be refused when it is needed. */
   readonly problems: readonly string[];
+}
+
+/** `mayFollow`: whether the rule can hold for any row of a run, as far as the identity of the run says. */
+export interface RowRule {
+  readonly rule: RuleRevision;
+  readonly mayFollow: ReturnType<typeof compileCondition>;
 }
 
 export interface TableOptions {
@@ -77,6 +87,7 @@ export function followConfig(
   const parts = createWantedParts(watchedPaths);
   const usable = new Map<string, RuleRevision>();
   const eventRules = new Map<string, RuleRevision>();
+  const rowRules = new Map<string, RowRule>();
   const problems = new Map<string, string>();
   let lists: ReadonlyMap<string, NamedList> = new Map();
 
@@ -90,6 +101,7 @@ export function followConfig(
     const before = usable.get(id);
     if (before !== undefined && readsEvents(before)) parts.remove(before.condition);
     eventRules.delete(id);
+    rowRules.delete(id);
     const held = config.rules.get(id);
     const { rule, issues } = held === undefined ? { rule: null, issues: [] } : parseRule(held.document);
     if (held === undefined || rule === null) {
@@ -108,6 +120,7 @@ export function followConfig(
     }
     rules.put(revision);
     if (readsEvents(revision)) eventRules.set(id, revision);
+    else rowRules.set(id, { rule: revision, mayFollow: compileCondition(runPart(revision.condition)) });
   }
 
   function followAction(id: string): void {
@@ -155,6 +168,7 @@ export function followConfig(
   const tables: EvaluatorTables = {
     ruleSet: rules,
     eventRules,
+    rowRules,
     get wanted() {
       return parts.wanted();
     },
