@@ -182,6 +182,12 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: ['fold'],
   },
   {
+    name: 'tocsin_collection_inputs_total',
+    kind: 'counter',
+    help: 'Chunks and timers of runs that come in several chunks, by what became of them.',
+    labels: ['outcome'],
+  },
+  {
     name: 'tocsin_timers_pending',
     kind: 'gauge',
     help: 'Timers that wait for their time, by the topic that they fire into.',

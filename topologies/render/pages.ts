@@ -4,6 +4,7 @@ import { decodeReasons } from '@tocsin/schemas/codecs/decode.ts';
 import { actions } from '../actions/registry.ts';
 import { allTopics } from '../all-topics.ts';
 import { failureCodes } from '../domain/action/outcome.ts';
+import { collectionReasons } from '../domain/collector/letters.ts';
 import { noteReasons, refusalReasons } from '../domain/evaluate/refusal.ts';
 import { flows } from '../flows/all.ts';
 import type { Group } from '../groups.ts';
@@ -112,6 +113,7 @@ function errorsPage(): string {
     `${banner}# Failure codes and reasons\n\n## Attempts\n\nThe code of a failed attempt in history, metrics and dead letters.\n\n${codes(failureCodes)}`,
     `## Inputs that cannot be read\n\nDead letters of the evaluator and the sinks.\n\n${codes(decodeReasons)}`,
     `## Inputs beyond a limit\n\nDead letters of the evaluator.\n\n${codes(inputReasons)}`,
+    `## Runs in several chunks\n\nDead letters of the collector.\n\n${codes(collectionReasons)}`,
     `## What the evaluator refuses\n\n${codes(refusals)}`,
     `## What the evaluator notes\n\nCounted in \`tocsin_notes_total\`; the input is evaluated all the same, but for tests.\n\n${codes(noteReasons)}`,
   ].join('\n');

@@ -1,0 +1,42 @@
+// States of one partition in memory, so that a step need not ask the store for what it wrote itself.
+//
+// Invariant: bounded in states and in bytes after `trim`; what was used least lately goes first.
+import type { HeldState } from './apply-inputs.ts';
+
+export interface StateCache<State> {
+  readonly states: ReadonlyMap<string, HeldState<State>>;
+  /** `body`: the state as the store has it; null without one. */
+  put(key: string, state: HeldState<State>, body: string | null): void;
+  /** Between two steps: within one all states of its keys are needed. */
+  trim(): void;
+}
+
+const maxStates = 20_000;
+/** Characters of bodies. */
+const maxCharacters = 32 * 1024 * 1024;
+
+export function createStateCache<State>(limits = { maxStates, maxCharacters }): StateCache<State> {
+  const states = new Map<string, HeldState<State> & { readonly size: number }>();
+  let total = 0;
+
+  function remove(key: string): void {
+    total -= states.get(key)?.size ?? 0;
+    states.delete(key);
+  }
+
+  return {
+    states,
+    put(key, state, body) {
+      remove(key);
+      const size = body?.length ?? 0;
+      states.set(key, { ...state, size });
+      total += size;
+    },
+    trim() {
+      for (const key of states.keys()) {
+        if (states.size <= limits.maxStates && total <= limits.maxCharacters) return;
+        remove(key);
+      }
+    },
+  };
+}
