@@ -16,6 +16,7 @@ export type JsonSchema = AnySchemaObject;
 
 const documentNames: readonly DocumentName[] = [
   'action.json',
+  'collection-input.json',
   'command.json',
   'config-record.json',
   'connection.json',

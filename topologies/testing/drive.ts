@@ -6,10 +6,12 @@ import { actions } from '../actions/registry.ts';
 import { allTopics } from '../all-topics.ts';
 import { type ConfigDocument, configKey, createConfigFold } from '../domain/config/config-table.ts';
 import { actionFlows } from '../flows/actions.ts';
+import { collectorFlow } from '../flows/collector.ts';
 import { evaluatorFlow } from '../flows/evaluator.ts';
 import { actionGroup } from '../groups.ts';
 import { fakeClock } from '../ports/fakes/clock.ts';
 import { fakeEffects } from '../ports/fakes/effects.ts';
+import { fakeFoldStore } from '../ports/fakes/fold-store.ts';
 import { type FakeAnswer, fakeHttp } from '../ports/fakes/http.ts';
 import { fakeLineLog } from '../ports/fakes/line-log.ts';
 import { fakeLog } from '../ports/fakes/log.ts';
@@ -19,14 +21,16 @@ import { fakeMetrics } from '../ports/fakes/metrics.ts';
 import { fakeSecrets } from '../ports/fakes/secrets.ts';
 import type { HttpRequest } from '../ports/http.ts';
 import type { LogConsumer, OutRecord } from '../ports/log.ts';
+import { createCollector } from '../run/collector.ts';
 import { createConnectionLookup, laneSettingsOf } from '../run/connections.ts';
 import { createDecider } from '../run/decide.ts';
 import { evaluatorTables } from '../run/evaluator-tables.ts';
+import { createTimers } from '../run/fold/timers.ts';
 import { createOutbox } from '../run/outbox.ts';
 import { createPerformer } from '../run/perform.ts';
 import { createSinkDecode } from '../run/sink-decode.ts';
 import { createFleet } from '../run/sink-fleet.ts';
-import type { Topic } from '../topics.ts';
+import { type Topic, topics } from '../topics.ts';
 
 export interface DriveOptions {
   /** Rules, actions and connections, each at revision 1. An invalid one fails the call. */
@@ -43,6 +47,8 @@ export async function startDrive(options: DriveOptions) {
   const metrics = fakeMetrics();
   const logger = fakeLogger();
   const effects = fakeEffects();
+  const foldStore = fakeFoldStore();
+  let tokens = 0;
   const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog() };
   const stopping = new AbortController();
   const { table: config, apply: applyRecord } = createConfigFold();
@@ -85,6 +91,23 @@ export async function startDrive(options: DriveOptions) {
       }),
       onFailure: fail,
     });
+  const collector = (): LogConsumer => {
+    const parts = { ...common, client: log, outbox: outbox() };
+    const { service } = collectorFlow;
+    const consumer: LogConsumer = log.consumer({
+      group: collectorFlow.group?.id ?? '',
+      topics: collectorFlow.reads.map((topic) => topic.name),
+      handler: createCollector({
+        ...parts,
+        consumer: () => consumer,
+        store: foldStore,
+        timers: createTimers({ ...parts, service, input: topics.collections.name, onFailure: fail }),
+        newToken: () => `owner-${tokens++}`,
+      }),
+      onFailure: fail,
+    });
+    return consumer;
+  };
   const worker = (type: keyof typeof actions): LogConsumer =>
     log.consumer({
       group: actionGroup(type).id,
@@ -108,6 +131,7 @@ export async function startDrive(options: DriveOptions) {
   const types = Object.keys(actions) as (keyof typeof actions)[];
   const consumers = new Map<string, LogConsumer>([
     ['evaluator', evaluator()],
+    ['collector', collector()],
     ...types.map((type) => [type, worker(type)] as const),
   ]);
   for (const consumer of consumers.values()) await consumer.start();
@@ -128,6 +152,7 @@ export async function startDrive(options: DriveOptions) {
     metrics,
     logger,
     effects,
+    foldStore,
     ...ports,
     configure,
     /** Appends one record, as a producer would. */
@@ -141,9 +166,9 @@ export async function startDrive(options: DriveOptions) {
     /** Values of a topic as JSON. */
     read: (topic: Topic): unknown[] => log.records(topic.name).map(({ value }) => JSON.parse(String(value))),
     /** kill -9 of one service, and a new one in its place. */
-    async crash(name: 'evaluator' | keyof typeof actions): Promise<void> {
+    async crash(name: 'evaluator' | 'collector' | keyof typeof actions): Promise<void> {
       await log.crash(consumers.get(name)!);
-      const next = name === 'evaluator' ? evaluator() : worker(name);
+      const next = name === 'evaluator' ? evaluator() : name === 'collector' ? collector() : worker(name);
       consumers.set(name, next);
       await next.start();
     },

@@ -25,6 +25,7 @@ test('the event of the guide becomes one command', () => {
   expect(decision).toEqual({
     matched: [{ rule: 'critical-to-webhook', revision: 3, rows: 1 }],
     refused: [],
+    collected: [],
     notes: [],
     commands: [
       {
@@ -131,7 +132,7 @@ describe('envelopes', () => {
   });
   test('an event type that nobody knows is no error', () => {
     const decision = decide(eventInput({ event: 'toaster.done' }), tables([critical]));
-    expect(decision).toEqual({ commands: [], matched: [], refused: [], notes: [] });
+    expect(decision).toEqual({ commands: [], collected: [], matched: [], refused: [], notes: [] });
   });
   test('members that nobody knows travel along', () => {
     const value = { ...finding, extra: { a: 1 } };
@@ -139,7 +140,13 @@ describe('envelopes', () => {
   });
   test('a test event is not evaluated', () => {
     const decision = decide(eventInput({ ...finding, test: true }), tables([critical]));
-    expect(decision).toEqual({ commands: [], matched: [], refused: [], notes: [{ reason: 'test_event' }] });
+    expect(decision).toEqual({
+      commands: [],
+      collected: [],
+      matched: [],
+      refused: [],
+      notes: [{ reason: 'test_event' }],
+    });
     expect(decide(eventInput({ ...finding, test: false }), tables([critical])).commands).toHaveLength(1);
   });
   test('a record without timestamp gives a command without one', () => {

@@ -79,7 +79,7 @@ test('plain bytes are a plain event', () => {
         }
         counts.plain += 1;
         const decision = decide(eventInput(value, { timestamp }), none);
-        expect(decision).toEqual({ commands: [], matched: [], refused: [], notes: [] });
+        expect(decision).toEqual({ commands: [], collected: [], matched: [], refused: [], notes: [] });
       },
     ),
     { numRuns: 5_000 },
