@@ -1,6 +1,7 @@
 // A run in three chunks on real servers: the collector is killed between them, Redis loses everything, and its rows are
 // written once.
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { silentLogger } from '@tocsin/adapters/postgres/silent-logger.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
 import type { Command } from '@tocsin/schemas/types.ts';
@@ -30,13 +31,15 @@ beforeAll(async () => {
   [collector] = await Promise.all([
     system.service('collector'),
     system.service('evaluator'),
-    system.service('actions', { ACTIONS: 'log' }),
+    system.service('actions', { ACTIONS: 'log', ACTION_LOG_FILE: rowsFile() }),
   ]);
 });
 
 afterAll(async () => {
   await system?.stop();
 });
+
+const rowsFile = (): string => join(system.home, 'rows.log');
 
 const rows = Array.from({ length: 30 }, (_, n) => ({ host: `dc-${n}`, failed: n % 3 === 0 ? 412 : 7 }));
 
@@ -94,7 +97,7 @@ test('the collector is killed and Redis emptied between chunks: one command with
     source: { id: 'logins/r1' },
     subject: { rows: rows.filter(({ failed }) => failed === 412), total_rows: 30 },
   });
-  const file = system.env['ACTION_LOG_FILE'] as string;
+  const file = rowsFile();
   // The log action writes a line for each row.
   const hosts = rows.filter(({ failed }) => failed === 412).map(({ host }) => host);
   const lines = (): string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []);
