@@ -9,8 +9,8 @@ export const collectorFlow: FoldFlow = {
   service: 'collector',
   title: 'chunks become one run',
   reads: [topics.collections],
-  // The changelog is read only when the store has lost its states.
-  tables: [topics.timers, topics.collectionChanges],
+  tables: [topics.timers],
+  changelog: topics.collectionChanges,
   writes: [
     ...Object.keys(actions).map(commandTopic),
     topics.collections,

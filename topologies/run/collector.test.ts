@@ -88,7 +88,7 @@ test('the collector dies and its store is emptied between chunks: the same comma
     await calm.publish(topics.searchResults, chunk(number), 'j');
     if (number !== 1) await drive.advance(1_000);
     await drive.crash('collector');
-    drive.foldStore.flush();
+    drive.states.flush();
     await drive.advance(60_000);
     await calm.advance(1_000);
   }

@@ -3,11 +3,10 @@ import type { CollectionInput } from '@tocsin/schemas/types.ts';
 import { createCollectorFold } from '../domain/collector/collector-fold.ts';
 import type { CollectionState } from '../domain/collector/state.ts';
 import type { CollectorStep } from '../domain/collector/step.ts';
+import { maxCollectedBytes } from '../domain/evaluate/collect.ts';
 import { collectorFlow } from '../flows/collector.ts';
 import type { BatchHandler } from '../ports/log.ts';
 import { topics } from '../topics.ts';
-import { maxCommandBytes } from './decide-records.ts';
-import type { Applied } from './fold/apply-inputs.ts';
 import { createFoldRunner, type FoldRunnerOptions } from './fold/fold-runner.ts';
 
 /** A state may have a megabyte: so many at most in one script of the store. */
@@ -15,22 +14,22 @@ const maxInputs = 16;
 
 export type CollectorOptions = Omit<
   FoldRunnerOptions<CollectionState, CollectionInput>,
-  'fold' | 'service' | 'maxInputs' | 'onApplied'
+  'fold' | 'service' | 'maxInputs'
 >;
 
+/** What is counted is what steps call for: a step that is repeated after a crash counts again. */
 export function createCollector(options: CollectorOptions): BatchHandler {
   const { metrics } = options;
   const { service } = collectorFlow;
+  const fold = createCollectorFold({
+    input: topics.collections,
+    changelog: topics.collectionChanges,
+    maxCommandBytes: maxCollectedBytes,
+  });
 
-  function count({
-    effects,
-    changes,
-  }: Pick<Applied<CollectionState, CollectionInput>, 'effects' | 'changes'>) {
-    // Without an outcome a step has failed: it is counted as a dead letter by the runner.
-    for (const { changes: what } of changes)
-      if (what !== undefined)
-        metrics.count('tocsin_collection_inputs_total', { ...(what as CollectorStep['changes']) });
-    for (const { effect } of effects) {
+  function count({ changes, effects }: CollectorStep): void {
+    metrics.count('tocsin_collection_inputs_total', { outcome: changes.outcome });
+    for (const effect of effects) {
       if (effect.kind !== 'produce') continue;
       const { topic, headers } = effect.record;
       const type = /^commands\.(.+)\.v1$/.exec(topic)?.[1];
@@ -43,13 +42,15 @@ export function createCollector(options: CollectorOptions): BatchHandler {
 
   return createFoldRunner({
     ...options,
-    fold: createCollectorFold({
-      input: topics.collections,
-      changelog: topics.collectionChanges,
-      maxCommandBytes,
-    }),
+    fold: {
+      ...fold,
+      step(state, input, moment) {
+        const step = fold.step(state, input, moment);
+        count(step);
+        return step;
+      },
+    },
     service,
     maxInputs,
-    onApplied: count,
   });
 }

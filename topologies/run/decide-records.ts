@@ -4,7 +4,7 @@
 import type { DecodeReason } from '@tocsin/schemas/codecs/decode.ts';
 import { actionEventRecord } from '../domain/action/results.ts';
 import { letterOfRecord } from '../domain/dead-letter.ts';
-import { collectedRecord } from '../domain/evaluate/collect.ts';
+import { collectedRecord, maxCollectedBytes } from '../domain/evaluate/collect.ts';
 import { commandRecord } from '../domain/evaluate/command.ts';
 import type { Decision } from '../domain/evaluate/decide.ts';
 import type { RefusalReason } from '../domain/evaluate/refusal.ts';
@@ -69,7 +69,7 @@ export function createDecisionRecords(options: {
     for (const collected of decision.collected) {
       const record = collectedRecord(collected);
       const { action, rule } = collected.chunk.template;
-      if (record.value.length > maxCommandBytes) {
+      if (record.value.length > maxCollectedBytes) {
         const detail = `action ${action.id} of rule ${rule.id}: what it takes of the chunk has ${record.value.length} bytes`;
         records.push(letter(batch, index, 'command_too_large', detail));
       } else records.push(record);

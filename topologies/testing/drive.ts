@@ -47,8 +47,8 @@ export async function startDrive(options: DriveOptions) {
   const metrics = fakeMetrics();
   const logger = fakeLogger();
   const effects = fakeEffects();
-  const foldStore = fakeFoldStore();
-  let tokens = 0;
+  const states = fakeFoldStore();
+  let claims = 0;
   const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog() };
   const stopping = new AbortController();
   const { table: config, apply: applyRecord } = createConfigFold();
@@ -100,9 +100,15 @@ export async function startDrive(options: DriveOptions) {
       handler: createCollector({
         ...parts,
         consumer: () => consumer,
-        store: foldStore,
-        timers: createTimers({ ...parts, service, input: topics.collections.name, onFailure: fail }),
-        newToken: () => `owner-${tokens++}`,
+        store: states,
+        timers: createTimers({
+          ...parts,
+          service,
+          input: topics.collections.name,
+          onFailure: fail,
+          maxSleepMs: 86_400_000,
+        }),
+        newToken: () => `claim-${++claims}`,
       }),
       onFailure: fail,
     });
@@ -152,7 +158,8 @@ export async function startDrive(options: DriveOptions) {
     metrics,
     logger,
     effects,
-    foldStore,
+    /** States of folds; may lose what it holds. */
+    states,
     ...ports,
     configure,
     /** Appends one record, as a producer would. */

@@ -6,7 +6,7 @@ import type { Fold, FoldRead } from '../../run/fold/fold.ts';
 import type { Topic } from '../../topics.ts';
 import type { collectionReasons } from './letters.ts';
 import type { CollectionState } from './state.ts';
-import { collect } from './step.ts';
+import { type CollectorStep, collect } from './step.ts';
 
 const refuse = (reason: keyof typeof collectionReasons, detail: string): FoldRead<CollectionInput> => ({
   refuse: reason,
@@ -26,12 +26,16 @@ export function readCollectionInput(key: Buffer | null, value: Buffer | null): F
   return { key: key.toString(), input: parsed.value as unknown as CollectionInput };
 }
 
+export interface CollectorFold extends Fold<CollectionState, CollectionInput> {
+  step(...given: Parameters<Fold<CollectionState, CollectionInput>['step']>): CollectorStep;
+}
+
 /** `input` and `changelog` have the same partitions. */
 export function createCollectorFold(options: {
   readonly input: Topic;
   readonly changelog: Topic;
   readonly maxCommandBytes: number;
-}): Fold<CollectionState, CollectionInput> {
+}): CollectorFold {
   const { input, changelog, maxCommandBytes } = options;
   return {
     id: 'collections',

@@ -17,6 +17,12 @@ export interface Collected {
 /** Most chunks of a run that is put together; what is kept of each must fit into one record beside the rows. */
 export const maxChunks = 1_000;
 
+/**
+ * Most bytes of a command over a run in chunks, and of what one chunk gives to it. Less than other commands may have: it is kept
+ * with an entry for each of its chunks, and that has to fit into one record as well.
+ */
+export const maxCollectedBytes = 900_000;
+
 /** Why the collector cannot take this chunk; null when it can. */
 export function chunkProblem({ chunk, chunks }: Rows): string | null {
   if (chunk >= chunks)

@@ -88,7 +88,8 @@ function planAction(
       return refuse('invalid_chunk', `mode ${resolved.mode} needs the whole run; ${problem}`);
     return { commands: [], refused: [], collected: [collectChunk(frame, rows, match.rows)] };
   }
-  const shares = sharesOf(match, trigger, resolved.mode);
+  // null is for chunks, which were collected above.
+  const shares = sharesOf(match, trigger, resolved.mode) ?? [];
   const max = tables.maxCommandsPerTrigger;
   const commands = shares.slice(0, max).map((share) => commandOf(frame, share));
   if (shares.length <= max) return { commands, refused: [], collected: [] };
@@ -101,11 +102,15 @@ function planAction(
   return { commands, refused, collected: [] };
 }
 
-/** The shares of a mode; of one chunk of several for mode each only. */
-function sharesOf({ rows: matching }: RuleMatch, { event, rows }: Trigger, mode: Mode): Share[] {
+/** The shares of a mode; null when this chunk alone cannot tell. */
+export function sharesOf(
+  { rule, rows: matching }: RuleMatch,
+  { event, rows }: Trigger,
+  mode: Mode,
+): Share[] | null {
   if (rows === null || matching === null)
     return [{ rowIndex: 0, subject: { event: event as Record<string, unknown> } }];
-  const { search, base, chunks } = rows;
+  const { search, base, chunk, chunks } = rows;
   const total = chunks === 1 ? { total_rows: rows.rows.length } : {};
   const subject = (indexes: readonly number[]): Command['subject'] => ({
     rows: indexes.map((index) => rows.rows[index] as Record<string, unknown>),
@@ -113,8 +118,11 @@ function sharesOf({ rows: matching }: RuleMatch, { event, rows }: Trigger, mode:
     search,
   });
   const single = (index: number): Share => ({ rowIndex: base + index, subject: subject([index]) });
-  if (mode === 'all') return [{ rowIndex: 'all', subject: subject(matching) }];
-  return (mode === 'first' ? matching.slice(0, 1) : matching).map(single);
+  if (mode === 'each') return matching.map(single);
+  if (mode === 'all') return chunks > 1 ? null : [{ rowIndex: 'all', subject: subject(matching) }];
+  // first: in a later chunk of a run nobody here knows whether an earlier chunk had a match, unless every row matches.
+  if (chunk === 0) return matching.slice(0, 1).map(single);
+  return rule.document.match_all === true ? [] : null;
 }
 
 interface CommandParts {

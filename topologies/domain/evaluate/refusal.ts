@@ -12,6 +12,10 @@ export const refusalReasons = {
     summary: 'One rule called for more commands of one action than one input may cause.',
     deadLetter: true,
   },
+  needs_complete_run: {
+    summary: 'The mode needs all rows of a run that came in several chunks.',
+    deadLetter: true,
+  },
   invalid_chunk: {
     summary:
       'The action needs the whole run, and the numbers of this chunk fit no run that can be put together.',

@@ -49,8 +49,6 @@ export interface FoldRunnerOptions<State, Input> {
   readonly signal: AbortSignal;
   /** Inputs of one step, at most; default 256. Fewer for large states: a step writes all that it changes in one script. */
   readonly maxInputs?: number;
-  /** Hears of every step that is done, to count what it did; of a repeated one again. */
-  readonly onApplied?: (applied: Pick<Applied<State, Input>, 'effects' | 'changes'>) => void;
 }
 
 const defaultMaxInputs = 256;
@@ -158,7 +156,7 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     held: Owned<State>,
     keys: readonly string[],
   ): Promise<Exclude<Loaded, { status: 'ok' }> | null> {
-    const missing = keys.filter((key) => !held.cache.states.has(key));
+    const missing = keys.filter((key) => !held.cache.isFresh(key, clock.now()));
     if (missing.length === 0) return null;
     const { place, token, offset } = held;
     const found = await insist(assignment, 'load', () => store.load(place, token, offset, missing));
@@ -166,14 +164,14 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     missing.forEach((key, k) => {
       const stored = found.states[k];
       const state = stored == null ? null : (JSON.parse(stored.body) as State);
-      held.cache.put(key, { state, version: stored?.version ?? 0 }, stored?.body ?? null);
+      held.cache.put(key, { state, version: stored?.version ?? 0 }, stored?.body ?? null, clock.now());
     });
     return null;
   }
 
   function keep({ cache }: Owned<State>, { states, writes }: Applied<State, Input>): void {
     const bodies = new Map(writes.map(({ key, body }) => [key, body]));
-    for (const [key, state] of states) cache.put(key, state, bodies.get(key) ?? null);
+    for (const [key, state] of states) cache.put(key, state, bodies.get(key) ?? null, clock.now());
     cache.trim();
   }
 
@@ -233,7 +231,6 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     keep(held, applied);
     held.offset = last;
     metrics.count('tocsin_fold_inputs_total', { fold: fold.id }, inputs.length);
-    options.onApplied?.(applied);
     return true;
   }
 
