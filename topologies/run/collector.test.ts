@@ -1,26 +1,11 @@
 // Runs in chunks through the whole system in memory: crashes of the collector, a store that loses everything, an hour that passes.
-import type { Result } from '@tocsin/schemas/types.ts';
+import type { Command, Result } from '@tocsin/schemas/types.ts';
 import { expect, test } from 'vitest';
 import type { ConfigDocument } from '../domain/config/config-table.ts';
 import { startDrive } from '../testing/drive.ts';
-import { topics } from '../topics.ts';
+import { commandTopic, topics } from '../topics.ts';
 
 const documents: ConfigDocument[] = [
-  {
-    kind: 'connection',
-    id: 'relay',
-    type: 'smtp',
-    host: 'mail.example.com',
-    from: 'soc@example.com',
-    security: 'none',
-  },
-  {
-    kind: 'action',
-    id: 'mail',
-    type: 'email',
-    connection: 'relay',
-    params: { to: 'ciso@example.com', subject: '{{row_count}} of {{total_rows}}', body: 'see {{host}}' },
-  },
   { kind: 'action', id: 'write', type: 'log', params: {} },
   {
     kind: 'rule',
@@ -28,7 +13,7 @@ const documents: ConfigDocument[] = [
     source: 'search-results',
     when: { failed: { gte: 50 } },
     then: [
-      { action: 'mail', run_once: true },
+      { action: 'write', key: 'whole', mode: 'all' },
       { action: 'write', mode: 'first' },
       { action: 'write', key: 'rows', mode: 'each' },
     ],
@@ -51,16 +36,26 @@ const finals = (drive: Awaited<ReturnType<typeof startDrive>>): Result[] =>
 const succeeded = (drive: Awaited<ReturnType<typeof startDrive>>): Result[] =>
   finals(drive).filter(({ status }) => status === 'succeeded');
 
+/** Commands over a whole run that were carried out. */
+const wholes = (drive: Awaited<ReturnType<typeof startDrive>>): string[] => {
+  const commands = drive.read(commandTopic('log')) as Command[];
+  return succeeded(drive).flatMap(({ command_id: id, mode }) => {
+    const { rows: held = [], total_rows } =
+      commands.find(({ command_id }) => command_id === id)?.subject ?? {};
+    return mode === 'all' ? [`${held.length} of ${total_rows}`] : [];
+  });
+};
+
 const reasons = (drive: Awaited<ReturnType<typeof startDrive>>): (string | undefined)[] =>
   drive.log
     .records(topics.deadLetters.name)
     .map(({ headers }) => headers.find(([name]) => name === 'x-dlq-reason')?.[1].toString());
 
-test('three chunks out of order, repeated: one mail over all rows, one line for the first, one for each', async () => {
+test('three chunks out of order, repeated: one command over all rows, one for the first, one for each', async () => {
   const drive = await startDrive({ documents });
   for (const number of [2, 0, 0, 1, 2]) await drive.publish(topics.searchResults, chunk(number), 'j');
   await drive.advance(1_000);
-  expect(drive.mail.sent.map(({ message }) => message.subject)).toEqual(['4 of 6']);
+  expect(wholes(drive)).toEqual(['4 of 6']);
   const modes = succeeded(drive).map(({ mode, row_index, rows: count }) => `${mode} ${row_index} ${count}`);
   expect(modes.sort()).toEqual(
     ['all all 4', 'each 0 1', 'each 2 1', 'each 4 1', 'each 5 1', 'first 0 1'].sort(),
@@ -68,7 +63,9 @@ test('three chunks out of order, repeated: one mail over all rows, one line for 
   expect(reasons(drive)).toEqual([]);
   const outcome = (name: string) => drive.metrics.total('tocsin_collection_inputs_total', { outcome: name });
   expect(['collected', 'triggered', 'repeated', 'after_end'].map(outcome)).toEqual([3, 2, 1, 4]);
-  expect(drive.metrics.total('tocsin_commands_total', { type: 'email' })).toBe(1);
+  expect(drive.metrics.total('tocsin_commands_total', { type: 'log' })).toBe(
+    drive.log.records(commandTopic('log').name).length,
+  );
   const triggered = (drive.read(topics.events) as { id: string; event: string }[]).flatMap(({ id, event }) =>
     event === 'action.triggered' ? [id] : [],
   );
@@ -76,7 +73,7 @@ test('three chunks out of order, repeated: one mail over all rows, one line for 
     new Set(succeeded(drive).map(({ command_id }) => `${command_id}.triggered`)),
   );
   await drive.advance(7_200_000);
-  expect([drive.mail.sent.length, reasons(drive)]).toEqual([1, []]);
+  expect([wholes(drive).length, reasons(drive)]).toEqual([1, []]);
   await drive.stop();
 });
 
@@ -93,7 +90,7 @@ test('the collector dies and its store is emptied between chunks: the same comma
     await calm.advance(1_000);
   }
   expect(drive.metrics.total('tocsin_fold_rebuilds_total')).toBeGreaterThan(0);
-  expect(drive.mail.sent.map(({ message }) => message.subject)).toEqual(['4 of 6']);
+  expect(wholes(drive)).toEqual(['4 of 6']);
   const ids = (one: typeof drive) =>
     finals(one)
       .filter(({ mode }) => mode !== 'each')
@@ -117,10 +114,10 @@ test('an hour after the last chunk the run is given up, also when the collector 
   await drive.advance(20_000);
   expect(reasons(drive)).toEqual(['incomplete_run', 'incomplete_run']);
   expect(drive.metrics.total('tocsin_dead_letters_total', { service: 'collector' })).toBe(2);
-  expect(drive.mail.sent).toEqual([]);
+  expect(wholes(drive)).toEqual([]);
   for (const number of [0, 1, 2]) await drive.publish(topics.searchResults, chunk(number), 'j');
   await drive.advance(1_000);
-  expect(drive.mail.sent.length).toBe(1);
+  expect(wholes(drive)).toEqual(['4 of 6']);
   await drive.stop();
 });
 
@@ -142,7 +139,7 @@ test('what is no input of the collector, and a chunk that is too large, hold nob
     'no_key',
     'not_json',
   ]);
-  expect(drive.mail.sent.length).toBe(1);
+  expect(wholes(drive)).toEqual(['4 of 6']);
   await drive.stop();
 });
 
@@ -159,8 +156,8 @@ test('rows that together are more than a command holds: a dead letter with the c
   const [letter] = drive.log.records(topics.deadLetters.name);
   const error = letter?.headers.find(([name]) => name === 'x-dlq-error')?.[1].toString();
   expect(error).toMatch(
-    /^run j\/wide, rule logins, action mail: 3 of 3 rows in 3 chunks match and have 1200\d\d\d bytes;/,
+    /^run j\/wide, rule logins, action write: 3 of 3 rows in 3 chunks match and have 1200\d\d\d bytes;/,
   );
-  expect(drive.mail.sent.map(({ message }) => message.subject)).toEqual(['4 of 6']);
+  expect(wholes(drive)).toEqual(['4 of 6']);
   await drive.stop();
 });
