@@ -5,7 +5,12 @@
 // Sources: docs.slack.dev/reference/block-kit and the package @slack/types 3.2.0.
 import { compileCheck, type Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Json } from '../../domain/action/outcome.ts';
-import { checkJsonTemplate, type LeafRule, type LeafRules } from '../../domain/templates/json-template.ts';
+import {
+  checkJsonTemplate,
+  type LeafRule,
+  type LeafRules,
+  sampleJson,
+} from '../../domain/templates/json-template.ts';
 import { blockSchema } from './block-schema.ts';
 
 export const blocksMax = 50;
@@ -38,20 +43,7 @@ export function checkBlocks(blocks: unknown, path: string): Issue[] {
 /** Problems of a tree of templates, before anything is rendered: its tags, and its shape where nothing is to be filled in. */
 export function checkBlockTemplates(blocks: Json, path: string): Issue[] {
   const issues = checkJsonTemplate(blocks, path, blockRules);
-  return issues.length > 0 ? issues : checkBlocks(withSamples(blocks), path);
-}
-
-// What a tag renders to is not known yet: a word of it stands in, or an address where one belongs.
-function withSamples(tree: Json, key = ''): Json {
-  if (typeof tree === 'string') {
-    if (!tree.includes('{{')) return tree;
-    return isAddress(key) ? 'https://example.com/' : 'x';
-  }
-  if (Array.isArray(tree)) return tree.map((item) => withSamples(item, key));
-  if (tree === null || typeof tree !== 'object') return tree;
-  return Object.fromEntries(
-    Object.entries(tree).map(([name, item]) => [name, withSamples(item as Json, name)]),
-  );
+  return issues.length > 0 ? issues : checkBlocks(sampleJson(blocks, isAddress), path);
 }
 
 const addresses: ReadonlySet<string> = new Set([
@@ -80,13 +72,13 @@ export const blockRules: LeafRules = (trail, key) => {
   if (isAddress(key)) return { escape: 'none', maxLength: 3000 };
   if (key === 'text') return textRule(parent.type, trail);
   const plain = Object.hasOwn(plainTexts, key) ? plainTexts[key] : undefined;
-  return plain === undefined ? 'literal' : { escape: 'text', maxLength: plain, empty: '-' };
+  return plain === undefined ? 'literal' : { escape: 'chat', maxLength: plain, empty: '-' };
 };
 
 function textRule(type: unknown, trail: readonly unknown[]): LeafRule {
   if (type === 'markdown') return { escape: 'markdown', maxLength: markdownMax, empty: '-' };
   // In rich text and table cells nothing is markup.
-  if (type !== 'mrkdwn' && type !== 'plain_text') return { escape: 'text', maxLength: 3000, empty: '-' };
+  if (type !== 'mrkdwn' && type !== 'plain_text') return { escape: 'chat', maxLength: 3000, empty: '-' };
   return { escape: 'mrkdwn', maxLength: textMax(trail), empty: '-' };
 }
 

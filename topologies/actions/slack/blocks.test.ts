@@ -209,8 +209,13 @@ describe('slack: blocks', () => {
     const { body } = await send({ blocks }, data({ t, q: 5 }));
     expect(body.blocks[0].text.text).toBe('&lt;!channel&gt; *x* &amp; @\u200bhere');
     expect(body.blocks[1].text).toBe('&lt;!channel&gt; \\*x\\* &amp; @\u200bhere');
-    expect(body.blocks[2].elements[0].elements[0].text).toBe(t);
-    expect(body.blocks[3]).toEqual({ type: 'image', image_url: 'https://x.example/?q=5&b=1', alt_text: t });
+    const shown = '<\u200b!channel> *x* & @\u200bhere';
+    expect(body.blocks[2].elements[0].elements[0].text).toBe(shown);
+    expect(body.blocks[3]).toEqual({
+      type: 'image',
+      image_url: 'https://x.example/?q=5&b=1',
+      alt_text: shown,
+    });
   });
 
   it('turns values into text, whatever they are, and fills an empty one', async () => {

@@ -3,11 +3,10 @@
 // Invariant: only literal text of the author calls people (<!here>, <@U...>); values are escaped. Every message carries the
 // command id as metadata, by which a repeat is recognised.
 
-import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command } from '@tocsin/schemas/types.ts';
 import { type Alert, alertOf, alertTable, headline, renderLink } from '../../domain/action/alert.ts';
 import type { JsonPost } from '../../domain/action/exchange.ts';
-import { failed, isFailed } from '../../domain/action/fail.ts';
+import { failed, invalidBody, isFailed } from '../../domain/action/fail.ts';
 import type { HttpTarget } from '../../domain/action/http-target.ts';
 import { maxRowsDefault } from '../../domain/action/notice-params.ts';
 import type { Failed, Json } from '../../domain/action/outcome.ts';
@@ -121,12 +120,9 @@ function blocksOf(
   if (params.blocks === undefined) return null;
   const rendered = renderJson(params.blocks, views, blockRules);
   const issues = checkBlocks(rendered.value, '/blocks');
-  if (issues.length > 0)
-    return failed('invalid_body', [...missingIn(rendered.missing), formatIssues(issues)].join('; '));
+  if (issues.length > 0) return invalidBody(rendered.missing, issues);
   return { value: rendered.value, warnings: warningsOf('blocks', rendered) };
 }
-
-const missingIn = (names: readonly string[]): string[] => names.map((name) => `{{${name}}} has no value`);
 
 function threadOf(
   template: string | undefined,

@@ -42,11 +42,14 @@ export function escapeMarkdown(text: string): string {
   const plain = plainChat(text);
   const url = webUrl(plain);
   if (url !== null) return entitiesOf(url);
-  return entitiesOf(breakMentions(plain))
-    .replace(/[\\`*_[\]~|#]/g, '\\$&')
-    .replace(/^[ \t]+/gm, ' ')
-    .replace(/^( ?)([-+=])/gm, '$1\\$2')
-    .replace(/^( ?\d{1,9})([.)])/gm, '$1\\$2');
+  return (
+    entitiesOf(breakMentions(plain))
+      .replace(/[\\`*_[\]~|#]/g, '\\$&')
+      .replace(/^[ \t]+/gm, ' ')
+      // Only where a list, a line or a heading would begin: numbers keep their sign and point.
+      .replace(/^( ?)([-+=])(?=[-+=\s]|$)/gm, '$1\\$2')
+      .replace(/^( ?\d{1,9})([.)])(?=\s|$)/gm, '$1\\$2')
+  );
 }
 
 /** The inside of a fenced code block: nothing in it ends the block or reads as one of Slack's calls. */
@@ -66,7 +69,7 @@ export function cutText(text: string, max: number): string {
   return `${text
     .slice(0, max - 1)
     .replace(/&[a-z]{0,3}$/, '')
-    .replace(/\\$/, '')
+    .replace(/(?<!\\)((?:\\\\)*)\\$/, '$1')
     .toWellFormed()
     .replace(/\ufffd$/, '')}…`;
 }

@@ -131,6 +131,22 @@ export function renderJson(tree: Json, views: Views, rules?: LeafRules): Rendere
   return { value: walk(tree, ''), missing: [...missing], warnings: [...warnings] };
 }
 
+/**
+ * The tree with a word in place of every leaf that has tokens, or an address where `isAddress` says so: to check the shape of
+ * a tree before anything is known of its values.
+ */
+export function sampleJson(tree: Json, isAddress: (key: string) => boolean, key = ''): Json {
+  if (typeof tree === 'string') {
+    if (!tree.includes('{{')) return tree;
+    return isAddress(key) ? 'https://example.com/' : 'x';
+  }
+  if (Array.isArray(tree)) return tree.map((item) => sampleJson(item, isAddress, key));
+  if (tree === null || typeof tree !== 'object') return tree;
+  return Object.fromEntries(
+    Object.entries(tree).map(([name, item]) => [name, sampleJson(item as Json, isAddress, name)]),
+  );
+}
+
 function pointer(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }
