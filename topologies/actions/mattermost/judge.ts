@@ -3,7 +3,7 @@
 //
 // Invariant: of an answer only an id of the server's form is repeated, never its words.
 import { parseJson } from '@tocsin/schemas/codecs/json.ts';
-import { judgeHttp } from '../../domain/action/judge-http.ts';
+import { judgeHttp, notTheirs } from '../../domain/action/judge-http.ts';
 import type { Failed, Outcome } from '../../domain/action/outcome.ts';
 import type { HttpResponse } from '../../ports/http.ts';
 
@@ -39,7 +39,8 @@ export function judgeCreate(response: HttpResponse, options: JudgeOptions): Outc
   if (judged.status === 'failed') return named(judged, response);
   const parsed = parseJson(response.body);
   const id = parsed.ok ? (parsed.value as Readonly<Record<string, unknown>>)['id'] : undefined;
-  if (typeof id !== 'string' || !/^[a-z0-9]{26}$/.test(id)) return unreadable(response, options);
+  if (typeof id !== 'string' || !/^[a-z0-9]{26}$/.test(id))
+    return notTheirs(response, options.subject, 'Mattermost');
   return { ...judged, ref: id, output: { status_code: response.status, post_id: id } };
 }
 
@@ -48,7 +49,7 @@ export function judgeHook(response: HttpResponse, options: JudgeOptions): Outcom
   const judged = judgeHttp(response, options);
   if (judged.status === 'failed') return named(judged, response);
   const text = response.body.subarray(0, 64).toString().trim();
-  return text === 'ok' || text === '' ? judged : unreadable(response, options);
+  return text === 'ok' || text === '' ? judged : notTheirs(response, options.subject, 'Mattermost');
 }
 
 function named(failure: Failed, response: HttpResponse): Failed {
@@ -57,14 +58,4 @@ function named(failure: Failed, response: HttpResponse): Failed {
   if (typeof id !== 'string' || !/^[a-z_]+(\.[a-z_]+){2,6}$/.test(id) || id.length > 128) return failure;
   const special = Object.hasOwn(byId, id) ? byId[id] : {};
   return { ...failure, ...special, detail: `${failure.detail}: ${id}` };
-}
-
-function unreadable(response: HttpResponse, { subject }: JudgeOptions): Failed {
-  return {
-    status: 'failed',
-    code: 'bad_response',
-    retry: 'never',
-    detail: `${subject} answered ${response.status} with a body that is not Mattermost's`,
-    status_code: response.status,
-  };
 }

@@ -4,13 +4,13 @@
 // pending_post_id, by which the server answers a repeat within 30 s with the first post, and as a property.
 // Source: server/channels/app/post.go (deduplicateCreatePost), server/public/model/{post,incoming_webhook}.go.
 import type { Command } from '@tocsin/schemas/types.ts';
-import { type Alert, alertOf, alertTable, headline, renderLink } from '../../domain/action/alert.ts';
+import { type Alert, alertTable, headline } from '../../domain/action/alert.ts';
 import type { JsonPost } from '../../domain/action/exchange.ts';
 import { failed, invalidBody, isFailed } from '../../domain/action/fail.ts';
 import type { HttpTarget } from '../../domain/action/http-target.ts';
-import { maxRowsDefault } from '../../domain/action/notice-params.ts';
+import { noticeText } from '../../domain/action/notice.ts';
 import type { Failed, Json } from '../../domain/action/outcome.ts';
-import { cutText, escapeMarkdown, fencedText } from '../../domain/templates/escape-chat.ts';
+import { escapeMarkdown, fencedText } from '../../domain/templates/escape-chat.ts';
 import { renderJson } from '../../domain/templates/json-template.ts';
 import type { Views } from '../../domain/templates/lookup.ts';
 import { renderText, warningsOf } from '../../domain/templates/render.ts';
@@ -37,7 +37,12 @@ export function mattermostPost(
   const channel = params.channel === undefined ? null : channelOf(params.channel, withToken, views);
   if (isFailed(channel)) return channel;
   const rootId = params.root_id === undefined ? null : rootOf(params.root_id, views, warnings);
-  const text = textOf(command, params, views, warnings);
+  const text = noticeText(command, params, views, {
+    escape: 'markdown',
+    maxLength: textMax,
+    write: defaultText,
+  });
+  warnings.push(...text.warnings);
   const attachments = attachmentsOf(params, views, warnings);
   if (isFailed(attachments)) return attachments;
   const props = { ...propsOf(params, views, warnings), tocsin_command_id: command.command_id };
@@ -46,7 +51,7 @@ export function mattermostPost(
     return {
       path: null,
       body: {
-        text,
+        text: text.value,
         ...(channel === null ? {} : { channel }),
         ...(params.username === undefined ? {} : { username: params.username }),
         ...(params.icon_url === undefined ? {} : { icon_url: params.icon_url }),
@@ -61,7 +66,7 @@ export function mattermostPost(
     path: '/api/v4/posts',
     body: {
       channel_id: channel ?? '',
-      message: text,
+      message: text.value,
       ...(rootId === null ? {} : { root_id: rootId }),
       pending_post_id: command.command_id,
       props: attachments === null ? props : { ...props, attachments },
@@ -86,23 +91,6 @@ function rootOf(template: string, views: Views, warnings: string[]): string | nu
   if (idPattern.test(id)) return id;
   warnings.push(...warningsOf('root_id', rendered), 'root_id: is no id of a post; posted as a new message');
   return null;
-}
-
-function textOf(command: Command, params: MattermostParams, views: Views, warnings: string[]): string {
-  const written = params.text === undefined ? null : renderText(params.text, views, 'markdown');
-  if (written !== null) warnings.push(...warningsOf('text', written));
-  if (written !== null && written.text.trim() !== '') {
-    const text = cutText(written.text, textMax);
-    if (text !== written.text) warnings.push(`text: cut at ${textMax} characters`);
-    return text;
-  }
-  const link = renderLink(params.link, views);
-  warnings.push(...link.warnings);
-  const alert = alertOf(command, {
-    maxRows: params.max_rows ?? maxRowsDefault,
-    ...(link.url === undefined ? {} : { link: link.url }),
-  });
-  return defaultText(alert);
 }
 
 /** The default text in Markdown. */

@@ -6,7 +6,7 @@
 // Sources: docs.slack.dev/reference/methods/chat.postMessage (errors), docs.slack.dev/messaging/sending-messages-using-incoming-webhooks.
 import { parseJson } from '@tocsin/schemas/codecs/json.ts';
 import { isFailed } from '../../domain/action/fail.ts';
-import { judgeHttp, retryAfterMs } from '../../domain/action/judge-http.ts';
+import { judgeHttp, notTheirs, retryAfterMs } from '../../domain/action/judge-http.ts';
 import type { Failed, FailureCode, Outcome } from '../../domain/action/outcome.ts';
 import type { HttpResponse } from '../../ports/http.ts';
 
@@ -130,7 +130,7 @@ export function readApi(
   const value = parsed.ok ? (parsed.value as Readonly<Record<string, unknown>>) : null;
   if (value?.['ok'] === true) return value;
   if (value?.['ok'] === false) return failureOf(apiErrors, String(value['error']), response, options);
-  return unreadable(response, options);
+  return notTheirs(response, options.subject, 'Slack');
 }
 
 /** The outcome of chat.postMessage. */
@@ -161,7 +161,7 @@ export function judgeWebhook(response: HttpResponse, options: JudgeOptions): Out
   const judged = judgeHttp(response, options);
   if (Object.hasOwn(webhookErrors, word)) return failureOf(webhookErrors, word, response, options);
   if (judged.status === 'failed' || word === 'ok' || word === '') return judged;
-  return unreadable(response, options);
+  return notTheirs(response, options.subject, 'Slack');
 }
 
 function failureOf(
@@ -180,15 +180,5 @@ function failureOf(
     detail: `${subject} answered ${response.status}: ${known ? word : 'an error code that is not known here'}`,
     status_code: response.status,
     ...(uncertain === undefined ? {} : { uncertain }),
-  };
-}
-
-function unreadable(response: HttpResponse, { subject }: JudgeOptions): Failed {
-  return {
-    status: 'failed',
-    code: 'bad_response',
-    retry: 'never',
-    detail: `${subject} answered ${response.status} with a body that is not Slack's`,
-    status_code: response.status,
   };
 }

@@ -4,13 +4,13 @@
 // command id as metadata, by which a repeat is recognised.
 
 import type { Command } from '@tocsin/schemas/types.ts';
-import { type Alert, alertOf, alertTable, headline, renderLink } from '../../domain/action/alert.ts';
+import { type Alert, alertTable, headline } from '../../domain/action/alert.ts';
 import type { JsonPost } from '../../domain/action/exchange.ts';
 import { failed, invalidBody, isFailed } from '../../domain/action/fail.ts';
 import type { HttpTarget } from '../../domain/action/http-target.ts';
-import { maxRowsDefault } from '../../domain/action/notice-params.ts';
+import { noticeText } from '../../domain/action/notice.ts';
 import type { Failed, Json } from '../../domain/action/outcome.ts';
-import { cutText, entitiesOf, escapeMrkdwn, fencedText } from '../../domain/templates/escape-chat.ts';
+import { entitiesOf, escapeMrkdwn, fencedText } from '../../domain/templates/escape-chat.ts';
 import { renderJson } from '../../domain/templates/json-template.ts';
 import type { Views } from '../../domain/templates/lookup.ts';
 import { renderText, warningsOf } from '../../domain/templates/render.ts';
@@ -42,7 +42,11 @@ export function slackMessage(
   const views = viewsOf(command, { now });
   const channel = target.secretPath === null ? channelOf(params.channel ?? '', views) : null;
   if (isFailed(channel)) return channel;
-  const text = textOf(command, params, views);
+  const text = noticeText(command, params, views, {
+    escape: 'mrkdwn',
+    maxLength: textMax,
+    write: defaultText,
+  });
   const blocks = blocksOf(params, views);
   if (isFailed(blocks)) return blocks;
   const thread = threadOf(params.thread_ts, views);
@@ -52,7 +56,7 @@ export function slackMessage(
     threadTs: thread.ts,
     body: {
       ...(channel === null ? {} : { channel }),
-      text: text.text,
+      text: text.value,
       ...(blocks === null ? {} : { blocks: blocks.value }),
       ...(thread.ts === null ? {} : { thread_ts: thread.ts }),
       ...(thread.ts === null || params.reply_broadcast !== true ? {} : { reply_broadcast: true }),
@@ -74,29 +78,6 @@ function channelOf(template: string, views: Views): string | Failed {
     'template',
     `channel: renders to ${JSON.stringify(channel.slice(0, 80))}, which is no channel`,
   );
-}
-
-interface Part {
-  readonly text: string;
-  readonly warnings: readonly string[];
-}
-
-function textOf(command: Command, params: SlackParams, views: Views): Part {
-  const written = params.text === undefined ? null : renderText(params.text, views, 'mrkdwn');
-  const warnings = written === null ? [] : warningsOf('text', written);
-  if (written !== null && written.text.trim() !== '') {
-    const text = cutText(written.text, textMax);
-    return {
-      text,
-      warnings: text === written.text ? warnings : [...warnings, `text: cut at ${textMax} characters`],
-    };
-  }
-  const link = renderLink(params.link, views);
-  const alert = alertOf(command, {
-    maxRows: params.max_rows ?? maxRowsDefault,
-    ...(link.url === undefined ? {} : { link: link.url }),
-  });
-  return { text: defaultText(alert), warnings: [...warnings, ...link.warnings] };
 }
 
 /** The default text in mrkdwn. */

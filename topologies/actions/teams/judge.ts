@@ -4,7 +4,7 @@
 // Sources: github.com/MicrosoftDocs/msteams-docs issues 402, 1810, 7425, 9064 (200 with "Webhook message delivery failed with
 // error: Microsoft Teams endpoint returned HTTP error 413 ..."; only a number means success).
 import { parseJson } from '@tocsin/schemas/codecs/json.ts';
-import { judgeHttp } from '../../domain/action/judge-http.ts';
+import { judgeHttp, notTheirs } from '../../domain/action/judge-http.ts';
 import type { Failed, Outcome } from '../../domain/action/outcome.ts';
 import type { HttpResponse } from '../../ports/http.ts';
 
@@ -23,13 +23,7 @@ export function judgeTeams(response: HttpResponse, options: JudgeOptions): Outco
   if (inner !== undefined) return innerFailure(Number(inner), response, options);
   // A workflow may answer what its author likes, as JSON; a page for people is somebody else's.
   if (text === '' || /^\d{1,9}$/.test(text) || parseJson(response.body).ok) return judged;
-  return {
-    status: 'failed',
-    code: 'bad_response',
-    retry: 'never',
-    detail: `${options.subject} answered ${response.status} with a text that does not mean success`,
-    status_code: response.status,
-  };
+  return notTheirs(response, options.subject, 'Teams');
 }
 
 function innerFailure(status: number, response: HttpResponse, { subject, now }: JudgeOptions): Outcome {

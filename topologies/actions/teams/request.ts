@@ -3,17 +3,10 @@
 // Invariant: no more than 28 KB leave the system, and only the author's text mentions people. The command id travels as the
 // header webhook-id, by which a workflow can tell a repeat; a card has no place for it.
 import type { Command } from '@tocsin/schemas/types.ts';
-import {
-  type Alert,
-  alertOf,
-  headline,
-  moreRows,
-  type RowSet,
-  renderLink,
-} from '../../domain/action/alert.ts';
+import { type Alert, headline, moreRows, type RowSet } from '../../domain/action/alert.ts';
 import type { JsonPost } from '../../domain/action/exchange.ts';
 import { failed, invalidBody, isFailed } from '../../domain/action/fail.ts';
-import { maxRowsDefault } from '../../domain/action/notice-params.ts';
+import { noticeAlert } from '../../domain/action/notice.ts';
 import type { Failed, Json } from '../../domain/action/outcome.ts';
 import { cellText, columnsOf } from '../../domain/formats/columns.ts';
 import { cutText, escapeMarkdown } from '../../domain/templates/escape-chat.ts';
@@ -75,12 +68,8 @@ function defaultCard(command: Command, params: TeamsParams, views: Views, warnin
     if (text !== rendered.text) warnings.push(`${field}: cut at ${max} characters`);
     return text;
   };
-  const link = renderLink(params.link, views);
-  warnings.push(...link.warnings);
-  const alert = alertOf(command, {
-    maxRows: params.max_rows ?? maxRowsDefault,
-    ...(link.url === undefined ? {} : { link: link.url }),
-  });
+  const { value: alert, warnings: linkWarnings } = noticeAlert(command, params, views);
+  warnings.push(...linkWarnings);
   const title =
     (params.title === undefined ? '' : add('title', params.title, 1_000)) || escapeMarkdown(headline(alert));
   const text = params.text === undefined ? '' : add('text', params.text, textMax);
