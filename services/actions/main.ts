@@ -69,7 +69,7 @@ await runService(config.service, async (context) => {
   onStop(() => outbox.stop());
   for (const flow of actionFlows.filter(({ title }) => config.types.includes(title))) {
     const action = actions[flow.title as keyof typeof actions];
-    const { needs, ledger } = action.manifest;
+    const { needs, ledger, lane } = action.manifest;
     const service = `actions/${flow.title}`;
     const consumer = client.consumer({
       group: flow.group?.id ?? '',
@@ -81,7 +81,7 @@ await runService(config.service, async (context) => {
         effects: ledgers[ledger],
         outbox,
         connection,
-        laneSettings: laneSettingsOf(() => source.table),
+        laneSettings: laneSettingsOf(() => source.table, lane),
         clock,
         metrics,
         logger: logger.child({ type: flow.title }),

@@ -123,6 +123,7 @@ export function createPerformer(options: PerformOptions): BatchHandler {
         connection,
         now,
         attempt: attempts.count,
+        possibleDuplicate: attempts.possibleDuplicate,
         signal,
       });
     } catch (error) {

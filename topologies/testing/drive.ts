@@ -128,7 +128,7 @@ export async function startDrive(options: DriveOptions) {
         effects,
         outbox: outbox(),
         connection: createConnectionLookup(() => config, fakeSecrets(options.secrets ?? {})),
-        laneSettings: laneSettingsOf(() => config),
+        laneSettings: laneSettingsOf(() => config, actions[type].manifest.lane),
         onFailure: fail,
       }),
       onFailure: fail,
