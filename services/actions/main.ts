@@ -51,7 +51,7 @@ await runService(config.service, async (context) => {
     ...(config.logToStdout ? { echo: process.stdout } : {}),
   });
   onStop(() => lineLog.close());
-  const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog };
+  const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog, clock };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
   const secrets = openSecrets({
     env: config.environment,

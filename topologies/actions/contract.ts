@@ -17,6 +17,7 @@ import type {
 } from '../domain/action/define-action.ts';
 import { failureCodes, type Outcome } from '../domain/action/outcome.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
+import { type FakeClock, fakeClock } from '../ports/fakes/clock.ts';
 import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
@@ -43,10 +44,11 @@ export interface Fakes {
   readonly http: FakeHttp;
   readonly mail: FakeMail;
   readonly lineLog: FakeLineLog;
+  readonly clock: FakeClock;
 }
 
 export function fakes(answer: FakeAnswer = 200): Fakes {
-  return { http: fakeHttp(answer), mail: fakeMail(), lineLog: fakeLineLog() };
+  return { http: fakeHttp(answer), mail: fakeMail(), lineLog: fakeLineLog(), clock: fakeClock(contractNow) };
 }
 
 export const contractNow = Date.UTC(2026, 3, 28, 12, 0, 1);

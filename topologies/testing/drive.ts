@@ -49,7 +49,7 @@ export async function startDrive(options: DriveOptions) {
   const effects = fakeEffects();
   const states = fakeFoldStore();
   let claims = 0;
-  const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog() };
+  const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog(), clock };
   const stopping = new AbortController();
   const { table: config, apply: applyRecord } = createConfigFold();
   const { tables, apply: follow } = evaluatorTables(config, 1);
@@ -153,7 +153,6 @@ export async function startDrive(options: DriveOptions) {
   await fleet.apply(config);
 
   return {
-    clock,
     log,
     metrics,
     logger,

@@ -2,6 +2,7 @@
 
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { HttpPort } from '../../ports/http.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
 import type { MailPort } from '../../ports/mail.ts';
@@ -13,6 +14,8 @@ export interface ActionPorts {
   readonly http: HttpPort;
   readonly mail: MailPort;
   readonly lineLog: LineLogPort;
+  /** For those who have to wait within an attempt. */
+  readonly clock: Clock;
 }
 
 export type PortName = keyof ActionPorts;
