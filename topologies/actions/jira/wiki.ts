@@ -35,8 +35,10 @@ function span({ text, strong, em, code, href }: Span): string {
   }
   const plain = escapeWiki(text);
   if (code === true) return `{{${plain}}}`;
-  const slanted = em === true ? `_${plain}_` : plain;
-  return strong === true ? `*${slanted}*` : slanted;
+  const marks = `${strong === true ? '*' : ''}${em === true ? '_' : ''}`;
+  // A mark beside a space marks nothing.
+  const [, before = '', words = '', after = ''] = /^(\s*)(.*?)(\s*)$/su.exec(plain) ?? [];
+  return words === '' ? plain : `${before}${marks}${words}${[...marks].reverse().join('')}${after}`;
 }
 
 export function escapeWiki(text: string): string {
