@@ -42,7 +42,14 @@ export function ticketAction(rules: TicketRules): {
       const prepared = prepare(rules, command, context);
       if (isFailed(prepared)) return prepared;
       const { target, plan } = prepared;
-      return runPlan(plan, { http, target, context, system: rules.system, explain: rules.explain });
+      try {
+        return await runPlan(plan, { http, target, context, system: rules.system, explain: rules.explain });
+      } catch (error) {
+        // Steps on a ticket are rendered when it is known.
+        return withTemplates<Outcome>(() => {
+          throw error;
+        });
+      }
     },
   };
 }

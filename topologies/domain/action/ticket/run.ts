@@ -21,7 +21,7 @@ export async function runPlan(plan: Plan, link: Link): Promise<Outcome> {
 
 async function create(plan: CreatePlan, link: Link): Promise<Outcome> {
   const again = link.context.possibleDuplicate === true;
-  if (again && plan.made === null)
+  if (again && plan.made === null && plan.blind !== true)
     return failed(
       'uncertain',
       'an earlier attempt may have made a ticket, and no request to find it is configured',
@@ -34,8 +34,11 @@ async function create(plan: CreatePlan, link: Link): Promise<Outcome> {
   }
   const made = await sendCall(plan.create, link);
   if (isFailed(made)) return made;
-  const notes = again ? ['an earlier attempt left no ticket: this one is new'] : [];
-  return done(made, { operation: 'create', created: true }, [...plan.warnings, ...notes]);
+  const notes =
+    plan.made === null
+      ? ['an earlier attempt may have made a ticket, too']
+      : ['an earlier attempt left no ticket'];
+  return done(made, { operation: 'create', created: true }, [...plan.warnings, ...(again ? notes : [])]);
 }
 
 /** The end of the command when there is a ticket already; null when there is none. */
@@ -96,8 +99,9 @@ async function walk(steps: readonly Step[], ticket: Ticket, link: Link): Promise
   const notes: string[] = [];
   let requests = 0;
   for (const step of steps) {
-    let call: Call<Next> | null = step(ticket, link.context.possibleDuplicate === true);
+    let call: Call<Next> | Failed | null = step(ticket, link.context.possibleDuplicate === true);
     while (call !== null) {
+      if (isFailed(call)) return call;
       requests += 1;
       if (requests > requestsMax) throw new RangeError('a step of a ticket command does not end');
       const next: Next | Failed = await sendCall(call, link);
@@ -124,16 +128,18 @@ function done(
 
 /** What the plan would send first: for a ticket that is not known yet its reference stands in for its id. */
 export function previewPlan(plan: Plan, link: Pick<Link, 'target'>): Outcome {
-  const calls: Call<unknown>[] =
+  const calls: (Call<unknown> | Failed)[] =
     plan.operation === 'create'
       ? [...(plan.open === null ? [] : [plan.open]), plan.create]
       : [
           ...(plan.get === null ? [] : [plan.get]),
           ...plan.steps.map((step) => step({ ref: plan.ref, id: plan.ref, url: null, closed: null }, false)),
         ];
+  const refused = calls.find(isFailed);
+  if (refused !== undefined) return refused;
   return {
     status: 'done',
-    output: { requests: shownCalls(calls, link.target) },
+    output: { requests: shownCalls(calls as Call<unknown>[], link.target) },
     ...(plan.warnings.length === 0 ? {} : { warnings: plan.warnings }),
   };
 }

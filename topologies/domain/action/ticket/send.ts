@@ -54,7 +54,7 @@ export async function sendCall<T>(call: Call<T>, link: Link): Promise<T | Failed
 
 // A request that only reads has no effect that could be in doubt.
 function settled(failure: Failed, call: Call<unknown>): Failed {
-  if (call.method !== 'GET') return failure;
+  if (call.method !== 'GET' && call.asks !== true) return failure;
   const { uncertain: _, ...certain } = failure;
   return certain;
 }

@@ -25,6 +25,8 @@ export interface Call<T> {
   readonly body?: Json;
   /** A second one has a second effect: whoever does not know whether it arrived has to look first. */
   readonly actsAgain?: boolean;
+  /** It only asks, although it is no GET. */
+  readonly asks?: boolean;
   /** Ticket that the request is about: a 404 says that this one is gone. */
   readonly about?: string;
   /** Statuses that mean success besides, or instead of, 2xx. */
@@ -40,7 +42,7 @@ export type Next = { readonly then: Call<Next> } | { readonly note?: string };
  * Something done to a known ticket. `again`: an earlier attempt may have done it, so what would act twice asks first.
  * Steps that set something are simply repeated.
  */
-export type Step = (ticket: Ticket, again: boolean) => Call<Next>;
+export type Step = (ticket: Ticket, again: boolean) => Call<Next> | Failed;
 
 /** What a command asks for, rendered and checked. */
 export type Plan = CreatePlan | ChangePlan;
@@ -50,6 +52,8 @@ export interface CreatePlan {
   readonly create: Call<Ticket>;
   /** The ticket that this command made, in whatever state; null when the system cannot be asked. */
   readonly made: Call<Found> | null;
+  /** Where it cannot be asked, make a ticket all the same: whoever runs this has decided so. */
+  readonly blind?: boolean;
   /** An open ticket with the same fingerprint; null without `dedupe`. */
   readonly open: Call<Found> | null;
   /** What happens to that one instead of a second ticket. */
