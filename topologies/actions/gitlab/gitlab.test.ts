@@ -137,7 +137,7 @@ describe('gitlab: requests', () => {
       { iid: 1, state: 'opened', description: `I am ${mark}` },
       { iid: 2, state: 'opened', description: `\`[tocsin]: # (${mark})\` x` },
     ];
-    const { requests } = await send({}, eventCommand(), {
+    const { requests, outcome } = await send({}, eventCommand(), {
       answers: [
         {
           status: 200,
@@ -152,6 +152,7 @@ describe('gitlab: requests', () => {
     expect(requests.map(({ method, url }) => `${method} ${new URL(url).search}`)).toEqual([
       `GET ?search=${mark}&in=description&scope=all&state=all&per_page=5`,
     ]);
+    expect(outcome).toMatchObject({ status: 'done', ref: '3' });
   });
 
   it.each([

@@ -220,6 +220,7 @@ describe('markdown to wiki markup', () => {
     ['a-b 2026-04-28', 'a-b 2026-04-28'],
     ['&#91;~admin&#93;', '&amp;#91;\\~admin&amp;#93;'],
     ['https://x.example/[~admin]a', 'https://x.example/%5B~admin%5Da'],
+    ['see https://x.example/[~admin]a', 'see https://x.example/%5B~admin%5Da'],
   ])('%s', (value, wiki) => {
     expect(wikiOf(escapeMarkdown(value))).toBe(wiki);
   });
