@@ -118,6 +118,8 @@ test('an address stays the same place, with nothing in it that ends a link', () 
     'https://x/<b>',
     'see https://x',
     'ftp://x',
+    'https://good.example@evil.example/',
+    'http://[::1]/',
     '',
   ])
     expect(webUrl(text), text).toBeNull();

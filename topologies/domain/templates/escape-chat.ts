@@ -23,7 +23,9 @@ export function breakMentions(text: string): string {
 /** The address when the text is exactly one http or https URL, with characters encoded that end links; else null. */
 export function webUrl(text: string): string | null {
   if (!/^https?:\/\/[^\s<>"\\^`{}]{1,4096}$/i.test(text) || !URL.canParse(text)) return null;
-  return text.replace(/[()[\]|@*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  const kept = text.replace(/[()[\]|@*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  // A user name before the host, or an IPv6 host, does not survive that: no address then.
+  return URL.canParse(kept) ? kept : null;
 }
 
 /**
