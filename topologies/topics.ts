@@ -94,26 +94,25 @@ export const topics = {
     retentionHours: year,
     schema: 'dead-letter.json',
   }),
+  /** Pending timers of folds, and commands that wait for another attempt. */
+  timers: topic({
+    id: 'timers',
+    name: 'timers.v1',
+    // The partition is that of the input topic that the timer fires into, never the hash of this key.
+    key: '<input topic>/<token>',
+    content: 'pending timers {due, topic, key, payload}; a tombstone when cancelled or fired',
+    policy: 'compact',
+    // Timers of seconds leave two records each until a segment is rolled and compacted: roll and compact often. Deleting by age
+    // as well would drop timers of 90 days.
+    config: {
+      'segment.ms': String(600_000),
+      'segment.bytes': String(64 * 1024 * 1024),
+      'min.cleanable.dirty.ratio': '0.2',
+      'max.compaction.lag.ms': String(3_600_000),
+      'delete.retention.ms': String(86_400_000),
+    },
+  }),
 } as const satisfies Record<string, Topic>;
-
-/** Pending timers of folds and of retries. It joins `topics` with the first flow that reads and writes it. */
-export const timersTopic = topic({
-  id: 'timers',
-  name: 'timers.v1',
-  // The partition is that of the input topic that the timer fires into, never the hash of this key.
-  key: '<input topic>/<token>',
-  content: 'pending timers {due, topic, key, payload}; a tombstone when cancelled or fired',
-  policy: 'compact',
-  // Timers of seconds leave two records each until a segment is rolled and compacted: roll and compact often. Deleting by age
-  // as well would drop timers of 90 days.
-  config: {
-    'segment.ms': String(600_000),
-    'segment.bytes': String(64 * 1024 * 1024),
-    'min.cleanable.dirty.ratio': '0.2',
-    'max.compaction.lag.ms': String(3_600_000),
-    'delete.retention.ms': String(86_400_000),
-  },
-});
 
 /** Topics of playbook runs. They join `topics` with the flow that reads and writes them. */
 export const playbookTopics = {

@@ -1,7 +1,10 @@
 // Runs the commands of one action type: takes them, attempts them in the lane of their destination, and has the outcome recorded.
 //
-// Invariant: a command's offset completes after its final outcome was acknowledged by the log. A command that waits
-// for a retry holds the commit (not its neighbours); after a restart it is read again and the ledger says what is known.
+// Invariant: a command's offset completes after its final outcome, or the timer that brings it back, was acknowledged by the log.
+// A command that waits for seconds holds the commit (not its neighbours); one that waits for longer is parked and does not.
+//
+// Surprise: what was parked and not committed when a worker died is read again; its pending timer says that it is to be left alone,
+// and the ledger what is known when the timer has fired already.
 
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { Action, ActionPorts, ResolvedConnection } from '../domain/action/define-action.ts';
@@ -13,9 +16,13 @@ import type { Assignment, BatchHandler, RecordBatch } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
 import { createCommandRoom } from './command-room.ts';
+import type { Timers } from './fold/timers.ts';
 import { createLane, type Lane, type LaneSettings, type LaneVerdict } from './lane.ts';
 import type { Outbox } from './outbox.ts';
-import { type Job, readCommand } from './perform-command.ts';
+import { createParking } from './parking.ts';
+import { executeInTime } from './perform-attempt.ts';
+import { type Job, keyOf, offsetOf, originOf, readRecord, type Taken } from './perform-command.ts';
+import { dryOutcome, thrown } from './perform-dry.ts';
 import { judgeAttempt, noAttempts, uncertain } from './perform-judge.ts';
 import { createRecorder, ledgerRetryMs } from './perform-record.ts';
 
@@ -29,6 +36,8 @@ export interface PerformOptions {
   readonly ports: Partial<ActionPorts>;
   readonly effects: EffectsPort;
   readonly outbox: Outbox;
+  /** Of the command topic, with the same outbox: commands that wait for long become its timers. */
+  readonly timers: Timers;
   readonly connection: ConnectionLookup;
   readonly laneSettings: (connection: string | null) => LaneSettings;
   readonly clock: Clock;
@@ -38,20 +47,42 @@ export interface PerformOptions {
   readonly signal: AbortSignal;
   /** Bytes of commands taken and not finished, over all partitions; default 64 MiB. */
   readonly maxQueuedBytes?: number;
+  /** Characters of commands that are parked; default 256 Mi. Beyond it commands wait in memory and hold their offsets. */
+  readonly maxParkedChars?: number;
   /** An outcome cannot be recorded in any form: the service must end loudly; the command stays uncommitted. */
   readonly onFailure: (error: Error) => void;
   /** A destination that refuses us is waited for this long before its commands are given up, ms; default 24 h. */
   readonly pauseMaxMs?: number;
 }
 
-export function createPerformer(options: PerformOptions): BatchHandler {
-  const { action, service, effects, outbox, clock, metrics, logger, signal, onFailure } = options;
+export interface Performer extends BatchHandler {
+  /** The connection is another one now: commands that wait for its destination are tried at once. */
+  connectionChanged(id: string): void;
+}
+
+/** Commands wait for their next attempt in memory for so long after they were taken and failed, ms. */
+export const inlineMs = 5_000;
+
+export function createPerformer(options: PerformOptions): Performer {
+  const { action, service, effects, outbox, timers, clock, metrics, logger, signal, onFailure } = options;
   const { maxQueuedBytes = 64 * 1024 * 1024, pauseMaxMs = 24 * 3_600_000 } = options;
+  const { maxParkedChars = 256 * 1024 * 1024 } = options;
   const type = action.manifest.id;
   const lanes = new Map<string, Lane>();
   /** Attempts in progress by assignment: a revoke waits for them, not for commands that wait for a retry. */
   const running = new Map<Assignment, Set<Promise<unknown>>>();
   const room = createCommandRoom(maxQueuedBytes);
+  /** Commands in memory by id, each with those of the same id that wait until it is gone. */
+  const present = new Map<string, Job[]>();
+  const parking = createParking({
+    type,
+    timers,
+    outbox,
+    clock,
+    metrics,
+    logger,
+    maxChars: maxParkedChars,
+  });
   const recorder = createRecorder({
     type,
     service,
@@ -62,15 +93,22 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     metrics,
     logger,
     signal,
+    onGone,
     onFailure,
   });
 
-  function laneOf(command: Command): Lane {
-    const id = command.connection ?? null;
-    const name = id ?? '';
+  /** `name`: id of a connection, '' without one. */
+  function laneOf(name: string): Lane {
     let lane = lanes.get(name);
     if (lane === undefined) {
-      lane = createLane({ settings: () => options.laneSettings(id), clock, signal });
+      const id = name === '' ? null : name;
+      lane = createLane({
+        settings: () => options.laneSettings(id),
+        clock,
+        signal,
+        holdMs: inlineMs,
+        recall: (most) => parking.recall(name, most),
+      });
       lanes.set(name, lane);
     }
     return lane;
@@ -95,7 +133,10 @@ export function createPerformer(options: PerformOptions): BatchHandler {
       }
       job.attempts = { ...job.attempts, possibleDuplicate: true };
     }
-    const connection = await connectionOf(job);
+    const connection = await connectionOf(command).catch(async (error: unknown) => {
+      if (!job.attempts.possibleDuplicate) await recorder.release(command);
+      throw error;
+    });
     if (job.attempts.possibleDuplicate) metrics.count('tocsin_action_possible_duplicates_total', { type });
     job.attempts = { ...job.attempts, count: job.attempts.count + 1 };
     const outcome =
@@ -104,31 +145,19 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     return settle(job, outcome, startedAt);
   }
 
-  /** Rejects when it cannot be looked up now; nothing was attempted then, and the ledger knows it. */
-  async function connectionOf(job: Job): Promise<ResolvedConnection | Failed | null> {
-    if (action.manifest.connection === null) return null;
-    try {
-      return await options.connection(job.command.connection ?? '');
-    } catch (error) {
-      if (!job.attempts.possibleDuplicate) await recorder.release(job.command);
-      throw error;
-    }
+  /** Rejects when it cannot be looked up now. */
+  async function connectionOf(command: Command): Promise<ResolvedConnection | Failed | null> {
+    return action.manifest.connection === null ? null : options.connection(command.connection ?? '');
   }
 
   async function execute(job: Job, connection: ResolvedConnection | null, now: number): Promise<Outcome> {
     const { command, attempts } = job;
     try {
-      return await action.execute(command, {
-        ports: options.ports,
-        connection,
-        now,
-        attempt: attempts.count,
-        signal,
-      });
+      const context = { ports: options.ports, connection, now, attempt: attempts.count, signal };
+      return await executeInTime(action, command, context, clock);
     } catch (error) {
       logger.error('action threw', { type, command_id: command.command_id, error: String(error) });
-      const detail = `the action threw: ${error instanceof Error ? error.message : String(error)}`;
-      return { status: 'failed', code: 'bug', retry: 'never', detail };
+      return thrown(error);
     }
   }
 
@@ -152,8 +181,33 @@ export function createPerformer(options: PerformOptions): BatchHandler {
   }
 
   async function later(job: Job, failure: Failed, delayMs: number | null, startedAt: number): Promise<void> {
-    const nextAttemptAt = delayMs === null ? null : clock.now() + delayMs;
-    if (await recorder.retry(job, failure, startedAt, nextAttemptAt)) again(job, delayMs ?? 0);
+    const now = clock.now();
+    const nextAttemptAt = delayMs === null ? null : now + delayMs;
+    job.inlineUntil ??= now + inlineMs;
+    if (!(await recorder.retry(job, failure, startedAt, nextAttemptAt))) return;
+    if (nextAttemptAt === null) submit(job);
+    else if (nextAttemptAt <= job.inlineUntil || !(await park(job, nextAttemptAt)))
+      again(job, nextAttemptAt - clock.now());
+  }
+
+  /** False: the command cannot be parked and is still here. */
+  async function park(job: Job, due: number | null): Promise<boolean> {
+    const { command, assignment, attempts } = job;
+    // Somebody else has the partition and reads the command again.
+    if (assignment.signal.aborted) recorder.forget(job);
+    else {
+      const away = due === null ? (command.connection ?? '') : null;
+      const parked = { origin: originOf(job), attempts, waits: job.waits + 1, away };
+      if (!(await parking.park(assignment.partition, command.command_id, parked, due))) return false;
+      recorder.complete(job);
+    }
+    return true;
+  }
+
+  /** The destination is away for long, as far as one knows. */
+  async function leave(job: Job, lane: Lane): Promise<void> {
+    if (await park(job, null)) lane.look();
+    else lane.submit({ key: laneKey(job), run: () => run(job) });
   }
 
   function again(job: Job, delayMs: number): void {
@@ -204,23 +258,86 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     return verdict;
   }
 
+  // After an attempt that counted it has lost its place among the commands of its key.
+  function laneKey(job: Job): string | null {
+    return job.attempts.count === 0 ? (keyOf(job)?.toString('latin1') ?? null) : null;
+  }
+
   function submit(job: Job): void {
-    // After an attempt that counted it has lost its place among the commands of its key.
-    const key = job.attempts.count === 0 ? (job.batch.key(job.index)?.toString('latin1') ?? null) : null;
-    laneOf(job.command).submit({ key, run: () => run(job) });
+    const lane = laneOf(job.command.connection ?? '');
+    lane.submit({
+      key: laneKey(job),
+      run: () => run(job),
+      leave: () => track(job.assignment, leave(job, lane)),
+    });
+  }
+
+  /** Commands of one id one after the other: each finds in the ledger what became of the one before it. */
+  function begin(job: Job): void {
+    // Read again after a crash, or fired twice: its timer is still to come.
+    if (parking.has(job.assignment.partition, offsetOf(job))) recorder.complete(job);
+    else submit(job);
+  }
+
+  function onGone(taken: Taken): void {
+    const id = 'command' in taken ? (taken as Job).command.command_id : null;
+    if (id === null) return;
+    const next = present.get(id)?.shift();
+    if (next === undefined) present.delete(id);
+    else begin(next);
   }
 
   async function take(batch: RecordBatch, index: number, assignment: Assignment): Promise<void> {
     const value = batch.value(index);
-    const taken = { batch, index, assignment, bytes: value?.length ?? 0 };
-    room.take(taken.bytes);
-    if (value === null) return recorder.complete(taken);
-    const parsed = readCommand(value, type);
-    if ('reason' in parsed) return recorder.refuse(taken, parsed.reason, parsed.detail);
-    submit({ ...taken, command: parsed.command, attempts: noAttempts });
+    const bytes = value?.length ?? 0;
+    room.take(bytes);
+    if (value === null) return recorder.complete({ batch, index, assignment, bytes });
+    const read = readRecord(value, type);
+    const { parked } = read;
+    const taken: Taken = {
+      batch,
+      index,
+      assignment,
+      bytes,
+      ...(parked === undefined ? {} : { origin: parked.origin }),
+    };
+    if ('reason' in read) return recorder.refuse(taken, read);
+    const { command } = read;
+    if (command.dry_run === true) return track(assignment, dryRun(taken, command));
+    const { attempts, waits } = parked ?? { attempts: noAttempts, waits: 0 };
+    const job: Job = { ...taken, command, attempts, waits, inlineUntil: null };
+    if (parked !== undefined) parking.arrived(assignment.partition, command.command_id, parked);
+    const others = present.get(command.command_id);
+    if (others !== undefined) others.push(job);
+    else {
+      present.set(command.command_id, []);
+      begin(job);
+    }
+  }
+
+  /** Beside ledger and lane: nothing happens that they could guard. */
+  async function dryRun(taken: Taken, command: Command): Promise<void> {
+    while (!taken.assignment.signal.aborted && !signal.aborted)
+      try {
+        const connection = await connectionOf(command);
+        return await recorder.dry(taken, command, dryOutcome(action, command, connection, clock.now()));
+      } catch (error) {
+        logger.warn('connection not available, a dry run waits', { type, error: String(error) });
+        await clock.sleep(ledgerRetryMs, signal).catch(() => undefined);
+      }
+    recorder.forget(taken);
   }
 
   return {
+    connectionChanged: (id) => lanes.get(id)?.tryNow(),
+    async startAt(assignment) {
+      try {
+        for (const away of await parking.onAssigned(assignment)) laneOf(away).look();
+      } catch (error) {
+        if (!assignment.signal.aborted && !signal.aborted) throw error;
+      }
+      return null;
+    },
     async onUnreadable(range) {
       metrics.count('tocsin_dead_letters_total', { service, reason: 'unreadable' });
       await outbox.send([unreadableRecord(range, { stage: 'command', service, at: clock.now() })]);
@@ -236,6 +353,7 @@ export function createPerformer(options: PerformOptions): BatchHandler {
       // Work that ends may have begun other work: an attempt begins the recording of its outcome.
       for (let open = running.get(assignment); open !== undefined; open = running.get(assignment))
         await Promise.allSettled(open);
+      parking.onRevoked(assignment.partition);
     },
   };
 }
