@@ -12,7 +12,7 @@ import type { MetricsPort } from '../ports/metrics.ts';
 import type { FoldEffect } from './fold/fold.ts';
 import type { Timers } from './fold/timers.ts';
 import type { Outbox } from './outbox.ts';
-import { type Parked, type ParkedPayload, parkedPayload, parkedToken, readParked } from './perform-parked.ts';
+import { type Parked, parkedPayload, parkedToken, readParked } from './perform-parked.ts';
 
 export interface ParkingOptions {
   readonly type: string;
@@ -44,8 +44,8 @@ export interface Parking {
 
 /** A command that waits for its destination comes back by itself after this, ms, should nobody call it. */
 export const awayMs = 3_600_000;
-/** Characters of one command beyond which it is not parked: its timer has to fit into one message of the log, before and after. */
-const maxCommandChars = 900 * 1024;
+/** UTF-8 bytes of a timer beyond which a command is not parked: it has to fit into one message of the log, now and when it fires. */
+const maxRecordBytes = 1_000_000;
 
 /** Tokens of those who wait for one destination, oldest first, with their partitions. */
 interface Queue {
@@ -53,6 +53,7 @@ interface Queue {
   /** Called back and not here yet. */
   readonly called: Map<string, number>;
   lastDue: number;
+  lastCall: number;
 }
 
 export function createParking(options: ParkingOptions): Parking {
@@ -66,7 +67,7 @@ export function createParking(options: ParkingOptions): Parking {
   function queueOf(away: string): Queue {
     let queue = queues.get(away);
     if (queue === undefined) {
-      queue = { waiting: new Map(), called: new Map(), lastDue: 0 };
+      queue = { waiting: new Map(), called: new Map(), lastDue: 0, lastCall: 0 };
       queues.set(away, queue);
     }
     return queue;
@@ -94,23 +95,26 @@ export function createParking(options: ParkingOptions): Parking {
   return {
     async park(partition, commandId, command, due) {
       const { origin, waits, away } = command;
-      const payload: ParkedPayload = parkedPayload(command);
-      const chars = payload.command.length;
-      if (chars > maxCommandChars || timers.chars + sending + chars > maxChars) {
-        metrics.count('tocsin_action_not_parked_total', { type });
-        return false;
-      }
       const token = parkedToken(commandId, origin.offset, waits);
       const key = origin.key?.toString() ?? '';
       const effect: FoldEffect = {
         kind: 'timer',
         token,
         due: due ?? nextDue(queueOf(away ?? '')),
-        payload: { ...payload },
+        payload: { ...parkedPayload(command) },
       };
+      const record = timers.record(partition, key, effect);
+      const chars = record.value?.length ?? 0;
+      if (
+        Buffer.byteLength(record.value ?? '') > maxRecordBytes ||
+        timers.chars + sending + chars > maxChars
+      ) {
+        metrics.count('tocsin_action_not_parked_total', { type });
+        return false;
+      }
       sending += chars;
       try {
-        await outbox.send([timers.record(partition, key, effect)]);
+        await outbox.send([record]);
       } catch (error) {
         metrics.count('tocsin_action_not_parked_total', { type });
         if (error instanceof LogError && !error.retriable)
@@ -148,12 +152,12 @@ export function createParking(options: ParkingOptions): Parking {
       if (queue === undefined) return false;
       const { waiting, called } = queue;
       const now = clock.now();
-      let order = 0;
       for (const [token, partition] of waiting) {
         if (called.size >= most) break;
         waiting.delete(token);
-        // Parts of a millisecond, because timers that are due together fire in the order of their tokens.
-        if (timers.hasten(partition, token, now + order++ / 1024)) called.set(token, partition);
+        // Parts of a millisecond apart, because timers that are due together fire in the order of their tokens.
+        queue.lastCall = Math.max(queue.lastCall + 1 / 1024, now);
+        if (timers.hasten(partition, token, queue.lastCall)) called.set(token, partition);
       }
       return waiting.size > 0 || called.size > 0;
     },
