@@ -1,8 +1,7 @@
 // Records how a command ended, or that it waits: ledger, result, event, answer, dead letters, and only then the offset.
 //
 // Invariant: a command's offset completes and its bytes are given back after its final outcome was acknowledged by the log.
-// Where the log refuses the records of an outcome for good, a dead letter with the command's own bytes stands for them;
-// where it refuses that as well, the service fails: nothing ends in silence.
+// Where the log refuses the records of an outcome for good, a dead letter with the command's own bytes stands for them.
 //
 // Surprise: the ledger is written first. A worker that dies in between leaves the records unwritten; the command is read
 // again, answers from the ledger, and they are written then, under the same ids.
@@ -17,6 +16,7 @@ import type { MetricsPort } from '../ports/metrics.ts';
 import type { CommandRoom } from './command-room.ts';
 import type { Outbox } from './outbox.ts';
 import { endedEvent, type Job, letterOf, nextOffsetOf, type Refused, type Taken } from './perform-command.ts';
+import { createConclude, type Ending, type LetterFacts, refusalOf } from './perform-conclude.ts';
 import { dryOutput, refusalReply, replyTo } from './perform-reply.ts';
 
 export interface RecorderOptions {
@@ -85,42 +85,16 @@ export function createRecorder(options: RecorderOptions): Recorder {
     );
   }
 
-  /** What the log refuses of `groups` is told in a dead letter; a refused result does not keep the answer back, nor the other way round. */
-  async function conclude(ending: Ending): Promise<void> {
-    const { taken, command, outcome, records, reply, facts } = ending;
-    const whole = (await refusal([...records, ...reply])) === null;
-    const parts = whole ? [] : [['result', records] as const, ['answer', reply] as const];
-    for (const [what, part] of parts) {
-      const error = await refusal(part);
-      if (signal.aborted) return;
-      if (error === null) continue;
-      const { command_id } = command;
-      logger.error(`the log refuses the ${what} of a command`, { type, command_id, error: String(error) });
-      const ended = outcome.status === 'done' ? 'succeeded' : `failed with ${outcome.code}`;
-      const detail = `the command ${ended}; the log refuses its ${what}: ${messageOf(error)}`;
-      const refusedToo = await refusal([letter(taken, 'unrecorded', detail, facts)]);
-      if (refusedToo === null) continue;
-      if (signal.aborted) return;
-      options.onFailure(
-        new Error(
-          `command ${command_id} of ${service} ended and neither its ${what} nor a dead letter can be written: ${messageOf(refusedToo)}`,
-          { cause: refusedToo },
-        ),
-      );
-      return;
-    }
-    complete(taken);
-  }
-
-  /** Why the log does not take the records; null when it does. */
-  async function refusal(records: readonly OutRecord[]): Promise<unknown> {
-    try {
-      await outbox.send(records);
-      return null;
-    } catch (error) {
-      return error ?? new Error('refused');
-    }
-  }
+  const conclude = createConclude({
+    type,
+    service,
+    outbox,
+    logger,
+    signal,
+    letter,
+    complete,
+    onFailure: options.onFailure,
+  });
 
   /** Repeats a write to the ledger until it is there; false when the service stops first. */
   async function inLedger(write: () => Promise<void>): Promise<boolean> {
@@ -147,7 +121,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     async refuse(taken, { reason, detail, read }) {
       await outbox.send([letter(taken, reason, detail, { attempts: 0 })]);
       const reply = refusalReply(read, reason, detail);
-      const refused = await refusal(reply);
+      const refused = await refusalOf(outbox, reply);
       if (refused !== null) {
         if (signal.aborted) return;
         logger.error('the log refuses the answer to a command', { type, error: String(refused) });
@@ -236,24 +210,6 @@ export function createRecorder(options: RecorderOptions): Recorder {
   };
 }
 
-interface LetterFacts {
-  readonly attempts: number;
-  readonly commandId?: string;
-  readonly part?: string;
-  readonly firstAt?: number;
-}
-
-interface Ending {
-  readonly taken: Taken;
-  readonly command: Command;
-  readonly outcome: Outcome;
-  readonly records: readonly OutRecord[];
-  /** To whoever waits for the command; sent together with the records. */
-  readonly reply: readonly OutRecord[];
-  /** For a dead letter about what the log refuses. */
-  readonly facts: LetterFacts;
-}
-
 function endingOf(
   job: Job,
   outcome: Outcome,
@@ -270,7 +226,3 @@ function factsOf({ command, attempts }: Job): Omit<LetterFacts, 'attempts'> {
 }
 
 const codeOf = (outcome: Outcome): string => (outcome.status === 'done' ? '' : outcome.code);
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
