@@ -31,8 +31,8 @@ export interface Parking {
    * waits for its destination, `away`, and is called back.
    */
   park(partition: number, commandId: string, command: Parked, due: number | null): Promise<boolean>;
-  /** Whether a timer is pending for the command that was first read at `offset`. */
-  has(partition: number, offset: number): boolean;
+  /** Whether a timer is pending for this command as it was first read at `offset`. */
+  has(partition: number, commandId: string, offset: number): boolean;
   /** A command came out of its timer. */
   arrived(partition: number, commandId: string, command: Parked): void;
   /** Calls back commands that wait for the destination, in their order, until `most` are on their way. Whether any waits. */
@@ -133,9 +133,10 @@ export function createParking(options: ParkingOptions): Parking {
       gauge();
       return true;
     },
-    has(partition, offset) {
+    has(partition, commandId, offset) {
       const token = tokens.get(partition)?.get(offset);
-      return token !== undefined && timers.has(partition, token);
+      // A topic that was made anew counts from 0 again.
+      return token?.startsWith(`${commandId}.`) === true && timers.has(partition, token);
     },
     arrived(partition, commandId, { origin, waits, away }) {
       const token = parkedToken(commandId, origin.offset, waits);

@@ -405,6 +405,29 @@ describe('crashes', () => {
   });
 });
 
+test('a topic that was made anew counts from 0 again: what is parked from before hides no other command', async () => {
+  const kit = actionKit(() => done);
+  const old = probeCommand(7);
+  const payload = {
+    command: JSON.stringify(old),
+    origin: { offset: 0 },
+    attempts: { count: 1, possibleDuplicate: false, refused: null, failedSince: 1 },
+    waits: 1,
+  };
+  const value = JSON.stringify({ due: kit.clock.now() + hour, topic: probeTopic, key: 'k', payload });
+  const key = `${probeTopic}/${old.command_id}.0.1`;
+  await kit.log.producer().send([{ topic: topics.timers.name, key, partition: 0, value }]);
+  await kit.worker();
+  await kit.publish([probeCommand(1)]);
+  await kit.clock.advance(second);
+  expect(kit.calls.map(({ id }) => Number(id))).toEqual([1]);
+  await kit.clock.advance(2 * hour);
+  expect(kit.calls.map(({ id, attempt }) => [Number(id), attempt])).toEqual([
+    [1, 1],
+    [7, 2],
+  ]);
+});
+
 test('a record that claims to be a timer and carries no command is a dead letter, and stops nobody', async () => {
   const kit = actionKit(() => done);
   await kit.worker();

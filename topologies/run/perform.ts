@@ -100,7 +100,8 @@ export function createPerformer(options: PerformOptions): Performer {
   /** Commands of one id one after the other: each finds in the ledger what became of the one before it. */
   function begin(job: Job): void {
     // Read again after a crash, or fired twice: its timer is still to come.
-    if (parking.has(job.assignment.partition, offsetOf(job))) recorder.complete(job);
+    const { assignment, command } = job;
+    if (parking.has(assignment.partition, command.command_id, offsetOf(job))) recorder.complete(job);
     else runner.submit(job);
   }
 
