@@ -164,7 +164,7 @@ export function commandTopic(type: string): Topic {
     id: `commands.${type}`,
     name: `commands.${type}.v1`,
     key: 'ordering key of the type',
-    content: `commands for the action type ${type}`,
+    content: `commands for the action type ${type}; one that waited comes back as its timer, {kind: timer, command, ...}`,
     schema: 'command.json',
   });
 }

@@ -4,61 +4,24 @@ import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, Result } from '@tocsin/schemas/types.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Action, ActionManifest } from '../domain/action/define-action.ts';
-import type { Failed, Outcome } from '../domain/action/outcome.ts';
+import type { Outcome } from '../domain/action/outcome.ts';
 import { type FakeClock, fakeClock } from '../ports/fakes/clock.ts';
 import { type FakeEffects, fakeEffects } from '../ports/fakes/effects.ts';
 import { fakeLog } from '../ports/fakes/log.ts';
 import { fakeLogger } from '../ports/fakes/logger.ts';
 import { type FakeMetrics, fakeMetrics } from '../ports/fakes/metrics.ts';
 import { LogError, type OutRecord, type RecordBatch } from '../ports/log.ts';
+import {
+  probeCommand as command,
+  failure as failed,
+  probeManifest as manifest,
+  probeTopic as topic,
+} from '../testing/action-kit.ts';
 import { type FakeAssignment, type FakeRecord, fakeAssignment, fakeBatch } from '../testing/assignments.ts';
-import { commandTopic, topics } from '../topics.ts';
+import { topics } from '../topics.ts';
 import { createTimers } from './fold/timers.ts';
 import { createOutbox } from './outbox.ts';
 import { createPerformer, type PerformOptions } from './perform.ts';
-
-const topic = commandTopic('probe').name;
-const manifest: ActionManifest = {
-  id: 'probe',
-  title: 'Probe',
-  summary: 'Answers as it is told.',
-  since: '0.1.0',
-  params: { type: 'object' },
-  examples: [],
-  needs: [],
-  connection: null,
-  runOnce: 'first',
-  defaultMode: 'each',
-  idempotency: 'key',
-  ledger: 'fast',
-};
-
-function command(number: number, extra: Partial<Command> = {}): Command {
-  return {
-    v: 1,
-    command_id: number.toString(16).padStart(32, '0'),
-    type: 'probe',
-    trigger: 'rule',
-    source: { id: `evt-${number}`, kind: 'event', topic: 'findings.v1', partition: 0, offset: number },
-    rule: { id: 'r', revision: 1 },
-    action: { id: 'a', key: 'a', revision: 1 },
-    mode: 'each',
-    row_index: 0,
-    params: {},
-    subject: { event: { event: 'finding.new' } },
-    hops: 1,
-    created_at: 0,
-    ...extra,
-  };
-}
-
-const failed = (code: Failed['code'], retry: Failed['retry'], extra: Partial<Failed> = {}): Failed => ({
-  status: 'failed',
-  code,
-  retry,
-  detail: code,
-  ...extra,
-});
 
 let clock: FakeClock;
 let effects: FakeEffects;
