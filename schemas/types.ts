@@ -551,6 +551,10 @@ export interface DeadLetterHeaders {
    * RFC 3339.
    */
   'x-dlq-at': string;
+  /**
+   * When a command failed first, RFC 3339; absent when nothing was attempted.
+   */
+  'x-dlq-first-at'?: string;
   'x-dlq-command-id'?: string;
   /**
    * The part of the command that this letter is about, when the rest of it was done: a recipient.

@@ -84,6 +84,24 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: ['type'],
   },
   {
+    name: 'tocsin_action_parked_total',
+    kind: 'counter',
+    help: 'Commands that became timers: for their next attempt (retry), or until their destination is back (away).',
+    labels: ['type', 'reason'],
+  },
+  {
+    name: 'tocsin_action_not_parked_total',
+    kind: 'counter',
+    help: 'Commands that wait in memory and hold their offsets because they are too large or too many to be parked.',
+    labels: ['type'],
+  },
+  {
+    name: 'tocsin_action_parked_characters',
+    kind: 'gauge',
+    help: 'Characters of the commands that are parked.',
+    labels: ['type'],
+  },
+  {
     name: 'tocsin_action_seconds',
     kind: 'histogram',
     help: 'Duration of one attempt.',

@@ -86,7 +86,7 @@ export const topics = {
     partitions: 1,
     retentionHours: year,
   }),
-  /** Pending timers of folds and of retries. */
+  /** Pending timers of folds, and commands that wait for another attempt. */
   timers: topic({
     id: 'timers',
     name: 'timers.v1',
@@ -179,7 +179,7 @@ export function commandTopic(type: string): Topic {
     id: `commands.${type}`,
     name: `commands.${type}.v1`,
     key: 'ordering key of the type',
-    content: `commands for the action type ${type}`,
+    content: `commands for the action type ${type}; one that waited comes back as its timer, {kind: timer, command, ...}`,
     schema: 'command.json',
   });
 }

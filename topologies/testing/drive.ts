@@ -27,10 +27,10 @@ import { createDecider } from '../run/decide.ts';
 import { evaluatorTables } from '../run/evaluator-tables.ts';
 import { createTimers } from '../run/fold/timers.ts';
 import { createOutbox } from '../run/outbox.ts';
-import { createPerformer } from '../run/perform.ts';
+import { createPerformer, type Performer } from '../run/perform.ts';
 import { createSinkDecode } from '../run/sink-decode.ts';
 import { createFleet } from '../run/sink-fleet.ts';
-import { type Topic, topics } from '../topics.ts';
+import { commandTopic, type Topic, topics } from '../topics.ts';
 
 export interface DriveOptions {
   /** Rules, actions and connections, each at revision 1. An invalid one fails the call. */
@@ -54,6 +54,8 @@ export async function startDrive(options: DriveOptions) {
   const { table: config, apply: applyRecord } = createConfigFold();
   const { tables, apply: follow } = evaluatorTables(config, 1);
 
+  const performers = new Map<string, Performer>();
+
   /** Puts one revision of a document into force. */
   function configure(document: ConfigDocument, revision = 1): void {
     const record: ConfigRecord = {
@@ -66,6 +68,8 @@ export async function startDrive(options: DriveOptions) {
     if (applied.problem !== undefined) throw new Error(applied.problem);
     const problems = follow([document]);
     if (problems.length > 0) throw new Error(problems.join('\n'));
+    if (document.kind === 'connection')
+      for (const performer of performers.values()) performer.connectionChanged(document.id);
   }
   const order = { connection: 0, action: 1, sink: 2, list: 3, rule: 4 };
   for (const document of [...options.documents].sort((a, b) => order[a.kind] - order[b.kind]))
@@ -114,25 +118,27 @@ export async function startDrive(options: DriveOptions) {
     });
     return consumer;
   };
-  const worker = (type: keyof typeof actions): LogConsumer =>
-    log.consumer({
+  const worker = (type: keyof typeof actions): LogConsumer => {
+    const own = { ...common, service: `actions/${type}`, outbox: outbox(), onFailure: fail };
+    const performer = createPerformer({
+      ...own,
+      action: actions[type],
+      ports,
+      effects,
+      timers: createTimers({ ...own, client: log, input: commandTopic(type).name }),
+      connection: createConnectionLookup(() => config, fakeSecrets(options.secrets ?? {})),
+      laneSettings: laneSettingsOf(() => config),
+    });
+    performers.set(type, performer);
+    return log.consumer({
       group: actionGroup(type).id,
       topics: actionFlows
         .filter((flow) => flow.title === type)
         .flatMap((flow) => flow.reads.map((topic) => topic.name)),
-      handler: createPerformer({
-        ...common,
-        action: actions[type],
-        service: `actions/${type}`,
-        ports,
-        effects,
-        outbox: outbox(),
-        connection: createConnectionLookup(() => config, fakeSecrets(options.secrets ?? {})),
-        laneSettings: laneSettingsOf(() => config),
-        onFailure: fail,
-      }),
+      handler: performer,
       onFailure: fail,
     });
+  };
 
   const types = Object.keys(actions) as (keyof typeof actions)[];
   const consumers = new Map<string, LogConsumer>([

@@ -47,10 +47,13 @@ function storable(outcome: Outcome): string {
   );
 }
 
-/** Deletes finished and begun entries older than `before` (epoch ms), at most `limit` at a time; returns how many. */
+/**
+ * Deletes entries of which nothing was heard since `before` (epoch ms), at most `limit` at a time; returns how many. A command may
+ * wait for months between its begin and its end; what it may come again after is its end.
+ */
 export async function pruneEffects(sql: SqlRunner, before: number, limit = 10_000): Promise<number> {
   const deleted = await sql.query(
-    'delete from effects where command_id in (select command_id from effects where begun_at < $1 order by begun_at limit $2)',
+    'delete from effects where command_id in (select command_id from effects where begun_at < $1 and (finished_at is null or finished_at < $1) order by begun_at limit $2)',
     [new Date(before), limit],
   );
   return deleted.rowCount ?? 0;

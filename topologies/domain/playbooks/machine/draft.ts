@@ -63,10 +63,13 @@ export function sizeOf(value: unknown): number {
   return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
 }
 
-/** The outputs as they are kept: larger ones as their size and digest. */
-export function keptOutputs(outputs: Json | undefined): Json | undefined {
+/** The outputs as they are kept: those of more than `max` bytes as their size and digest. */
+export function keptOutputs(
+  outputs: Json | undefined,
+  max: number = runLimits.outputBytes,
+): Json | undefined {
   const bytes = sizeOf(outputs);
-  if (bytes <= runLimits.outputBytes) return outputs;
+  if (bytes <= max) return outputs;
   return { truncated: true, bytes, sha256: digestOf(outputs) };
 }
 
