@@ -365,6 +365,9 @@ export interface ConfigRecord {
     [k: string]: unknown;
   };
 }
+/**
+ * secrets: token or password for auth, tls_key for a client certificate, hmac and hmac_previous for signatures, and secret_path for an address that is a credential itself: the path and query of a Slack, Teams or Mattermost webhook, or its whole address, which must be on this host.
+ */
 export interface HttpConnection {
   kind: 'connection';
   id: string;

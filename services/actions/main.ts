@@ -71,7 +71,7 @@ await runService(config.service, async (context) => {
   onStop(() => outbox.stop());
   for (const flow of actionFlows.filter(({ title }) => config.types.includes(title))) {
     const action = actions[flow.title as keyof typeof actions];
-    const { needs, ledger } = action.manifest;
+    const { needs, ledger, lane } = action.manifest;
     const service = `actions/${flow.title}`;
     const common = {
       service,
@@ -89,7 +89,7 @@ await runService(config.service, async (context) => {
       effects: ledgers[ledger],
       timers: createTimers({ ...common, client, input: commandTopic(flow.title).name }),
       connection,
-      laneSettings: laneSettingsOf(() => source.table),
+      laneSettings: laneSettingsOf(() => source.table, lane),
     });
     source.onChange((changes) => {
       for (const { kind, id } of changes) if (kind === 'connection') performer.connectionChanged(id);

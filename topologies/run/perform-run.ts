@@ -90,7 +90,8 @@ export function createRunner(
   async function execute(job: Job, connection: ResolvedConnection | null, now: number): Promise<Outcome> {
     const { command, attempts } = job;
     try {
-      const context = { ports: options.ports, connection, now, attempt: attempts.count, signal };
+      const { count: attempt, possibleDuplicate } = attempts;
+      const context = { ports: options.ports, connection, now, attempt, possibleDuplicate, signal };
       return await executeInTime(action, command, context, clock);
     } catch (error) {
       logger.error('action threw', { type, command_id: command.command_id, error: String(error) });

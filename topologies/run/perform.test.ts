@@ -27,7 +27,7 @@ let clock: FakeClock;
 let effects: FakeEffects;
 let metrics: FakeMetrics;
 let sent: OutRecord[];
-let calls: { id: string; attempt: number; at: number }[];
+let calls: { id: string; attempt: number; at: number; again?: boolean | undefined }[];
 let answers: Outcome[];
 let logDown: boolean;
 let stop: AbortController;
@@ -70,7 +70,12 @@ function performer(overrides: Partial<PerformOptions> = {}, execute?: Action['ex
     execute:
       execute ??
       (async (given, context) => {
-        calls.push({ id: given.command_id, attempt: context.attempt, at: context.now });
+        calls.push({
+          id: given.command_id,
+          attempt: context.attempt,
+          at: context.now,
+          ...(context.possibleDuplicate === true ? { again: true } : {}),
+        });
         return answers.shift() ?? { status: 'done', ref: 'ok' };
       }),
   };
@@ -297,6 +302,7 @@ describe('ledger', () => {
     await performer().onBatch(commands(command(1)), fakeAssignment(topic));
     await clock.advance(0);
     expect(results()).toMatchObject([{ status: 'succeeded', possible_duplicate: true }]);
+    expect(calls).toMatchObject([{ attempt: 1, again: true }]);
     expect(metrics.total('tocsin_action_possible_duplicates_total')).toBe(1);
   });
 
@@ -319,10 +325,21 @@ describe('ledger', () => {
     expect(results().at(-1)).toMatchObject({ status: 'held', code: 'uncertain' });
   });
 
+  test('the attempt after an uncertain failure is told so', async () => {
+    answers = [failed('timeout', 'backoff', { uncertain: true }), { status: 'done' }];
+    await performer().onBatch(commands(command(1)), fakeAssignment(topic));
+    await clock.advance(60_000);
+    expect(calls.map(({ attempt, again }) => [attempt, again])).toEqual([
+      [1, undefined],
+      [2, true],
+    ]);
+  });
+
   test('a known failure is not a possible duplicate on the next attempt', async () => {
     answers = [failed('connect', 'backoff'), { status: 'done' }];
     await performer().onBatch(commands(command(1)), fakeAssignment(topic));
     await clock.advance(60_000);
+    expect(calls.map(({ again }) => again)).toEqual([undefined, undefined]);
     expect(metrics.total('tocsin_action_possible_duplicates_total')).toBe(0);
   });
 

@@ -127,7 +127,7 @@ export async function startDrive(options: DriveOptions) {
       effects,
       timers: createTimers({ ...own, client: log, input: commandTopic(type).name }),
       connection: createConnectionLookup(() => config, fakeSecrets(options.secrets ?? {})),
-      laneSettings: laneSettingsOf(() => config),
+      laneSettings: laneSettingsOf(() => config, actions[type].manifest.lane),
     });
     performers.set(type, performer);
     return log.consumer({

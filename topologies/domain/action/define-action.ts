@@ -42,6 +42,8 @@ export interface ActionManifest {
    * none: a repeat acts twice; an uncertain attempt is held by default.
    */
   readonly idempotency: 'key' | 'none';
+  /** Limits of a destination whose connection sets none, where they are not those of all connections. */
+  readonly lane?: { readonly ratePerSecond?: number };
   /** Where the effects ledger of this type lives: 'durable' (PostgreSQL) or 'fast' (Redis). */
   readonly ledger: 'durable' | 'fast';
 }
@@ -62,6 +64,8 @@ export interface ActionContext extends PreviewContext {
   readonly ports: Partial<ActionPorts>;
   /** From 1. */
   readonly attempt: number;
+  /** An earlier attempt may have had its effect: a receiver that can be asked is asked before it is repeated. */
+  readonly possibleDuplicate?: boolean;
   readonly signal: AbortSignal;
 }
 
