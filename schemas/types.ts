@@ -327,6 +327,10 @@ export interface Command {
    */
   timeout_ms?: number;
   /**
+   * Grows when a person or a playbook asks for a command that failed again under the same id.
+   */
+  round?: number;
+  /**
    * Everything is rendered and checked, nothing is sent.
    */
   dry_run?: true;
