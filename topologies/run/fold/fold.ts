@@ -29,6 +29,10 @@ export interface FoldStep<State> {
   readonly state: State | null;
   /** Epoch ms after which the state may vanish; null or absent keeps it. */
   readonly keepUntil?: number | null;
+  /** Epoch ms by which another input of the key comes by itself, if only that of a timer; null or absent: nobody can tell. */
+  readonly expectBy?: number | null;
+  /** What the key is counted as; absent: not counted. */
+  readonly tally?: string;
   readonly effects: readonly FoldEffect[];
   /** What happened, for whoever reads the changelog. JSON data. */
   readonly changes?: unknown;
@@ -63,5 +67,7 @@ export interface FoldChange<State> {
   readonly at: number;
   readonly state: State | null;
   readonly keep_until?: number;
+  readonly expect_by?: number;
+  readonly tally?: string;
   readonly changes?: unknown;
 }
