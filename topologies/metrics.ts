@@ -110,6 +110,18 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: [],
   },
   {
+    name: 'tocsin_playbook_versions',
+    kind: 'gauge',
+    help: 'Published versions of playbooks that are known.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_playbook_version_problems',
+    kind: 'gauge',
+    help: 'Published versions of playbooks that cannot be used.',
+    labels: [],
+  },
+  {
     name: 'tocsin_rule_problems',
     kind: 'gauge',
     help: 'Rules, lists and actions that the evaluator left out or that name what does not exist.',
