@@ -31,8 +31,8 @@ export const correlationsFlow: FoldFlow = {
   service: 'playbooks',
   title: 'correlations',
   reads: [topics.correlations],
-  tables: [topics.timers],
+  tables: [],
   changelog: topics.correlationChanges,
-  writes: [topics.correlationChanges, topics.runs, topics.correlations, topics.timers, topics.deadLetters],
+  writes: [topics.correlationChanges, topics.runs, topics.deadLetters],
   group: groups.correlations,
 };

@@ -114,13 +114,7 @@ function start(state: RunState | null, input: StartInput, moment: FoldMoment, de
       [ignored(input, 'a run with this key has ended a short time ago', { by })],
     );
   const program = decide.definitions(input.playbook, input.revision);
-  if (program === null)
-    return stepOf(
-      state,
-      moment,
-      [],
-      [ignored(input, `revision ${input.revision} of ${input.playbook} is not known`, { by })],
-    );
+  if (program === null) throw new Error(`revision ${input.revision} of ${input.playbook} is not known`);
   const before: Draft['effects'][number][] = [];
   const changes: RunChange[] = [];
   if (state !== null && !isOver(state.status)) {

@@ -1,8 +1,8 @@
 // Runs that the engine cannot carry on: a step that threw, a revision that is not known.
 //
 // Invariant: the run waits for an operator and forgets nothing: `retry` applies what it missed, `cancel` ends it in any case.
-import type { PlaybookVersion, RunInput } from '@tocsin/schemas/types.ts';
-import type { FoldMoment } from '../../run/fold/fold.ts';
+import type { PlaybookVersion, RunInput, StartInput } from '@tocsin/schemas/types.ts';
+import type { FoldEffect, FoldMoment } from '../../run/fold/fold.ts';
 import { runLimits } from './limits.ts';
 import { pathOf } from './machine/draft.ts';
 import { isOver, type RunChange, type RunState } from './machine/state.ts';
@@ -21,9 +21,12 @@ export function faultRun(
   input: RunInput,
   moment: FoldMoment,
   error: string,
+  runsTopic: string,
 ): RunStep {
   const fault = { input: input.kind, error: error.slice(0, 1024), at: moment.now };
   const change: RunChange = { what: 'note', text: 'the engine failed on this input', ...fault };
+  if (input.kind === 'start')
+    return stepOf(state, moment, refusal(input, moment, error, runsTopic), [change]);
   if (state === null || isOver(state.status)) return stepOf(state, moment, [], [change]);
   const missed = kept.has(input.kind) ? [...(state.missed ?? []), input] : (state.missed ?? []);
   const fits =
@@ -38,6 +41,24 @@ export function faultRun(
     ? [change]
     : [change, { what: 'note' as const, text: 'too many of them: this one is among the dead letters only' }];
   return stepOf(next, moment, [], changes);
+}
+
+/** The run above a run that could not be started must not wait for it. */
+function refusal(
+  { parent }: StartInput,
+  { key }: FoldMoment,
+  error: string,
+  runsTopic: string,
+): FoldEffect[] {
+  if (parent === undefined) return [];
+  const answer = {
+    kind: 'child-done',
+    token: parent.token,
+    child: key,
+    status: 'failed',
+    reason: error.slice(0, 1024),
+  };
+  return [{ kind: 'produce', record: { topic: runsTopic, key: parent.key, value: JSON.stringify(answer) } }];
 }
 
 /** Stands in for a revision that is not known, so that a run of it can at least be cancelled. */

@@ -44,7 +44,7 @@ export interface PlayerOptions {
   readonly onEvent?: (event: Readonly<Record<string, unknown>>, now: number) => readonly LaterInput[];
   /** What comes in because of what happened, such as the event that a step begins to wait for. */
   readonly onChange?: (change: RunChange, key: string) => readonly LaterInput[];
-  /** What comes in instead of a run that a step starts and whose playbook is not known; without it that run is refused. */
+  /** What comes in instead of a run that a step starts and whose playbook is not known; without it that is a fault of whoever plays. */
   readonly onStart?: (key: string, input: StartInput) => readonly LaterInput[];
 }
 

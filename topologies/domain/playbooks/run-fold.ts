@@ -37,6 +37,6 @@ export function createRunFold(options: {
     changelog: options.changelog,
     read: (batch: RecordBatch, index) => readRunInput(batch.key(index), batch.value(index)),
     step: (state, input, moment) => decideRun(state, input, moment, decide),
-    fault: (state, input, moment, error) => faultRun(state, input, moment, error),
+    fault: (state, input, moment, error) => faultRun(state, input, moment, error, options.input.name),
   };
 }
