@@ -200,7 +200,7 @@ describe('faults', () => {
   });
 });
 
-test('live runs are counted by playbook and status', async () => {
+test('live runs are counted by playbook and status, and expected, also after their states were lost', async () => {
   const drive = await startDrive({ documents, playbooks: [waiting] });
   for (const key of ['run-1', 'run-2', 'run-3']) await drive.publish(topics.runs, startOf(), key);
   await drive.publish(topics.runs, { kind: 'pause', by: 'op' }, 'run-2');
@@ -210,5 +210,15 @@ test('live runs are counted by playbook and status', async () => {
   await drive.publish(topics.runs, { kind: 'cancel', by: 'op' }, 'run-2');
   await drive.advance(60_000);
   expect([live('running'), live('paused')]).toEqual([2, 0]);
+  drive.states.flush();
+  await drive.crash('playbooks');
+  await drive.advance(60_000);
+  expect([live('running'), live('paused')]).toEqual([2, 0]);
+  const late = await Promise.all(
+    [0, 1].map((partition) =>
+      drive.states.overdue({ fold: 'runs', partition }, drive.clock.now() + 3_600_000, 9),
+    ),
+  );
+  expect(late.flatMap(({ first }) => first.map(({ key }) => key)).sort()).toEqual(['run-1', 'run-3']);
   await drive.stop();
 });
