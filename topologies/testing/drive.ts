@@ -61,7 +61,7 @@ export async function startDrive(options: DriveOptions) {
     const problems = follow([document]);
     if (problems.length > 0) throw new Error(problems.join('\n'));
   }
-  const order = { connection: 0, action: 1, sink: 2, list: 3, rule: 4 };
+  const order = { connection: 0, action: 1, sink: 2, list: 3, playbook: 4, rule: 5 };
   for (const document of [...options.documents].sort((a, b) => order[a.kind] - order[b.kind]))
     configure(document);
 
