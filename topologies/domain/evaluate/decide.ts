@@ -53,9 +53,9 @@ export function decide(
   known: readonly RuleRevision[] | null = null,
 ): Decision {
   const trigger = readTrigger(input);
-  if ('invalid' in trigger) return { ...nothing, refused: [refusal('invalid_envelope', trigger.invalid)] };
+  if ('invalid' in trigger) return { ...noDecision, refused: [refusal('invalid_envelope', trigger.invalid)] };
   if (trigger.event?.test === true)
-    return { ...nothing, notes: [...trigger.notes, { reason: 'test_event' }] };
+    return { ...noDecision, notes: [...trigger.notes, { reason: 'test_event' }] };
   const found = matchRules(trigger, tables, contextOf(input, tables), known).filter(
     ({ rule }) => input.input !== topics.events.id || namesEventTypes(rule.document),
   );
@@ -100,7 +100,8 @@ export function decide(
   };
 }
 
-const nothing: Decision = {
+/** Of an input that nobody wants. */
+export const noDecision: Decision = {
   commands: [],
   starts: [],
   correlations: [],
