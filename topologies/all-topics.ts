@@ -1,14 +1,11 @@
-// All topics, those of the known action types and of every flow included, and how Kafka is asked for them.
+// All topics, those of the known action types included, and how Kafka is asked for them.
 import { actions } from './actions/registry.ts';
-import { flows } from './flows/all.ts';
 import type { TopicSpec } from './ports/log.ts';
 import { commandTopic, type Topic, topics } from './topics.ts';
 
 /** Every topic of the system, in a stable order. */
 export function allTopics(): Topic[] {
-  const named = [...Object.values(topics), ...Object.keys(actions).map(commandTopic)];
-  const used = flows.flatMap(({ reads, tables, writes }) => [...reads, ...tables, ...writes]);
-  return [...new Map([...named, ...used].map((topic) => [topic.name, topic])).values()];
+  return [...Object.values(topics), ...Object.keys(actions).map(commandTopic)];
 }
 
 /** The topic as a request to the cluster. Replication -1 takes the cluster's default (KIP-464, brokers from 2.4 on). */
