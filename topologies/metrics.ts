@@ -206,6 +206,18 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: ['fold'],
   },
   {
+    name: 'tocsin_runs_live',
+    kind: 'gauge',
+    help: 'Runs of playbooks that have not ended, by playbook and status, as of the last minute.',
+    labels: ['playbook', 'status'],
+  },
+  {
+    name: 'tocsin_runs_stuck',
+    kind: 'gauge',
+    help: 'Live runs that expected an input, a timer at the latest, which has not come for five minutes. Must be 0.',
+    labels: [],
+  },
+  {
     name: 'tocsin_timers_pending',
     kind: 'gauge',
     help: 'Timers that wait for their time, by the topic that they fire into.',

@@ -15,7 +15,7 @@ import { allTopics, topicSpec } from '@tocsin/topologies/all-topics.ts';
 import type { LogAdmin } from '@tocsin/topologies/ports/log.ts';
 import { watchLag } from '@tocsin/topologies/run/lag-watch.ts';
 import { sinks } from '@tocsin/topologies/sinks/registry.ts';
-import { playbookTopics, topics } from '@tocsin/topologies/topics.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
 import { createApp } from './app.ts';
 import { readConfig } from './config.ts';
 import { createDirectoryStore, readOnlyReason } from './directory-store.ts';
@@ -106,7 +106,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     topics: {
       config: topics.config.name,
       audit: topics.audit.name,
-      'playbook-versions': playbookTopics.playbookVersions.name,
+      'playbook-versions': topics.playbookVersions.name,
     },
     logger,
   });

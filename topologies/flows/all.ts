@@ -3,12 +3,15 @@ import { actionFlows } from './actions.ts';
 import { configApiFlow } from './config-api.ts';
 import { evaluatorFlow } from './evaluator.ts';
 import type { Flow } from './flow.ts';
+import { correlationsFlow, runsFlow } from './playbooks.ts';
 import { recorderFlow } from './recorder.ts';
 import { sinkFlows } from './sinks.ts';
 
 export const flows: readonly Flow[] = [
   configApiFlow,
   evaluatorFlow,
+  runsFlow,
+  correlationsFlow,
   ...actionFlows,
   ...sinkFlows,
   recorderFlow,

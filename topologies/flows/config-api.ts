@@ -1,5 +1,5 @@
 // People and pipelines change configuration: PostgreSQL is its home, the outbox publishes it.
-import { playbookTopics, topics } from '../topics.ts';
+import { topics } from '../topics.ts';
 import type { PerformFlow } from './flow.ts';
 
 export const configApiFlow: PerformFlow = {
@@ -8,7 +8,7 @@ export const configApiFlow: PerformFlow = {
   title: 'configuration',
   reads: [],
   tables: [],
-  writes: [topics.config, playbookTopics.playbookVersions, topics.audit],
+  writes: [topics.config, topics.playbookVersions, topics.audit],
   group: null,
   touches: ['PostgreSQL'],
 };

@@ -1,7 +1,7 @@
 // Findings, search results and the engine's own events become commands, starts of runs, and events for runs that wait.
 import { actions } from '../actions/registry.ts';
 import { groups } from '../groups.ts';
-import { commandTopic, playbookTopics, topics } from '../topics.ts';
+import { commandTopic, topics } from '../topics.ts';
 import type { DecideFlow } from './flow.ts';
 
 export const evaluatorFlow: DecideFlow = {
@@ -9,13 +9,13 @@ export const evaluatorFlow: DecideFlow = {
   service: 'evaluator',
   title: 'rules decide',
   reads: [topics.findings, topics.searchResults, topics.events],
-  tables: [topics.config, playbookTopics.playbookVersions],
+  tables: [topics.config, topics.playbookVersions],
   writes: [
     ...Object.keys(actions).map(commandTopic),
-    playbookTopics.runs,
-    playbookTopics.correlations,
+    topics.runs,
+    topics.correlations,
     // Only with a folder of files; otherwise the config API publishes them.
-    playbookTopics.playbookVersions,
+    topics.playbookVersions,
     topics.events,
     topics.deadLetters,
   ],

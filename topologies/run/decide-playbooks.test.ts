@@ -8,10 +8,10 @@ import { correlationKey, runKey } from '../domain/playbooks/tokens.ts';
 import type { OutRecord } from '../ports/log.ts';
 import { fakeAssignment, fakeBatch } from '../testing/assignments.ts';
 import { createTestDecider, type TestDeciderOptions } from '../testing/decider.ts';
-import { playbookTopics, topics } from '../topics.ts';
+import { topics } from '../topics.ts';
 
-const runs = playbookTopics.runs.name;
-const correlations = playbookTopics.correlations.name;
+const runs = topics.runs.name;
+const correlations = topics.correlations.name;
 const action = { kind: 'action', id: 'write', type: 'log', params: {} };
 const contain = {
   kind: 'playbook',

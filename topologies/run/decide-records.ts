@@ -11,7 +11,7 @@ import type { RefusalReason } from '../domain/evaluate/refusal.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { OutRecord, RecordBatch } from '../ports/log.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
-import { commandTopic, playbookTopics } from '../topics.ts';
+import { commandTopic, topics } from '../topics.ts';
 
 /** Largest command, bytes: below the broker's default message limit with room for key and headers. */
 export const maxCommandBytes = 1_000_000;
@@ -77,10 +77,10 @@ export function createDecisionRecords(options: {
       }
       const by = input.by === 'trigger' ? 'trigger' : 'rule';
       metrics.count('tocsin_run_starts_total', { playbook: input.playbook, by });
-      records.push({ topic: playbookTopics.runs.name, key, value });
+      records.push({ topic: topics.runs.name, key, value });
     }
     for (const { key, input } of decision.correlations)
-      records.push({ topic: playbookTopics.correlations.name, key, value: JSON.stringify(input) });
+      records.push({ topic: topics.correlations.name, key, value: JSON.stringify(input) });
     if (decision.correlations.length > 0) metrics.count('tocsin_awaited_events_total');
     for (const { reason } of decision.notes) metrics.count('tocsin_notes_total', { reason });
     for (const refusal of decision.refused) {

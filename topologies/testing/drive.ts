@@ -1,15 +1,17 @@
 // The whole system in memory with a virtual clock: configuration in, findings in, every record and every effect out.
 //
 // It runs the same runners, flows, actions and decisions as the services do; only the ports are twins.
-import type { ConfigRecord } from '@tocsin/schemas/types.ts';
+import type { ConfigRecord, Playbook, PlaybookVersion } from '@tocsin/schemas/types.ts';
 import { actions } from '../actions/registry.ts';
 import { allTopics } from '../all-topics.ts';
 import { type ConfigDocument, configKey, createConfigFold } from '../domain/config/config-table.ts';
+import { versionOf } from '../domain/playbooks/version-of.ts';
 import { actionFlows } from '../flows/actions.ts';
 import { evaluatorFlow } from '../flows/evaluator.ts';
 import { actionGroup } from '../groups.ts';
 import { fakeClock } from '../ports/fakes/clock.ts';
 import { fakeEffects } from '../ports/fakes/effects.ts';
+import { fakeFoldStore } from '../ports/fakes/fold-store.ts';
 import { type FakeAnswer, fakeHttp } from '../ports/fakes/http.ts';
 import { fakeLineLog } from '../ports/fakes/line-log.ts';
 import { fakeLog } from '../ports/fakes/log.ts';
@@ -24,14 +26,18 @@ import { createDecider } from '../run/decide.ts';
 import { evaluatorTables } from '../run/evaluator-tables.ts';
 import { createOutbox } from '../run/outbox.ts';
 import { createPerformer } from '../run/perform.ts';
+import { createPlaybookConsumers } from '../run/playbooks/consumers.ts';
 import { createSinkDecode } from '../run/sink-decode.ts';
 import { createFleet } from '../run/sink-fleet.ts';
 import type { Topic } from '../topics.ts';
+import { knownVersions } from './versions.ts';
 
 export interface DriveOptions {
-  /** Rules, actions and connections, each at revision 1. An invalid one fails the call. */
+  /** Rules, actions, connections, playbooks and so on, each at revision 1. An invalid one fails the call. */
   readonly documents: readonly ConfigDocument[];
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Published versions of playbooks besides those of `documents`. An invalid one fails the call. */
+  readonly playbooks?: readonly PlaybookVersion[];
   /** What HTTP receivers answer, webhook and SIEM alike; 200 without it. */
   readonly http?: FakeAnswer | ((request: HttpRequest) => FakeAnswer);
 }
@@ -46,7 +52,9 @@ export async function startDrive(options: DriveOptions) {
   const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog() };
   const stopping = new AbortController();
   const { table: config, apply: applyRecord } = createConfigFold();
-  const { tables, apply: follow } = evaluatorTables(config, 1);
+  const { tables, apply: follow, learn } = evaluatorTables(config, 1);
+  const versions = knownVersions(options.playbooks ?? []);
+  learn(options.playbooks ?? []);
 
   /** Puts one revision of a document into force. */
   function configure(document: ConfigDocument, revision = 1): void {
@@ -60,6 +68,16 @@ export async function startDrive(options: DriveOptions) {
     if (applied.problem !== undefined) throw new Error(applied.problem);
     const problems = follow([document]);
     if (problems.length > 0) throw new Error(problems.join('\n'));
+    if (document.kind === 'playbook') publish(document, revision);
+  }
+  /** As the config API does when it saves one; a draft is not published. */
+  function publish(document: Playbook, revision: number): void {
+    const playbooks = new Map([...config.playbooks].map(([id, held]) => [id, held.revision]));
+    const { version, issues } = versionOf({ document, revision, actions: config.actions, playbooks });
+    if (version === null && document.enabled !== false) throw new Error(JSON.stringify(issues));
+    if (version === null) return;
+    versions.publish(version);
+    learn([version]);
   }
   const order = { connection: 0, action: 1, sink: 2, list: 3, playbook: 4, rule: 5 };
   for (const document of [...options.documents].sort((a, b) => order[a.kind] - order[b.kind]))
@@ -105,12 +123,30 @@ export async function startDrive(options: DriveOptions) {
       onFailure: fail,
     });
 
+  const states = fakeFoldStore();
+  let claims = 0;
+  /** Both folds in one process, as in the service: what it does dies with it. */
+  function playbooks(): LogConsumer[] {
+    const { runs, correlations } = createPlaybookConsumers({
+      ...common,
+      client: log,
+      store: states,
+      outbox: outbox(),
+      versions,
+      newToken: () => `claim-${++claims}`,
+      onFailure: fail,
+      maxSleepMs: 86_400_000,
+    });
+    return [correlations, runs];
+  }
+  let folds = playbooks();
+
   const types = Object.keys(actions) as (keyof typeof actions)[];
   const consumers = new Map<string, LogConsumer>([
     ['evaluator', evaluator()],
     ...types.map((type) => [type, worker(type)] as const),
   ]);
-  for (const consumer of consumers.values()) await consumer.start();
+  for (const consumer of [...consumers.values(), ...folds]) await consumer.start();
   const fleet = createFleet({
     ...common,
     client: log,
@@ -128,6 +164,9 @@ export async function startDrive(options: DriveOptions) {
     metrics,
     logger,
     effects,
+    /** States of runs and correlations; may lose what it holds. */
+    states,
+    versions,
     ...ports,
     configure,
     /** Appends one record, as a producer would. */
@@ -141,7 +180,13 @@ export async function startDrive(options: DriveOptions) {
     /** Values of a topic as JSON. */
     read: (topic: Topic): unknown[] => log.records(topic.name).map(({ value }) => JSON.parse(String(value))),
     /** kill -9 of one service, and a new one in its place. */
-    async crash(name: 'evaluator' | keyof typeof actions): Promise<void> {
+    async crash(name: 'evaluator' | 'playbooks' | keyof typeof actions): Promise<void> {
+      if (name === 'playbooks') {
+        for (const consumer of folds) await log.crash(consumer);
+        folds = playbooks();
+        for (const consumer of folds) await consumer.start();
+        return;
+      }
       await log.crash(consumers.get(name)!);
       const next = name === 'evaluator' ? evaluator() : worker(name);
       consumers.set(name, next);
@@ -149,7 +194,7 @@ export async function startDrive(options: DriveOptions) {
     },
     async stop(): Promise<void> {
       stopping.abort();
-      for (const consumer of consumers.values()) await consumer.stop();
+      for (const consumer of [...consumers.values(), ...folds]) await consumer.stop();
       await fleet.stop();
     },
   };

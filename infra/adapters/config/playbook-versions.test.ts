@@ -4,11 +4,11 @@ import { fakeClock } from '@tocsin/topologies/ports/fakes/clock.ts';
 import { fakeLog } from '@tocsin/topologies/ports/fakes/log.ts';
 import { fakeLogger } from '@tocsin/topologies/ports/fakes/logger.ts';
 import { fakeMetrics } from '@tocsin/topologies/ports/fakes/metrics.ts';
-import { playbookTopics } from '@tocsin/topologies/topics.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
 import { expect, test } from 'vitest';
 import { createPlaybookVersions } from './playbook-versions.ts';
 
-const topic = playbookTopics.playbookVersions.name;
+const topic = topics.playbookVersions.name;
 
 function version(id: string, revision: number, action = 'log'): PlaybookVersion {
   return {

@@ -12,7 +12,7 @@ import { digestOf } from '@tocsin/topologies/domain/playbooks/tokens.ts';
 import type { LogClient, LogProducer, RecordBatch } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
-import { playbookTopics } from '@tocsin/topologies/topics.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
 
 export interface PlaybookVersions {
   /** Resolves when every version that the topic had at the call is known. */
@@ -58,7 +58,7 @@ export function versionKey(playbook: string, revision: number): string {
 
 export function createPlaybookVersions(options: PlaybookVersionsOptions): PlaybookVersions {
   const { client, producer, logger, metrics } = options;
-  const { name: topic } = playbookTopics.playbookVersions;
+  const { name: topic } = topics.playbookVersions;
   const held = new Map<string, Held>();
   const programs = new Map<string, Program | null>();
   const problems = new Map<string, string>();

@@ -19,7 +19,7 @@ import type { Logger } from '../../ports/logger.ts';
 import type { MetricsPort } from '../../ports/metrics.ts';
 import type { Outbox } from '../outbox.ts';
 import { applyInputs, type FoldInput, type HeldState } from './apply-inputs.ts';
-import type { Fold, FoldChange, FoldEffect } from './fold.ts';
+import type { Fold, FoldEffect } from './fold.ts';
 import { readChangelog } from './rebuild.ts';
 
 /** Turns timer effects into records, and hears when they are in the log. */
@@ -54,13 +54,18 @@ const maxInputs = 256;
 const retryMs = 500;
 /** States kept in memory per partition. */
 const maxCached = 20_000;
+/** Age of a state in memory that is read again, ms: the store may have forgotten it, which it does a day after its time at the earliest. */
+const maxCachedMs = 12 * 3_600_000;
+
+/** `at`: when it was read or written, epoch ms. */
+type Cached<State> = HeldState<State> & { readonly at: number };
 
 interface Owned<State> {
   readonly place: FoldPlace;
   token: string;
   /** Last applied input. */
   offset: number | null;
-  readonly cache: Map<string, HeldState<State>>;
+  readonly cache: Map<string, Cached<State>>;
 }
 
 export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State, Input>): BatchHandler {
@@ -156,7 +161,8 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     held: Owned<State>,
     keys: readonly string[],
   ): Promise<Exclude<Loaded, { status: 'ok' }> | null> {
-    const missing = keys.filter((key) => !held.cache.has(key));
+    const oldest = clock.now() - maxCachedMs;
+    const missing = keys.filter((key) => (held.cache.get(key)?.at ?? -1) < oldest);
     if (missing.length === 0) return null;
     const { place, token, offset } = held;
     const found = await insist(assignment, 'load', () => store.load(place, token, offset, missing));
@@ -164,7 +170,7 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     missing.forEach((key, k) => {
       const stored = found.states[k];
       const state = stored == null ? null : (JSON.parse(stored.body) as State);
-      held.cache.set(key, { state, version: stored?.version ?? 0 });
+      held.cache.set(key, { state, version: stored?.version ?? 0, at: clock.now() });
     });
     return null;
   }
@@ -172,20 +178,13 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
   function keep(held: Owned<State>, states: ReadonlyMap<string, HeldState<State>>): void {
     for (const [key, state] of states) {
       held.cache.delete(key);
-      held.cache.set(key, state);
+      held.cache.set(key, { ...state, at: clock.now() });
     }
     for (const key of held.cache.keys()) {
       if (held.cache.size <= maxCached) break;
       held.cache.delete(key);
     }
   }
-
-  const changeRecord = (partition: number, change: FoldChange<State>): OutRecord => ({
-    topic: fold.changelog.name,
-    key: change.key,
-    partition,
-    value: JSON.stringify(change),
-  });
 
   /** Records [from, to) of the batch. False when the partition is read again, or gone. */
   async function runStep(
@@ -216,6 +215,10 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     if (held.offset !== null && last <= held.offset) return true;
     const moved = await load(assignment, held, [...new Set(inputs.map(({ moment }) => moment.key))]);
     if (moved !== null) return readAgain(assignment, moved, batch.offset(from));
+    await fold.prepare?.(
+      inputs.map(({ input, moment }) => ({ state: held.cache.get(moment.key)?.state ?? null, input })),
+      AbortSignal.any([assignment.signal, signal]),
+    );
     const applied = applyInputs(fold, inputs, held.cache);
     for (const { input, error } of applied.faults) {
       logger.error('a step failed', { fold: fold.id, key: input.moment.key, error });
@@ -227,7 +230,8 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
       else throw new Error(`the fold ${fold.id} sets timers and has none`);
     }
     await outbox.send(out);
-    await outbox.send(applied.changes.map((change) => changeRecord(partition, change)));
+    const { name: topic } = fold.changelog;
+    await outbox.send(applied.changes.map(({ key, text }) => ({ topic, key, partition, value: text })));
     timers?.applied(partition, applied.effects);
     const step = { from: held.offset, to: last, now: clock.now(), writes: applied.writes };
     const outcome = await insist(assignment, 'advance', () => store.advance(held.place, held.token, step));

@@ -6,7 +6,7 @@ import { fakeLogger } from '../../ports/fakes/logger.ts';
 import { fakeMetrics } from '../../ports/fakes/metrics.ts';
 import { type LogClient, LogError, type LogProducer } from '../../ports/log.ts';
 import { assignmentOf, type HandMadeAssignment } from '../../testing/batches.ts';
-import { timersTopic, topics } from '../../topics.ts';
+import { topics } from '../../topics.ts';
 import { createOutbox, type Outbox } from '../outbox.ts';
 import type { FoldEffect } from './fold.ts';
 import type { FoldTimers } from './fold-runner.ts';
@@ -27,7 +27,7 @@ function world() {
   const clock = fakeClock(start);
   const log = fakeLog({
     clock,
-    topics: { [input]: 2, 'other.v1': 2, [timersTopic.name]: 2, [topics.deadLetters.name]: 1 },
+    topics: { [input]: 2, 'other.v1': 2, [topics.timers.name]: 2, [topics.deadLetters.name]: 1 },
   });
   const metrics = fakeMetrics();
   const logger = fakeLogger();
@@ -123,7 +123,7 @@ describe('one owner', () => {
       due: start + second,
       fired_at: start + second,
     });
-    const kept = log.records(timersTopic.name);
+    const kept = log.records(topics.timers.name);
     expect(kept.map(({ partition, key, value }) => [partition, String(key), value === null])).toEqual([
       [1, 'runs.v1/t.1', false],
       [1, 'runs.v1/t.1', true],
@@ -230,13 +230,13 @@ describe('one owner', () => {
     const bad = ['{', '[]', '{"due":"soon","key":"k"}', '{"due":1}', '{"due":1,"key":"k","payload":3}'];
     await log.producer().send([
       ...bad.map((value, n) => ({
-        topic: timersTopic.name,
+        topic: topics.timers.name,
         partition: 0,
         key: `runs.v1/bad${n}`,
         value,
       })),
-      { topic: timersTopic.name, partition: 0, key: null, value: 'x' },
-      { topic: timersTopic.name, partition: 0, key: 'runs.v1/good', value: '{"due":1,"key":"k"}' },
+      { topic: topics.timers.name, partition: 0, key: null, value: 'x' },
+      { topic: topics.timers.name, partition: 0, key: 'runs.v1/good', value: '{"due":1,"key":"k"}' },
     ]);
     await started();
     await clock.advance(second);
@@ -440,7 +440,7 @@ describe('while inputs of timers are on their way', () => {
     owner.assignment.revoke();
     go();
     await clock.advance(second);
-    expect(log.records(timersTopic.name).filter(({ value }) => value === null)).toEqual([]);
+    expect(log.records(topics.timers.name).filter(({ value }) => value === null)).toEqual([]);
   });
 });
 

@@ -11,7 +11,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { type LogClient, LogError, type OutRecord, type RecordBatch } from '../../ports/log.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { MetricsPort } from '../../ports/metrics.ts';
-import { timersTopic } from '../../topics.ts';
+import { topics } from '../../topics.ts';
 import type { Outbox } from '../outbox.ts';
 import type { FoldTimers } from './fold-runner.ts';
 import { readPartition } from './read-partition.ts';
@@ -64,7 +64,7 @@ interface Held {
 
 export function createTimers(options: TimersOptions): FoldTimers {
   const { input, service, outbox, clock, metrics, logger, signal, maxSleepMs = 1_000 } = options;
-  const topic = options.topic ?? timersTopic.name;
+  const topic = options.topic ?? topics.timers.name;
   const owned = new Map<number, Held>();
   const placeOf = (partition: number): TimerPlace => ({ topic, input, partition });
 

@@ -4,10 +4,11 @@
 // must be what they gave, and what they call for happens a second time.
 import type { Command, Playbook, RunInput } from '@tocsin/schemas/types.ts';
 import type { FoldEffect, FoldMoment } from '../../../run/fold/fold.ts';
-import { decideRun, type RunStep } from '../decide.ts';
+import { decideRun } from '../decide.ts';
 import type { RunState } from '../machine/state.ts';
 import { compileVersion } from '../parse-playbook.ts';
 import type { Program } from '../program.ts';
+import type { RunStep } from '../run-step.ts';
 import { generatePlaybook } from './generate.ts';
 import { createRandom } from './random.ts';
 
