@@ -35,6 +35,18 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: ['type'],
   },
   {
+    name: 'tocsin_run_starts_total',
+    kind: 'counter',
+    help: 'Runs of playbooks decided by triggers and rules; what has a run with its key already starts none.',
+    labels: ['playbook', 'by'],
+  },
+  {
+    name: 'tocsin_awaited_events_total',
+    kind: 'counter',
+    help: 'Events handed on because runs of playbooks may wait for their type.',
+    labels: [],
+  },
+  {
     name: 'tocsin_refusals_total',
     kind: 'counter',
     help: 'Things the evaluator did not do, by reason.',

@@ -25,7 +25,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
 
   const versions = createPlaybookVersions({
     client,
-    producer: { send: outbox.send, close: async () => undefined },
+    producer: outbox,
     logger,
     metrics,
     onFailure: fail,

@@ -1,10 +1,11 @@
 // The whole system in memory with a virtual clock: configuration in, findings in, every record and every effect out.
 //
 // It runs the same runners, flows, actions and decisions as the services do; only the ports are twins.
-import type { ConfigRecord, PlaybookVersion } from '@tocsin/schemas/types.ts';
+import type { ConfigRecord, Playbook, PlaybookVersion } from '@tocsin/schemas/types.ts';
 import { actions } from '../actions/registry.ts';
 import { allTopics } from '../all-topics.ts';
 import { type ConfigDocument, configKey, createConfigFold } from '../domain/config/config-table.ts';
+import { versionOf } from '../domain/playbooks/version-of.ts';
 import { actionFlows } from '../flows/actions.ts';
 import { evaluatorFlow } from '../flows/evaluator.ts';
 import { actionGroup } from '../groups.ts';
@@ -32,10 +33,10 @@ import type { Topic } from '../topics.ts';
 import { knownVersions } from './versions.ts';
 
 export interface DriveOptions {
-  /** Rules, actions and connections, each at revision 1. An invalid one fails the call. */
+  /** Rules, actions, connections, playbooks and so on, each at revision 1. An invalid one fails the call. */
   readonly documents: readonly ConfigDocument[];
   readonly secrets?: Readonly<Record<string, string>>;
-  /** Published versions of playbooks. An invalid one fails the call. */
+  /** Published versions of playbooks besides those of `documents`. An invalid one fails the call. */
   readonly playbooks?: readonly PlaybookVersion[];
   /** What HTTP receivers answer, webhook and SIEM alike; 200 without it. */
   readonly http?: FakeAnswer | ((request: HttpRequest) => FakeAnswer);
@@ -51,7 +52,9 @@ export async function startDrive(options: DriveOptions) {
   const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog() };
   const stopping = new AbortController();
   const { table: config, apply: applyRecord } = createConfigFold();
-  const { tables, apply: follow } = evaluatorTables(config, 1);
+  const { tables, apply: follow, learn } = evaluatorTables(config, 1);
+  const versions = knownVersions(options.playbooks ?? []);
+  learn(options.playbooks ?? []);
 
   /** Puts one revision of a document into force. */
   function configure(document: ConfigDocument, revision = 1): void {
@@ -65,8 +68,18 @@ export async function startDrive(options: DriveOptions) {
     if (applied.problem !== undefined) throw new Error(applied.problem);
     const problems = follow([document]);
     if (problems.length > 0) throw new Error(problems.join('\n'));
+    if (document.kind === 'playbook') publish(document, revision);
   }
-  const order = { connection: 0, action: 1, sink: 2, list: 3, rule: 4 };
+  /** As the config API does when it saves one; a draft is not published. */
+  function publish(document: Playbook, revision: number): void {
+    const playbooks = new Map([...config.playbooks].map(([id, held]) => [id, held.revision]));
+    const { version, issues } = versionOf({ document, revision, actions: config.actions, playbooks });
+    if (version === null && document.enabled !== false) throw new Error(JSON.stringify(issues));
+    if (version === null) return;
+    versions.publish(version);
+    learn([version]);
+  }
+  const order = { connection: 0, action: 1, sink: 2, list: 3, playbook: 4, rule: 5 };
   for (const document of [...options.documents].sort((a, b) => order[a.kind] - order[b.kind]))
     configure(document);
 
@@ -111,7 +124,6 @@ export async function startDrive(options: DriveOptions) {
     });
 
   const states = fakeFoldStore();
-  const versions = knownVersions(options.playbooks ?? []);
   let claims = 0;
   /** Both folds in one process, as in the service: what it does dies with it. */
   function playbooks(): LogConsumer[] {

@@ -40,7 +40,7 @@ export interface PlaybookVersions {
 export interface PlaybookVersionsOptions {
   readonly client: LogClient;
   /** Needed by `publishMissing` alone. */
-  readonly producer?: LogProducer;
+  readonly producer?: Pick<LogProducer, 'send'>;
   readonly logger: Logger;
   readonly metrics: MetricsPort;
   readonly onFailure: (error: Error) => void;

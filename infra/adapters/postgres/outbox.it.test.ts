@@ -21,20 +21,21 @@ const action = (id: string, name: string) =>
 
 let url: string;
 let client: LogClient;
-let topics: { config: string; audit: string };
+let topics: OutboxOptions['topics'];
 
 beforeAll(async () => {
   client = await openLogClient(parseLogSettings({ KAFKA_BROKERS: kafkaBrokers() }, 'outbox-test'));
 });
 beforeEach(async () => {
   url = await newDatabase();
-  topics = { config: uniqueName('config'), audit: uniqueName('audit') };
+  topics = {
+    config: uniqueName('config'),
+    audit: uniqueName('audit'),
+    'playbook-versions': uniqueName('versions'),
+  };
   const log = client.admin();
   const spec = { partitions: 1, replicationFactor: 1, config: {} };
-  await log.ensureTopics([
-    { name: topics.config, ...spec },
-    { name: topics.audit, ...spec },
-  ]);
+  await log.ensureTopics(Object.values(topics).map((name) => ({ name, ...spec })));
   await log.close();
 });
 
@@ -235,7 +236,7 @@ describe('faults', () => {
 });
 
 it('of several waiting revisions of one document only the newest is sent, of the trail everything', () => {
-  const row = (seq: number, topic: 'config' | 'audit', key: string) => ({
+  const row = (seq: number, topic: keyof OutboxOptions['topics'], key: string) => ({
     seq: String(seq),
     topic,
     key,
@@ -247,12 +248,16 @@ it('of several waiting revisions of one document only the newest is sent, of the
     row(3, 'config', 'y'),
     row(4, 'config', 'x'),
     row(5, 'audit', 'x'),
+    row(6, 'playbook-versions', 'x@1'),
+    row(7, 'playbook-versions', 'x@1'),
   ];
-  const sent = newestPerKey(rows, { config: 'c', audit: 't' });
+  const sent = newestPerKey(rows, { config: 'c', audit: 't', 'playbook-versions': 'v' });
   expect(sent.map((record) => [record.topic, record.key, record.value])).toEqual([
     ['t', 'x', 'v2'],
     ['c', 'y', 'v3'],
     ['c', 'x', 'v4'],
     ['t', 'x', 'v5'],
+    ['v', 'x@1', 'v6'],
+    ['v', 'x@1', 'v7'],
   ]);
 });

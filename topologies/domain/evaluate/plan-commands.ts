@@ -21,8 +21,8 @@ export interface RuleMatch {
   readonly rows: readonly number[] | null;
 }
 
-/** What one command is about. */
-interface Share {
+/** What one command, or one run of a playbook, is about. */
+export interface Share {
   readonly rowIndex: number | 'all';
   readonly subject: Command['subject'];
 }
@@ -101,7 +101,11 @@ function planAction(
 }
 
 /** The shares of a mode; null when this chunk alone cannot tell. */
-function sharesOf({ rule, rows: matching }: RuleMatch, { event, rows }: Trigger, mode: Mode): Share[] | null {
+export function sharesOf(
+  { rule, rows: matching }: RuleMatch,
+  { event, rows }: Trigger,
+  mode: Mode,
+): Share[] | null {
   if (rows === null || matching === null)
     return [{ rowIndex: 0, subject: { event: event as Record<string, unknown> } }];
   const { search, base, chunk, chunks } = rows;

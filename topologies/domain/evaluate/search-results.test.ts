@@ -1,7 +1,7 @@
 // What comes out of the run of a search job: modes, rows, chunks, limits.
 import type { ActionConfig, Command, Rule, ThenAction } from '@tocsin/schemas/types.ts';
 import { describe, expect, test } from 'vitest';
-import { decide } from './decide.ts';
+import { decide, noDecision } from './decide.ts';
 import { action, eventInput, finding, rule, run, searchInput, tables } from './fixtures.ts';
 
 const rows = [
@@ -139,7 +139,7 @@ describe('rows', () => {
   });
   test.each(['each', 'first', 'all'] as const)('no row, no command: %s', (mode) => {
     const decision = decide(searchInput(run([])), tables([onRows({ action: 'email', mode })]));
-    expect(decision).toEqual({ commands: [], matched: [], refused: [], notes: [{ reason: 'no_rows' }] });
+    expect(decision).toEqual({ ...noDecision, notes: [{ reason: 'no_rows' }] });
   });
   test('no matching row, no command', () => {
     const when = { failures: { gt: 100 } };

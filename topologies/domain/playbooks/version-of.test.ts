@@ -25,20 +25,33 @@ const revision = (id: string, playbooks: readonly Playbook[], actions: readonly 
   versionsOfFiles(files(playbooks, actions)).get(id)?.version?.revision;
 
 test('names of steps are found wherever steps stand', () => {
-  const document = playbook('p', [
-    {
-      id: 'a',
-      action: 'one',
-      compensate: { id: 'undo', action: 'two' },
-      onError: { run: [act('b', 'three')] },
-    },
-    { id: 'c', if: { vars: 1 }, then: [act('d', 'four')], else: [runs('q')] },
-    { id: 'e', parallel: { branches: [[act('f', 'one')], [act('g', 'five')]] } },
-    { id: 'h', forEach: { items: [], max: 1, do: [{ id: 'i', action: { type: 'log' } }, runs('p')] } },
-  ]);
+  const document = playbook(
+    'p',
+    [
+      {
+        id: 'a',
+        action: 'one',
+        compensate: { id: 'undo', action: 'two' },
+        onError: { run: [act('b', 'three')] },
+      },
+      { id: 'c', if: { vars: 1 }, then: [act('d', 'four')], else: [runs('q')] },
+      { id: 'e', parallel: { branches: [[act('f', 'one')], [act('g', 'five')]] } },
+      {
+        id: 'h',
+        forEach: {
+          items: [],
+          max: 1,
+          do: [{ id: 'i', action: { type: 'webhook', connection: 'soc' } }, runs('p')],
+        },
+      },
+    ],
+    { trigger: { when: { any: [{ 'data.host': { not: { in_list: 'lab' } } }] } } },
+  );
   expect(namedByPlaybook(document)).toEqual({
     actions: ['one', 'three', 'two', 'four', 'five'],
     playbooks: ['q', 'p'],
+    connections: ['soc'],
+    lists: ['lab'],
   });
 });
 

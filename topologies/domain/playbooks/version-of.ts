@@ -5,14 +5,20 @@
 // document, its actions, and the playbooks below it with theirs. It changes when any of these changes.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig, Playbook, PlaybookVersion } from '@tocsin/schemas/types.ts';
+import { listsOf } from '../rules/lists-of.ts';
+import { parseWhen } from '../rules/parse-condition.ts';
 import { outlineOf } from './outline.ts';
 import { compileVersion } from './parse-playbook.ts';
 import { digestOf } from './tokens.ts';
 
-/** What the steps of a playbook name, compensations included; each once, in the order of the document. */
+/** What a playbook names, in compensations too; each once, in the order of the document. */
 export interface NamedByPlaybook {
   readonly actions: readonly string[];
   readonly playbooks: readonly string[];
+  /** Of actions that stand in steps. */
+  readonly connections: readonly string[];
+  /** In the conditions of the trigger. */
+  readonly lists: readonly string[];
 }
 
 interface At<Document> {
@@ -27,11 +33,20 @@ const maxVersionBytes = 1_000_000;
 export function namedByPlaybook(document: Playbook): NamedByPlaybook {
   const actions = new Set<string>();
   const playbooks = new Set<string>();
+  const connections = new Set<string>();
   for (const { step } of outlineOf(document).steps.values()) {
     if (typeof step.action === 'string') actions.add(step.action);
+    else if (step.action?.connection !== undefined) connections.add(step.action.connection);
     if (step.playbook !== undefined) playbooks.add(step.playbook.id);
   }
-  return { actions: [...actions], playbooks: [...playbooks] };
+  const { when, source = 'events' } = document.trigger ?? {};
+  const condition = when === undefined ? null : parseWhen(when, source).condition;
+  return {
+    actions: [...actions],
+    playbooks: [...playbooks],
+    connections: [...connections],
+    lists: condition === null ? [] : listsOf(condition),
+  };
 }
 
 export type BuiltVersion =
