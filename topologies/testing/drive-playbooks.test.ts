@@ -200,6 +200,25 @@ describe('faults', () => {
   });
 });
 
+test('a finding starts a run by its trigger, and an event of the same topic ends its wait', async () => {
+  const playbook: ConfigDocument = {
+    kind: 'playbook',
+    id: 'rescan',
+    trigger: { when: { events: ['finding.new'], min_severity: 'critical' } },
+    steps: waiting.document.steps,
+  };
+  const drive = await startDrive({ documents: [...documents, playbook] });
+  const finding = { event: 'finding.new', data: { severity: 'critical', scan: 's-7' } };
+  await drive.publish(topics.findings, { id: 'f-1', ...finding }, 'a-1');
+  await drive.publish(topics.findings, { id: 'f-2', ...finding, data: { severity: 'low' } }, 'a-2');
+  await drive.publish(topics.findings, { id: 'e-1', ...scan('e-1').event }, 'a-1');
+  await drive.advance(3_700_000);
+  expect(story(drive).slice(0, 4)).toEqual(['run running', 'scan delayed', 'scan waiting', 'scan succeeded']);
+  expect(results(drive).map(({ status, type }) => [type, status])).toEqual([['webhook', 'succeeded']]);
+  expect(drive.log.records(topics.deadLetters.name)).toEqual([]);
+  await drive.stop();
+});
+
 test('live runs are counted by playbook and status, and expected, also after their states were lost', async () => {
   const drive = await startDrive({ documents, playbooks: [waiting] });
   for (const key of ['run-1', 'run-2', 'run-3']) await drive.publish(topics.runs, startOf(), key);

@@ -10,6 +10,7 @@ import { TemplateError } from '../../templates/parse.ts';
 import { runLimits } from '../limits.ts';
 import { correlationKey, digestOf } from '../tokens.ts';
 import { resolveText, resolveValue } from '../values.ts';
+import { defaultWaitPath } from '../waits-of.ts';
 import { viewsAt } from './context.ts';
 import { produce, sizeOf, stepAt, tell, tokenOf } from './draft.ts';
 import { fail, succeed } from './flow.ts';
@@ -17,16 +18,13 @@ import type { Draft, Node } from './state.ts';
 
 type Event = Readonly<Record<string, unknown>>;
 
-/** Where in its event a wait looks that does not say so. */
-const defaultAt = 'data.correlation_id';
-
 function typesOf({ event }: WaitFor): CorrelationWait['events'] {
   return typeof event === 'string' ? [event] : event;
 }
 
 /** What comes back with events of this wait. The path is in it where it is not the usual one: the text alone may stand elsewhere too. */
-function correlationOf({ at = defaultAt }: WaitFor, text: string): string {
-  return at === defaultAt ? text : `${at}=${text}`;
+function correlationOf({ at = defaultWaitPath }: WaitFor, text: string): string {
+  return at === defaultWaitPath ? text : `${at}=${text}`;
 }
 
 /** The step waits from here on, unless its event came before. */
@@ -50,7 +48,7 @@ function listen(draft: Draft, place: string, node: Node, until?: number): void {
   const { state, moment } = draft;
   const wait = stepAt(draft, place).step.waitFor as WaitFor;
   const text = node.correlate ?? '';
-  node.listens = correlationKey(state.tenant ?? '', wait.at ?? defaultAt, text);
+  node.listens = correlationKey(state.tenant ?? '', wait.at ?? defaultWaitPath, text);
   const input: CorrelationWait = {
     kind: 'wait',
     run: moment.key,

@@ -6,6 +6,7 @@ import type { WaitFor } from '@tocsin/schemas/types.ts';
 import { correlate } from '../correlator/correlate.ts';
 import { type CorrelatorState, correlatorLimits } from '../correlator/state.ts';
 import { correlationKey, parseToken } from '../tokens.ts';
+import { defaultWaitPath } from '../waits-of.ts';
 import type { Entry, World } from './simulate.ts';
 
 /** Time that an event and a wait need to come together, ms. */
@@ -60,7 +61,7 @@ function waitAt(world: World, before: Entry['before'], place: string): WaitFor |
 
 /** Ids of the events that a wait from `from` to `to` must get. */
 function due({ meeting }: World, wait: WaitFor, from: number, to: number): Set<string> {
-  const wanted = correlationKey('', wait.at ?? 'data.correlation_id', wait.correlate);
+  const wanted = correlationKey('', wait.at ?? defaultWaitPath, wait.correlate);
   const ids = new Set<string>();
   const before = new Set<string>();
   for (const { key, input, moment } of meeting.log) {
