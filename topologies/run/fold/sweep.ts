@@ -42,7 +42,7 @@ export async function sweepRegularly(options: SweepOptions): Promise<void> {
 }
 
 /** One look. A store that does not answer is looked at next time; what was reported before stays. */
-export async function sweep(options: SweepOptions): Promise<void> {
+async function sweep(options: SweepOptions): Promise<void> {
   const { fold, store, clock, logger, graceMs = 300_000 } = options;
   const tallies = new Map<string, number>();
   let overdue = 0;
