@@ -16,13 +16,14 @@ function resolve(reference: string, home: string): { node: Node; home: string } 
   return { node, home: name };
 }
 
-/** The same schema with every $ref replaced by what it names; those into `keep` stay. */
+/** The same schema with every $ref replaced by what it names; those into `keep` stay, under names that tell whose they are. */
 export function inlineSchema(value: unknown, home: string, keep: string | null = null): unknown {
   if (Array.isArray(value)) return value.map((item) => inlineSchema(item, home, keep));
   if (value === null || typeof value !== 'object') return value;
   const node = value as Node;
   if (typeof node.$ref === 'string') {
-    if (keep === home && node.$ref.startsWith('#')) return { $ref: node.$ref };
+    if (keep === home && node.$ref.startsWith(local))
+      return { $ref: `${local}${sharedName(home, node.$ref.slice(local.length))}` };
     const target = resolve(node.$ref, home);
     return inlineSchema(target.node, target.home, keep);
   }
@@ -30,20 +31,27 @@ export function inlineSchema(value: unknown, home: string, keep: string | null =
   return Object.fromEntries(kept.map(([name, member]) => [name, inlineSchema(member, home, keep)]));
 }
 
+const local = '#/definitions/';
+
+function sharedName(home: string, name: string): string {
+  return `${home.replace('.json', '')}-${name}`;
+}
+
 /** Steps of a playbook hold steps: a schema without references would have no end. */
-const recursive: readonly Kind[] = ['playbook'];
+export const recursiveKinds: readonly Kind[] = ['playbook'];
 
 /** What references of a stored document's schema name; they start at the root of the schema that it is put into. */
 export function sharedDefinitions(kind: Kind): { readonly definitions?: Node } {
-  if (!recursive.includes(kind)) return {};
+  if (!recursiveKinds.includes(kind)) return {};
   const home = `${kind}.json` as const;
   const { definitions } = documentSchema(home) as { definitions: Node };
-  return { definitions: inlineSchema(definitions, home, home) as Node };
+  const inlined = Object.entries(inlineSchema(definitions, home, home) as Node);
+  return { definitions: Object.fromEntries(inlined.map(([name, node]) => [sharedName(home, name), node])) };
 }
 
 export function storedSchema(kind: Kind): JsonSchema {
   const home = `${kind}.json` as const;
-  return inlineSchema(documentSchema(home), home, recursive.includes(kind) ? home : null) as JsonSchema;
+  return inlineSchema(documentSchema(home), home, recursiveKinds.includes(kind) ? home : null) as JsonSchema;
 }
 
 const secretValue = {

@@ -4,6 +4,8 @@ import { fakeClock } from '@tocsin/topologies/ports/fakes/clock.ts';
 import { fakeLog } from '@tocsin/topologies/ports/fakes/log.ts';
 import { fakeLogger } from '@tocsin/topologies/ports/fakes/logger.ts';
 import { fakeMetrics } from '@tocsin/topologies/ports/fakes/metrics.ts';
+import { memoryBatch } from '@tocsin/topologies/ports/fakes/record-batch.ts';
+import type { LogClient } from '@tocsin/topologies/ports/log.ts';
 import { topics } from '@tocsin/topologies/topics.ts';
 import { expect, test } from 'vitest';
 import { createPlaybookVersions } from './playbook-versions.ts';
@@ -20,12 +22,12 @@ function version(id: string, revision: number, action = 'log'): PlaybookVersion 
   };
 }
 
-function setup() {
+function setup(other?: LogClient) {
   const clock = fakeClock();
   const client = fakeLog({ clock, topics: { [topic]: 1 } });
   const parts = { metrics: fakeMetrics(), logger: fakeLogger() };
   const versions = createPlaybookVersions({
-    client,
+    client: other ?? client,
     producer: client.producer(),
     ...parts,
     onFailure: (error) => {
@@ -92,10 +94,23 @@ test('a version never changes: other content under its key is reported', async (
 });
 
 test('the text of a version outlives the buffer that it came in', async () => {
-  const { versions, put, client } = setup();
-  await put('p@1', version('p', 1));
+  const place = { topic, partition: 0 };
+  const client: LogClient = {
+    ...fakeLog({ clock: fakeClock(), topics: { [topic]: 1 } }),
+    table: ({ onBatch }) => ({
+      async start() {
+        const value = Buffer.from(JSON.stringify(version('p', 1)));
+        const record = { ...place, offset: 0, timestamp: 0, key: Buffer.from('p@1'), value, headers: [] };
+        const batch = memoryBatch(place, [record], 1);
+        onBatch(batch);
+        batch.buffer.fill(0);
+        value.fill(0);
+      },
+      stop: async () => undefined,
+    }),
+  };
+  const { versions } = setup(client);
   await versions.start();
-  for (const { value } of client.records(topic)) value?.fill(0);
   expect(versions.definitions('p', 1)?.version.document.id).toBe('p');
 });
 

@@ -104,6 +104,35 @@ it('publishes config records and tombstones, then the audit trail, and marks the
   await close();
 });
 
+it('has the version of a playbook acknowledged before it sends the revision', async () => {
+  const { pool, store, close } = await openStore();
+  const sends: string[][] = [];
+  const producer: LogProducer = {
+    async send(records) {
+      sends.push(records.map(({ topic, key }) => `${topic} ${key}`));
+      if (sends.length === 1) throw new Error('broker away');
+    },
+    close: async () => undefined,
+  };
+  const playbook = { kind: 'playbook', id: 'p', steps: [{ id: 'a', action: 'a' }] } as unknown as Document;
+  await store.write(admin, async (writer) => {
+    await writer.put(action('a', 'one'));
+    await writer.put(playbook);
+  });
+  const outbox = publish(pool, producer);
+  const waiting = () => pool.query('select 1 from outbox where published_at is null');
+  await expect.poll(async () => (await waiting()).rowCount, { timeout: 10_000 }).toBe(0);
+  await outbox.stop();
+  const version = [`${topics['playbook-versions']} p@1`];
+  const [config, audit] = [topics.config, topics.audit];
+  expect(sends).toEqual([
+    version,
+    version,
+    [`${config} action/a`, `${audit} action/a`, `${config} playbook/p`, `${audit} playbook/p`],
+  ]);
+  await close();
+});
+
 it('wakes by notification: a change is on the topic long before the next poll', async () => {
   const { pool, db, store, close } = await openStore();
   const producer = client.producer();

@@ -102,6 +102,16 @@ test('triggers start what the reference evaluator says, and bytes say what value
       for (const entry of of.eventRules.values()) matcher.put(entry);
       const bytes = Buffer.from(JSON.stringify(given));
       const found = matcher.matchBytes(bytes, 0, bytes.length, contextOf({ timestamp: 0, now: 0 }, of));
+      if (found.verdict === 'ok')
+        expect(new Set(found.rules.map(({ document }) => document.id))).toEqual(
+          new Set(
+            [...of.eventRules.values()].flatMap(({ document }) =>
+              referenceMatches(document, { fields: given }, { now: 0, lists: new Map() })
+                ? [document.id]
+                : [],
+            ),
+          ),
+        );
       // Whatever is handed on was found by its bytes as well: otherwise the event would not have been decoded.
       if (found.verdict === 'ok' && decision.correlations.length > 0)
         expect(found.rules.map(({ document }) => document.id).some((id) => id.startsWith('wait:'))).toBe(
