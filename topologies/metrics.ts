@@ -35,6 +35,18 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: ['type'],
   },
   {
+    name: 'tocsin_run_starts_total',
+    kind: 'counter',
+    help: 'Runs of playbooks decided by triggers and rules; what has a run with its key already starts none.',
+    labels: ['playbook', 'by'],
+  },
+  {
+    name: 'tocsin_awaited_events_total',
+    kind: 'counter',
+    help: 'Events handed on because runs of playbooks may wait for their type.',
+    labels: [],
+  },
+  {
     name: 'tocsin_refusals_total',
     kind: 'counter',
     help: 'Things the evaluator did not do, by reason.',
@@ -128,6 +140,18 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: [],
   },
   {
+    name: 'tocsin_playbook_versions',
+    kind: 'gauge',
+    help: 'Published versions of playbooks that are known.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_playbook_version_problems',
+    kind: 'gauge',
+    help: 'Published versions of playbooks that cannot be used.',
+    labels: [],
+  },
+  {
     name: 'tocsin_rule_problems',
     kind: 'gauge',
     help: 'Rules, lists and actions that the evaluator left out or that name what does not exist.',
@@ -204,6 +228,18 @@ export const metrics: readonly MetricDeclaration[] = [
     kind: 'counter',
     help: 'Chunks and timers of runs that come in several chunks, by what became of them.',
     labels: ['outcome'],
+  },
+  {
+    name: 'tocsin_runs_live',
+    kind: 'gauge',
+    help: 'Runs of playbooks that have not ended, by playbook and status, as of the last minute.',
+    labels: ['playbook', 'status'],
+  },
+  {
+    name: 'tocsin_runs_stuck',
+    kind: 'gauge',
+    help: 'Live runs that expected an input, a timer at the latest, which has not come for five minutes. Must be 0.',
+    labels: [],
   },
   {
     name: 'tocsin_timers_pending',
