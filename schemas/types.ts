@@ -327,6 +327,10 @@ export interface Command {
    */
   timeout_ms?: number;
   /**
+   * Grows when a person or a playbook asks for a command that failed again under the same id.
+   */
+  round?: number;
+  /**
    * Everything is rendered and checked, nothing is sent.
    */
   dry_run?: true;
@@ -554,6 +558,10 @@ export interface DeadLetterHeaders {
    * RFC 3339.
    */
   'x-dlq-at': string;
+  /**
+   * When a command failed first, RFC 3339; absent when nothing was attempted.
+   */
+  'x-dlq-first-at'?: string;
   'x-dlq-command-id'?: string;
   /**
    * The part of the command that this letter is about, when the rest of it was done: a recipient.

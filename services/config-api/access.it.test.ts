@@ -28,6 +28,7 @@ const table: Record<string, Expected> = {
   ...document('actions', editors),
   ...document('sinks', editors),
   ...document('lists', editors),
+  ...document('playbooks', editors),
   ...document('connections', admins),
   'POST /api/rules/explain': everyone,
   'GET /api/secrets/:id': everyone,
@@ -65,6 +66,7 @@ const bodies: Record<string, unknown> = {
   '/api/actions': { type: 'log', params: {} },
   '/api/connections': { type: 'http', host: 'h.example' },
   '/api/sinks': { type: 'splunk-hec', connection: 'none', params: {} },
+  '/api/playbooks': { steps: [{ id: 'a', set: {} }] },
   '/api/secrets': { value: 'a-good-secret' },
   '/api/keys': { name: 'x', role: 'viewer' },
 };

@@ -103,7 +103,11 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
   const outbox = startOutbox({
     pool,
     producer,
-    topics: { config: topics.config.name, audit: topics.audit.name },
+    topics: {
+      config: topics.config.name,
+      audit: topics.audit.name,
+      'playbook-versions': topics.playbookVersions.name,
+    },
     logger,
   });
   onStop(() => outbox.stop());

@@ -4,6 +4,7 @@ import { collectorFlow } from './collector.ts';
 import { configApiFlow } from './config-api.ts';
 import { evaluatorFlow } from './evaluator.ts';
 import type { Flow } from './flow.ts';
+import { correlationsFlow, runsFlow } from './playbooks.ts';
 import { recorderFlow } from './recorder.ts';
 import { sinkFlows } from './sinks.ts';
 
@@ -11,6 +12,8 @@ export const flows: readonly Flow[] = [
   configApiFlow,
   evaluatorFlow,
   collectorFlow,
+  runsFlow,
+  correlationsFlow,
   ...actionFlows,
   ...sinkFlows,
   recorderFlow,

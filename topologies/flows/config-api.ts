@@ -8,7 +8,7 @@ export const configApiFlow: PerformFlow = {
   title: 'configuration',
   reads: [],
   tables: [],
-  writes: [topics.config, topics.audit],
+  writes: [topics.config, topics.playbookVersions, topics.audit],
   group: null,
   touches: ['PostgreSQL'],
 };

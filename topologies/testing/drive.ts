@@ -1,10 +1,11 @@
 // The whole system in memory with a virtual clock: configuration in, findings in, every record and every effect out.
 //
 // It runs the same runners, flows, actions and decisions as the services do; only the ports are twins.
-import type { ConfigRecord } from '@tocsin/schemas/types.ts';
+import type { ConfigRecord, Playbook, PlaybookVersion } from '@tocsin/schemas/types.ts';
 import { actions } from '../actions/registry.ts';
 import { allTopics } from '../all-topics.ts';
 import { type ConfigDocument, configKey, createConfigFold } from '../domain/config/config-table.ts';
+import { versionOf } from '../domain/playbooks/version-of.ts';
 import { actionFlows } from '../flows/actions.ts';
 import { collectorFlow } from '../flows/collector.ts';
 import { evaluatorFlow } from '../flows/evaluator.ts';
@@ -27,15 +28,19 @@ import { createDecider } from '../run/decide.ts';
 import { evaluatorTables } from '../run/evaluator-tables.ts';
 import { createTimers } from '../run/fold/timers.ts';
 import { createOutbox } from '../run/outbox.ts';
-import { createPerformer } from '../run/perform.ts';
+import { createPerformer, type Performer } from '../run/perform.ts';
+import { createPlaybookConsumers } from '../run/playbooks/consumers.ts';
 import { createSinkDecode } from '../run/sink-decode.ts';
 import { createFleet } from '../run/sink-fleet.ts';
-import { type Topic, topics } from '../topics.ts';
+import { commandTopic, type Topic, topics } from '../topics.ts';
+import { knownVersions } from './versions.ts';
 
 export interface DriveOptions {
-  /** Rules, actions and connections, each at revision 1. An invalid one fails the call. */
+  /** Rules, actions, connections, playbooks and so on, each at revision 1. An invalid one fails the call. */
   readonly documents: readonly ConfigDocument[];
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Published versions of playbooks besides those of `documents`. An invalid one fails the call. */
+  readonly playbooks?: readonly PlaybookVersion[];
   /** What HTTP receivers answer, webhook and SIEM alike; 200 without it. */
   readonly http?: FakeAnswer | ((request: HttpRequest) => FakeAnswer);
 }
@@ -52,7 +57,11 @@ export async function startDrive(options: DriveOptions) {
   const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog(), clock };
   const stopping = new AbortController();
   const { table: config, apply: applyRecord } = createConfigFold();
-  const { tables, apply: follow } = evaluatorTables(config, 1);
+  const { tables, apply: follow, learn } = evaluatorTables(config, 1);
+  const versions = knownVersions(options.playbooks ?? []);
+  learn(options.playbooks ?? []);
+
+  const performers = new Map<string, Performer>();
 
   /** Puts one revision of a document into force. */
   function configure(document: ConfigDocument, revision = 1): void {
@@ -66,8 +75,20 @@ export async function startDrive(options: DriveOptions) {
     if (applied.problem !== undefined) throw new Error(applied.problem);
     const problems = follow([document]);
     if (problems.length > 0) throw new Error(problems.join('\n'));
+    if (document.kind === 'connection')
+      for (const performer of performers.values()) performer.connectionChanged(document.id);
+    if (document.kind === 'playbook') publish(document, revision);
   }
-  const order = { connection: 0, action: 1, sink: 2, list: 3, rule: 4 };
+  /** As the config API does when it saves one; a draft is not published. */
+  function publish(document: Playbook, revision: number): void {
+    const playbooks = new Map([...config.playbooks].map(([id, held]) => [id, held.revision]));
+    const { version, issues } = versionOf({ document, revision, actions: config.actions, playbooks });
+    if (version === null && document.enabled !== false) throw new Error(JSON.stringify(issues));
+    if (version === null) return;
+    versions.publish(version);
+    learn([version]);
+  }
+  const order = { connection: 0, action: 1, sink: 2, list: 3, playbook: 4, rule: 5 };
   for (const document of [...options.documents].sort((a, b) => order[a.kind] - order[b.kind]))
     configure(document);
 
@@ -114,25 +135,43 @@ export async function startDrive(options: DriveOptions) {
     });
     return consumer;
   };
-  const worker = (type: keyof typeof actions): LogConsumer =>
-    log.consumer({
+  const worker = (type: keyof typeof actions): LogConsumer => {
+    const own = { ...common, service: `actions/${type}`, outbox: outbox(), onFailure: fail };
+    const performer = createPerformer({
+      ...own,
+      action: actions[type],
+      ports,
+      effects,
+      timers: createTimers({ ...own, client: log, input: commandTopic(type).name }),
+      connection: createConnectionLookup(() => config, fakeSecrets(options.secrets ?? {})),
+      laneSettings: laneSettingsOf(() => config, actions[type].manifest.lane),
+    });
+    performers.set(type, performer);
+    return log.consumer({
       group: actionGroup(type).id,
       topics: actionFlows
         .filter((flow) => flow.title === type)
         .flatMap((flow) => flow.reads.map((topic) => topic.name)),
-      handler: createPerformer({
-        ...common,
-        action: actions[type],
-        service: `actions/${type}`,
-        ports,
-        effects,
-        outbox: outbox(),
-        connection: createConnectionLookup(() => config, fakeSecrets(options.secrets ?? {})),
-        laneSettings: laneSettingsOf(() => config, actions[type].manifest.lane),
-        onFailure: fail,
-      }),
+      handler: performer,
       onFailure: fail,
     });
+  };
+
+  /** Both folds in one process, as in the service: what it does dies with it. */
+  function playbooks(): LogConsumer[] {
+    const { runs, correlations } = createPlaybookConsumers({
+      ...common,
+      client: log,
+      store: states,
+      outbox: outbox(),
+      versions,
+      newToken: () => `claim-${++claims}`,
+      onFailure: fail,
+      maxSleepMs: 86_400_000,
+    });
+    return [correlations, runs];
+  }
+  let folds = playbooks();
 
   const types = Object.keys(actions) as (keyof typeof actions)[];
   const consumers = new Map<string, LogConsumer>([
@@ -140,7 +179,7 @@ export async function startDrive(options: DriveOptions) {
     ['collector', collector()],
     ...types.map((type) => [type, worker(type)] as const),
   ]);
-  for (const consumer of consumers.values()) await consumer.start();
+  for (const consumer of [...consumers.values(), ...folds]) await consumer.start();
   const fleet = createFleet({
     ...common,
     client: log,
@@ -159,6 +198,7 @@ export async function startDrive(options: DriveOptions) {
     effects,
     /** States of folds; may lose what it holds. */
     states,
+    versions,
     ...ports,
     configure,
     /** Appends one record, as a producer would. */
@@ -172,7 +212,13 @@ export async function startDrive(options: DriveOptions) {
     /** Values of a topic as JSON. */
     read: (topic: Topic): unknown[] => log.records(topic.name).map(({ value }) => JSON.parse(String(value))),
     /** kill -9 of one service, and a new one in its place. */
-    async crash(name: 'evaluator' | 'collector' | keyof typeof actions): Promise<void> {
+    async crash(name: 'evaluator' | 'collector' | 'playbooks' | keyof typeof actions): Promise<void> {
+      if (name === 'playbooks') {
+        for (const consumer of folds) await log.crash(consumer);
+        folds = playbooks();
+        for (const consumer of folds) await consumer.start();
+        return;
+      }
       await log.crash(consumers.get(name)!);
       const next = name === 'evaluator' ? evaluator() : name === 'collector' ? collector() : worker(name);
       consumers.set(name, next);
@@ -180,7 +226,7 @@ export async function startDrive(options: DriveOptions) {
     },
     async stop(): Promise<void> {
       stopping.abort();
-      for (const consumer of consumers.values()) await consumer.stop();
+      for (const consumer of [...consumers.values(), ...folds]) await consumer.stop();
       await fleet.stop();
     },
   };

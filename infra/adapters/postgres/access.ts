@@ -9,6 +9,7 @@ export const resources = [
   'connections',
   'sinks',
   'lists',
+  'playbooks',
   'secrets',
   'executions',
   'types',
@@ -30,7 +31,7 @@ const readAll = resources.map((resource): Scope => `read:${resource}`);
 /** Destinations and credentials belong to administrators; editors only refer to them. */
 export const roles = {
   viewer: readAll,
-  editor: [...readAll, 'write:rules', 'write:actions', 'write:sinks', 'write:lists'],
+  editor: [...readAll, 'write:rules', 'write:actions', 'write:sinks', 'write:lists', 'write:playbooks'],
   admin: ['admin'],
 } as const satisfies Record<string, readonly Scope[]>;
 export type Role = keyof typeof roles;

@@ -23,18 +23,15 @@ export function checkParams(action: Pick<Action, 'manifest' | 'check'>, params: 
  * Commands come from a topic, and what was saved long ago or came from a file may have passed no check at all.
  */
 export function checked(action: Action): Action {
-  const { preview } = action;
   const refusal = (command: Command, { connection }: PreviewContext): Failed | null => {
     const issues = checkParams(action, command.params);
     if (issues.length === 0 && connection !== null)
       issues.push(...(action.checkConnection?.(command.params, connection.config) ?? []));
-    return issues.length > 0 ? failed('invalid_params', formatIssues(issues)) : null;
+    return issues.length === 0 ? null : failed('invalid_params', formatIssues(issues));
   };
   return {
     ...action,
-    ...(preview === undefined
-      ? {}
-      : { preview: (command, context) => refusal(command, context) ?? preview(command, context) }),
+    preview: (command, context) => refusal(command, context) ?? action.preview(command, context),
     execute: async (command, context) => refusal(command, context) ?? action.execute(command, context),
   };
 }

@@ -1,4 +1,4 @@
-// What an action type is: a manifest (data) and two functions. Everything else about it lives in its folder.
+// What an action type is: a manifest (data) and three functions. Everything else about it lives in its folder.
 
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
@@ -90,7 +90,7 @@ export interface Action {
    * A dry run: what execute would send, rendered and checked, as `output`; credentials are left out and nothing is opened. Failures are
    * those that execute returns before it sends. Throws TemplateError as execute's templates do.
    */
-  preview?(command: Command, context: PreviewContext): Outcome;
+  preview(command: Command, context: PreviewContext): Outcome;
   /** One attempt. Expected failures are returned; a throw is a bug: dead letter, no retry. */
   execute(command: Command, context: ActionContext): Promise<Outcome>;
 }

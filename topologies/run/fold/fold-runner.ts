@@ -19,7 +19,7 @@ import type { Logger } from '../../ports/logger.ts';
 import type { MetricsPort } from '../../ports/metrics.ts';
 import type { Outbox } from '../outbox.ts';
 import { type Applied, applyInputs, type FoldInput } from './apply-inputs.ts';
-import type { Fold, FoldChange, FoldEffect } from './fold.ts';
+import type { Fold, FoldEffect } from './fold.ts';
 import { readChangelog } from './rebuild.ts';
 import { createStateCache, type StateCache } from './state-cache.ts';
 
@@ -175,13 +175,6 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     cache.trim();
   }
 
-  const changeRecord = (partition: number, change: FoldChange<State>): OutRecord => ({
-    topic: fold.changelog.name,
-    key: change.key,
-    partition,
-    value: JSON.stringify(change),
-  });
-
   /** Records [from, to) of the batch. False when the partition is read again, or gone. */
   async function runStep(
     batch: RecordBatch,
@@ -211,6 +204,10 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     if (held.offset !== null && last <= held.offset) return true;
     const moved = await load(assignment, held, [...new Set(inputs.map(({ moment }) => moment.key))]);
     if (moved !== null) return readAgain(assignment, moved, batch.offset(from));
+    await fold.prepare?.(
+      inputs.map(({ input, moment }) => ({ state: held.cache.states.get(moment.key)?.state ?? null, input })),
+      AbortSignal.any([assignment.signal, signal]),
+    );
     const applied = applyInputs(fold, inputs, held.cache.states);
     for (const { input, error } of applied.faults) {
       logger.error('a step failed', { fold: fold.id, key: input.moment.key, error });
@@ -222,7 +219,8 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
       else throw new Error(`the fold ${fold.id} sets timers and has none`);
     }
     await outbox.send(out);
-    await outbox.send(applied.changes.map((change) => changeRecord(partition, change)));
+    const { name: topic } = fold.changelog;
+    await outbox.send(applied.changes.map(({ key, text }) => ({ topic, key, partition, value: text })));
     timers?.applied(partition, applied.effects);
     const step = { from: held.offset, to: last, now: clock.now(), writes: applied.writes };
     const outcome = await insist(assignment, 'advance', () => store.advance(held.place, held.token, step));

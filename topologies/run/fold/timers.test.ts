@@ -169,6 +169,34 @@ describe('one owner', () => {
     ]);
   });
 
+  test('a pending timer may be hastened, in memory only; what is not pending may not', async () => {
+    const { clock, started, fires } = world();
+    const owner = await started();
+    await apply(owner, timer('a', start + day, { n: 1 }), timer('b', start + day));
+    const { timers } = owner;
+    expect([timers.has(0, 'a'), timers.has(0, 'x'), timers.has(1, 'a')]).toEqual([true, false, false]);
+    const seen: unknown[] = [];
+    timers.each(0, (token, due, payload) => seen.push([token, due - start, payload]));
+    expect(seen).toEqual([
+      ['a', day, { n: 1 }],
+      ['b', day, {}],
+    ]);
+    expect(timers.chars).toBe('a["run-1",{"n":1}]b["run-1"]'.length);
+    await clock.advance(10);
+    expect([timers.hasten(0, 'a', start + 20), timers.hasten(0, 'x', 0)]).toEqual([true, false]);
+    await clock.advance(10);
+    expect(fires().map(({ token, fired_at }) => [token, fired_at - start])).toEqual([['a', 20]]);
+    // Another owner knows the time in the log, which is never sooner.
+    expect(timers.hasten(0, 'b', start + second)).toBe(true);
+    timers.onRevoked(0);
+    expect([timers.has(0, 'b'), timers.chars]).toEqual([false, 0]);
+    await started();
+    await clock.advance(2 * second);
+    expect(fires().length).toBe(1);
+    await clock.advance(day);
+    expect(fires().map(({ token }) => token)).toEqual(['a', 'b']);
+  });
+
   test('a wall clock set back an hour fires nothing early; set forward, what is due then', async () => {
     const { clock, started, tokens, jump } = world();
     const owner = await started();
