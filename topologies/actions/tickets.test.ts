@@ -4,18 +4,11 @@ import { describe, expect, it } from 'vitest';
 import type { Action, ResolvedConnection } from '../domain/action/define-action.ts';
 import { settleMs } from '../domain/action/ticket/run.ts';
 import { fakeClock } from '../ports/fakes/clock.ts';
-import { fakeEffects } from '../ports/fakes/effects.ts';
 import { type FakeAnswer, fakeHttp } from '../ports/fakes/http.ts';
-import { fakeLogger } from '../ports/fakes/logger.ts';
-import { fakeMetrics } from '../ports/fakes/metrics.ts';
-import { HttpFailure } from '../ports/http.ts';
-import type { OutRecord } from '../ports/log.ts';
-import { createOutbox } from '../run/outbox.ts';
-import { createPerformer } from '../run/perform.ts';
-import { fakeAssignment, fakeBatch } from '../testing/assignments.ts';
+import { HttpFailure, type HttpPort } from '../ports/http.ts';
+import { actionKit } from '../testing/action-kit.ts';
 import { type FakeTicketSystem, losses, type TicketWorld, ticketWorld } from '../testing/fake-tickets.ts';
 import { eventCommand, httpConnection } from '../testing/fixtures.ts';
-import { commandTopic, topics } from '../topics.ts';
 import { gitlab } from './gitlab/execute.ts';
 import { fakeGitLab } from './gitlab/fixtures/fake-gitlab.ts';
 import { jira } from './jira/execute.ts';
@@ -348,6 +341,8 @@ describe.each(Object.entries(cases))('%s', (type, given) => {
       retry: 'never',
       detail: expect.stringContaining('{{steps.ticket.outputs.key}} has no value'),
     });
+    const missing = { ...given.change('comment', 'x'), ref: null };
+    expect(await world.attempt(command(missing))).toMatchObject({ code: 'missing_ref', retry: 'never' });
     expect(world.http.requests).toHaveLength(0);
   });
 
@@ -367,56 +362,27 @@ describe.each(Object.entries(cases))('%s', (type, given) => {
   });
 
   it('survives a worker that is killed between the request and its answer', async () => {
-    const clock = fakeClock();
-    const effects = fakeEffects();
+    const kit = actionKit(() => ({ status: 'done' }), given.action);
+    const { clock } = kit;
     const system = given.system({ now: clock.now, lagMs: 3_000 });
-    const sent: OutRecord[] = [];
-    const topic = commandTopic(type).name;
-    const worker = (answers: boolean, signal: AbortSignal) => {
-      const logger = fakeLogger();
-      const http = fakeHttp((request) => system.answer(request));
-      const producer = {
-        send: async (records: readonly OutRecord[]) => void sent.push(...records),
-        close: async () => undefined,
-      };
-      return createPerformer({
-        action: given.action,
-        service: `actions/${type}`,
-        ports: {
-          clock,
-          http: {
-            send: async (request) => {
-              const answer = await http.send(request);
-              return answers ? answer : new Promise(() => undefined);
-            },
-          },
-        },
-        effects,
-        outbox: createOutbox({ producer, clock, logger }),
-        connection: async () => given.connection,
-        laneSettings: () => ({ concurrency: 4, ratePerSecond: null }),
-        clock,
-        metrics: fakeMetrics(),
-        logger,
-        signal,
-        onFailure: (error) => {
-          throw error;
-        },
-      });
+    const http = fakeHttp((request) => system.answer(request));
+    const connection = async (): Promise<ResolvedConnection> => given.connection;
+    const deaf: HttpPort = {
+      send: async (request) => http.send(request).then(() => new Promise(() => undefined)),
     };
-    const batch = fakeBatch(topic, [
-      { key: 'k', value: JSON.stringify({ ...command(given.create), connection: 'c' }) },
-    ]);
-    await worker(false, new AbortController().signal).onBatch(batch, fakeAssignment(topic));
+    await kit.publish([{ ...command(given.create), connection: 'c' }]);
+    const killed = await kit.worker({ ports: { clock, http: deaf }, connection });
     await clock.advance(0);
     expect(system.refs()).toHaveLength(1);
-    expect(sent).toHaveLength(0);
-    await worker(true, new AbortController().signal).onBatch(batch, fakeAssignment(topic));
-    await clock.advance(settleMs);
+    expect(kit.results()).toEqual([]);
+    await killed.crash();
+    const next = await kit.worker({ ports: { clock, http }, connection });
+    await clock.advance(2 * settleMs);
     expect(system.refs()).toHaveLength(1);
-    const results = sent
-      .filter((record) => record.topic === topics.results.name)
-      .map((record) => JSON.parse(String(record.value)));
-    expect(results).toMatchObject([{ status: 'succeeded', ref: system.refs()[0], possible_duplicate: true }]);
+    expect(kit.results()).toMatchObject([
+      { status: 'succeeded', ref: system.refs()[0], possible_duplicate: true },
+    ]);
+    expect(kit.failures).toEqual([]);
+    await next.stop();
   });
 });

@@ -8,7 +8,7 @@ import { ticketWorld } from '../../testing/fake-tickets.ts';
 import { eventCommand, httpConnection } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
 import { sendCommand } from '../../testing/send-command.ts';
-import { contract } from '../contract.ts';
+import { contract, contractNow } from '../contract.ts';
 import { gitlab } from './execute.ts';
 import { fakeGitLab } from './fixtures/fake-gitlab.ts';
 import { findTrailer, hasMark, trailerOf, withoutQuickActions, withTrailer } from './text.ts';
@@ -77,6 +77,17 @@ describe('gitlab: requests', () => {
       status: 'done',
       ref: '14',
       output: { key: '14', url: 'http://gitlab.example.com/my-group/my-project/issues/14' },
+    });
+  });
+
+  it('cuts a dry run that is too long for a result', () => {
+    const params = { project, description: '{{t}}' };
+    const shown = gitlab.preview(
+      { ...data({ t: 'x'.repeat(50_000) }), params },
+      { connection, now: contractNow },
+    );
+    expect(shown).toMatchObject({
+      output: { requests: [{ body: expect.stringMatching(/x\.\.\. \(50\d\d\d bytes\)$/) }] },
     });
   });
 

@@ -1,6 +1,6 @@
 // Builds the requests of a Jira command: a pure function of command, connection and time.
 //
-// Invariant: an issue that we make carries the command as a label, by which it is found again; queries hold marks and project keys only.
+// Invariant: an issue that we make carries the command as a label, by which it is found again.
 // Sources: developer.atlassian.com/cloud/jira/platform/rest/v3 (issues, issue search, comments), docs.atlassian.com Jira 9 REST v2.
 import type { Command } from '@tocsin/schemas/types.ts';
 import { failed, isFailed } from '../../domain/action/fail.ts';
@@ -9,8 +9,6 @@ import type { Failed, Json } from '../../domain/action/outcome.ts';
 import { commandMark } from '../../domain/action/ticket/mark.ts';
 import { operationOf } from '../../domain/action/ticket/params.ts';
 import {
-  cut,
-  type Writer,
   writeDescription,
   writeFields,
   writeFingerprint,
@@ -20,30 +18,16 @@ import {
   writeSummary,
   writeText,
 } from '../../domain/action/ticket/render.ts';
-import type { Call, Found, Plan, Step, Ticket } from '../../domain/action/ticket/system.ts';
-import { escapeUrl } from '../../domain/templates/escape.ts';
-import { adfOf } from './adf.ts';
-import { readComments, readCreated, readIssue, readNothing, readSearch } from './answers.ts';
+import type { Plan, Step } from '../../domain/action/ticket/system.ts';
+import { readCreated } from './answers.ts';
+import { commentOn, getIssue, type Jira, richText, search, setFields, textMax } from './calls.ts';
 import { type JiraParams, projectPattern } from './params.ts';
 import { moveIssue } from './transition.ts';
-import { wikiOf } from './wiki.ts';
 
-/** Characters of a description or comment, and of a summary or label. */
-export const textMax = 32_767;
+/** Characters of a summary or label. */
 const lineMax = 255;
 
 export const issuePattern = /^(?:[A-Za-z][A-Za-z0-9_]{1,254}-[0-9]{1,12}|[0-9]{1,18})$/;
-
-export interface Jira {
-  readonly cloud: boolean;
-  /** /rest/api/3 or /rest/api/2. */
-  readonly root: string;
-  /** Where people read an issue, without its key. */
-  readonly browse: string;
-  readonly command: Command;
-  readonly params: JiraParams;
-  readonly writer: Writer;
-}
 
 /** Throws TemplateError when a template cannot be rendered. `now` is epoch ms of this attempt. */
 export function jiraPlan(
@@ -191,18 +175,6 @@ function fieldsOf(
 
 const named = (value: string): Json => (/^\d+$/.test(value) ? { id: value } : { name: value });
 
-/** A text as the API takes it; escapes of the wiki make it longer, so it is cut again. */
-function richText({ cloud, writer }: Jira, field: string, text: string): Json {
-  if (cloud) return adfOf(text);
-  let kept = text;
-  let wiki = wikiOf(kept);
-  while (wiki.length > textMax) {
-    kept = cut(writer, field, kept, Math.floor((kept.length * textMax) / wiki.length) - 1);
-    wiki = wikiOf(kept);
-  }
-  return wiki;
-}
-
 /** Labels as Jira takes them: without white space. */
 function labelsOf({ params, writer }: Jira): string[] {
   const labels = (params.labels ?? []).map((template, index) =>
@@ -214,50 +186,4 @@ function labelsOf({ params, writer }: Jira): string[] {
 function addLabels(jira: Jira): { readonly update?: Json } {
   const labels = labelsOf(jira);
   return labels.length === 0 ? {} : { update: { labels: labels.map((add) => ({ add })) } };
-}
-
-function search({ cloud, root, browse }: Jira, jql: string): Call<Found> {
-  const query = `jql=${escapeUrl(jql)}&fields=status&maxResults=1`;
-  return {
-    method: 'GET',
-    path: `${root}/search${cloud ? '/jql' : ''}?${query}`,
-    read: (body) => readSearch(body, browse),
-  };
-}
-
-function getIssue({ root, browse }: Jira, ref: string): Call<Ticket> {
-  return {
-    method: 'GET',
-    path: `${root}/issue/${ref}?fields=status`,
-    about: ref,
-    read: (body) => readIssue(body, browse),
-  };
-}
-
-function setFields({ root }: Jira, body: Json): Step {
-  return ({ id, ref }) => ({
-    method: 'PUT',
-    path: `${root}/issue/${id}`,
-    body,
-    about: ref,
-    read: readNothing,
-  });
-}
-
-/** A comment has no label; it carries the command as a property of its own. */
-function commentOn(jira: Jira, text: string): Step {
-  const { root, command } = jira;
-  const mark = { key: 'tocsin', value: { command_id: command.command_id } };
-  const body = { body: richText(jira, 'comment', text), properties: [mark] };
-  return ({ id, ref }, again) => {
-    const path = `${root}/issue/${id}/comment`;
-    const post: Call<object> = { method: 'POST', path, body, about: ref, actsAgain: true, read: readNothing };
-    if (!again) return post;
-    return {
-      method: 'GET',
-      path: `${path}?orderBy=-created&maxResults=50&expand=properties`,
-      about: ref,
-      read: (answer) => readComments(answer, command.command_id, post),
-    };
-  };
 }

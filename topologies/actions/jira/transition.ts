@@ -4,7 +4,7 @@
 import { failed } from '../../domain/action/fail.ts';
 import type { Call, Next, Step } from '../../domain/action/ticket/system.ts';
 import { readNothing, readStatus, readTransitions, type Transition } from './answers.ts';
-import type { Jira } from './request.ts';
+import type { Jira } from './calls.ts';
 
 const same = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
 

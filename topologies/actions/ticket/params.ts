@@ -17,7 +17,7 @@ export interface TicketRequest {
 
 export interface GenericParams {
   readonly operation?: Operation;
-  readonly ref?: string;
+  readonly ref?: string | null;
   readonly create?: TicketRequest & { readonly ref: string; readonly url?: string };
   readonly update?: TicketRequest;
   readonly transition?: TicketRequest;

@@ -9,7 +9,7 @@ export type Operation = 'create' | 'update' | 'transition' | 'comment';
 
 export interface TicketParams {
   readonly operation?: Operation;
-  readonly ref?: string;
+  readonly ref?: string | null;
   readonly transition?: string;
   readonly comment?: string;
   readonly on_closed?: 'fail' | 'proceed';
@@ -42,10 +42,14 @@ export const operationParam: JsonSchema = {
   description: 'What to do. All but create need ref.',
 };
 
-export const refParam = text(
-  'Ticket to change; a template, as a rule {{steps.<id>.outputs.<name>}} or a field of the event. Without a value the command fails.',
-  256,
-);
+/** null is what a playbook makes of a value that is missing. */
+export const refParam: JsonSchema = {
+  type: ['string', 'null'],
+  minLength: 1,
+  maxLength: 256,
+  description:
+    'Ticket to change; a template, as a rule {{steps.<id>.outputs.key}} or a field of the event. Without a value the command fails.',
+};
 
 export const commentParam = text('Comment to add; a template. Also after an update or a transition.');
 

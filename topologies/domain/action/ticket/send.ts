@@ -12,6 +12,7 @@ import { isFailed } from '../fail.ts';
 import type { HttpTarget } from '../http-target.ts';
 import { judgeHttp, notTheirs } from '../judge-http.ts';
 import type { Failed, Json } from '../outcome.ts';
+import { shownText } from '../preview.ts';
 import type { Call, Explain } from './system.ts';
 
 export interface Link {
@@ -120,11 +121,17 @@ function quoted(text: string, { target, context }: Link): string {
   return escapeHeader(plainChat(shown)).slice(0, quoteMax);
 }
 
-/** Requests as a dry run shows them: without headers, and so without the credential. */
+/** Requests as a dry run shows them: without headers, and so without the credential. A body that is too long is cut text. */
 export function shownCalls(calls: readonly Call<unknown>[], target: HttpTarget): Json {
   return calls.map(({ method, path, body }) => ({
     method,
-    url: `${target.origin}${target.basePath}${path}`,
-    ...(body === undefined ? {} : { body }),
+    url: shownText(`${target.origin}${target.basePath}${path}`),
+    ...(body === undefined ? {} : { body: shownBody(body) }),
   }));
+}
+
+function shownBody(body: Json): Json {
+  const text = JSON.stringify(body);
+  const shown = shownText(text);
+  return shown === text ? body : shown;
 }
