@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readYamlDocuments } from '@tocsin/adapters/config/yaml-documents.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import { checkParams } from '@tocsin/topologies/domain/action/check-params.ts';
 import { expect, test } from 'vitest';
-import { parse } from 'yaml';
 import { runPlaybook } from './playbook.ts';
 
 const docs = fileURLToPath(new URL('../../../docs/', import.meta.url));
@@ -78,7 +78,7 @@ test('its actions take their parameters, where the type exists', () => {
     }
     for (const child of Object.values(node)) visit(child);
   };
-  visit(parse(text));
+  visit(readYamlDocuments(text));
   expect(checkedTypes).toEqual(['slack', 'jira', 'jira', 'email']);
 });
 

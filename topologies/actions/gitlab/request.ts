@@ -5,6 +5,7 @@
 import type { Command } from '@tocsin/schemas/types.ts';
 import { failed, isFailed } from '../../domain/action/fail.ts';
 import type { Failed, Json } from '../../domain/action/outcome.ts';
+import { type CommentRules, commentSteps, openSteps } from '../../domain/action/ticket/comment.ts';
 import { commandMark } from '../../domain/action/ticket/mark.ts';
 import { operationOf } from '../../domain/action/ticket/params.ts';
 import {
@@ -16,7 +17,6 @@ import {
   writeRef,
   writerOf,
   writeSummary,
-  writeText,
 } from '../../domain/action/ticket/render.ts';
 import type { Call, Found, Next, Plan, Step, Ticket } from '../../domain/action/ticket/system.ts';
 import { escapeUrl } from '../../domain/templates/escape.ts';
@@ -60,21 +60,8 @@ function createPlan(gitlab: GitLab): Plan | Failed {
   const title = titleOf(writeSummary(writer, command, params, titleMax));
   const description = descriptionOf(gitlab);
   const trailer = trailerOf([mark, ...(fingerprint === null ? [] : [fingerprint])]);
-  const { on_found = 'comment', comment } = params.dedupe ?? { key: '' };
   const labels = labelsOf(gitlab);
   const set = { ...fieldsOf(gitlab), title };
-  const onOpen: Record<typeof on_found, () => Step[]> = {
-    comment: () => [
-      commentOn(
-        gitlab,
-        comment === undefined
-          ? description
-          : writeText(writer, 'dedupe/comment', comment, 'markdown', textMax),
-      ),
-    ],
-    update: () => [setFields(gitlab, { ...set, ...addLabels(labels) }, description)],
-    nothing: () => [],
-  };
   return {
     operation: 'create',
     create: {
@@ -91,7 +78,11 @@ function createPlan(gitlab: GitLab): Plan | Failed {
     },
     made: search(gitlab, mark, 'all'),
     open: fingerprint === null ? null : search(gitlab, fingerprint, 'opened'),
-    onOpen: fingerprint === null ? [] : onOpen[on_found](),
+    onOpen: openSteps(writer, params, {
+      ...commentRules(gitlab),
+      description,
+      update: () => setFields(gitlab, { ...set, ...addLabels(labels) }, description),
+    }),
     warnings: writer.warnings,
   };
 }
@@ -117,20 +108,23 @@ function changePlan(gitlab: GitLab): Plan | Failed {
     operation === 'update' && params.description !== undefined ? descriptionOf(gitlab) : null;
   const steps: Step[] = [];
   if (description !== null || Object.keys(body).length > 0) steps.push(setFields(gitlab, body, description));
-  if (params.comment !== undefined) {
-    const said = writeText(writer, 'comment', params.comment, 'markdown', textMax);
-    if (said.trim() === '') return failed('template', 'comment: renders to nothing');
-    steps.push(commentOn(gitlab, said));
-  }
+  const comments = commentSteps(writer, params, commentRules(gitlab));
+  if (isFailed(comments)) return comments;
   return {
     operation,
     ref,
     get: { method: 'GET', path: `${gitlab.root}/${ref}`, about: `#${ref}`, read: readIssue },
     failsWhenClosed: event === undefined && params.on_closed !== 'proceed',
-    steps,
+    steps: [...steps, ...comments],
     warnings: writer.warnings,
   };
 }
+
+const commentRules = (gitlab: GitLab): CommentRules => ({
+  escape: 'markdown',
+  max: textMax,
+  step: (text) => commentOn(gitlab, text),
+});
 
 function descriptionOf({ writer, command, params }: GitLab): string {
   return writeDescription(writer, command, params, { escape: 'markdown', style: 'markdown', max: textMax });

@@ -6,6 +6,7 @@ import type { Command } from '@tocsin/schemas/types.ts';
 import { failed, isFailed } from '../../domain/action/fail.ts';
 import type { HttpTarget } from '../../domain/action/http-target.ts';
 import type { Failed, Json } from '../../domain/action/outcome.ts';
+import { type CommentRules, commentSteps, openSteps } from '../../domain/action/ticket/comment.ts';
 import { commandMark } from '../../domain/action/ticket/mark.ts';
 import { operationOf } from '../../domain/action/ticket/params.ts';
 import {
@@ -16,7 +17,6 @@ import {
   writeRef,
   writerOf,
   writeSummary,
-  writeText,
 } from '../../domain/action/ticket/render.ts';
 import type { Plan, Step } from '../../domain/action/ticket/system.ts';
 import { readCreated } from './answers.ts';
@@ -73,14 +73,6 @@ function createPlan(jira: Jira): Plan | Failed {
   const marks = [commandMark(command), ...(fingerprint === null ? [] : [fingerprint])];
   const type =
     params.issue_type === undefined ? 'Task' : writeLine(writer, 'issue_type', params.issue_type, lineMax);
-  const { on_found = 'comment', comment } = params.dedupe ?? { key: '' };
-  const said =
-    comment === undefined ? description : writeText(writer, 'dedupe/comment', comment, 'markdown', textMax);
-  const onOpen: Record<typeof on_found, () => Step[]> = {
-    comment: () => [commentOn(jira, said)],
-    update: () => [setFields(jira, { ...content, ...addLabels(jira) })],
-    nothing: () => [],
-  };
   return {
     operation: 'create',
     create: {
@@ -102,7 +94,11 @@ function createPlan(jira: Jira): Plan | Failed {
       fingerprint === null
         ? null
         : search(jira, `project = "${project}" AND labels = "${fingerprint}" AND statusCategory != Done`),
-    onOpen: fingerprint === null ? [] : onOpen[on_found](),
+    onOpen: openSteps(writer, params, {
+      ...commentRules(jira),
+      description,
+      update: () => setFields(jira, { ...content, ...addLabels(jira) }),
+    }),
     warnings: writer.warnings,
   };
 }
@@ -129,21 +125,24 @@ function changePlan(jira: Jira): Plan | Failed {
     if (wanted === '') return failed('template', 'transition: renders to nothing');
     steps.push(moveIssue(jira, wanted));
   }
-  if (params.comment !== undefined) {
-    const said = writeText(writer, 'comment', params.comment, 'markdown', textMax);
-    if (said.trim() === '') return failed('template', 'comment: renders to nothing');
-    steps.push(commentOn(jira, said));
-  }
+  const comments = commentSteps(writer, params, commentRules(jira));
+  if (isFailed(comments)) return comments;
   return {
     operation,
     ref,
     get: getIssue(jira, ref),
     failsWhenClosed:
       operation !== 'transition' && params.transition === undefined && params.on_closed !== 'proceed',
-    steps,
+    steps: [...steps, ...comments],
     warnings: writer.warnings,
   };
 }
+
+const commentRules = (jira: Jira): CommentRules => ({
+  escape: 'markdown',
+  max: textMax,
+  step: (text) => commentOn(jira, text),
+});
 
 /** `fields` of an issue that both create and update have; null: not set. */
 function fieldsOf(

@@ -6,6 +6,7 @@ import type { Command } from '@tocsin/schemas/types.ts';
 import { failed, isFailed } from '../../domain/action/fail.ts';
 import type { HttpTarget } from '../../domain/action/http-target.ts';
 import type { Failed, Json } from '../../domain/action/outcome.ts';
+import { type CommentRules, commentSteps, openSteps } from '../../domain/action/ticket/comment.ts';
 import { commandMark } from '../../domain/action/ticket/mark.ts';
 import { operationOf } from '../../domain/action/ticket/params.ts';
 import {
@@ -17,7 +18,6 @@ import {
   writeRef,
   writerOf,
   writeSummary,
-  writeText,
 } from '../../domain/action/ticket/render.ts';
 import type { Call, Found, Next, Plan, Step, Ticket } from '../../domain/action/ticket/system.ts';
 import { escapeUrl } from '../../domain/templates/escape.ts';
@@ -73,19 +73,6 @@ function createPlan(service: ServiceNow): Plan | Failed {
   const description = descriptionOf(service);
   const fields = fieldsOf(service, { short_description: summary, description });
   if (isFailed(fields)) return fields;
-  const { on_found = 'comment', comment } = params.dedupe ?? { key: '' };
-  const onOpen: Record<typeof on_found, () => Step[]> = {
-    comment: () => [
-      commentOn(
-        service,
-        comment === undefined
-          ? description
-          : writeText(writer, 'dedupe/comment', comment, 'text', commentMax),
-      ),
-    ],
-    update: () => [setFields(service, fields)],
-    nothing: () => [],
-  };
   return {
     operation: 'create',
     create: {
@@ -97,7 +84,11 @@ function createPlan(service: ServiceNow): Plan | Failed {
     },
     made: find(service, 'correlation_id', command.command_id),
     open: fingerprint === null ? null : find(service, 'correlation_display', fingerprint, 'active=true^'),
-    onOpen: fingerprint === null ? [] : onOpen[on_found](),
+    onOpen: openSteps(writer, params, {
+      ...commentRules(service),
+      description,
+      update: () => setFields(service, fields),
+    }),
     warnings: writer.warnings,
   };
 }
@@ -122,20 +113,23 @@ function changePlan(service: ServiceNow): Plan | Failed {
   });
   if (isFailed(fields)) return fields;
   const steps: Step[] = Object.keys(fields).length === 0 ? [] : [setFields(service, fields)];
-  if (params.comment !== undefined) {
-    const said = writeText(writer, 'comment', params.comment, 'text', commentMax);
-    if (said.trim() === '') return failed('template', 'comment: renders to nothing');
-    steps.push(commentOn(service, said));
-  }
+  const comments = commentSteps(writer, params, commentRules(service));
+  if (isFailed(comments)) return comments;
   return {
     operation,
     ref,
     get: getRecord(service, ref),
     failsWhenClosed: state === null && params.on_closed !== 'proceed',
-    steps,
+    steps: [...steps, ...comments],
     warnings: writer.warnings,
   };
 }
+
+const commentRules = (service: ServiceNow): CommentRules => ({
+  escape: 'text',
+  max: commentMax,
+  step: (text) => commentOn(service, text),
+});
 
 function descriptionOf({ writer, command, params }: ServiceNow): string {
   return writeDescription(writer, command, params, { escape: 'text', style: 'plain', max: descriptionMax });

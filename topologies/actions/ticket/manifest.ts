@@ -1,6 +1,7 @@
 // What the generic ticket action is: requests that an author writes for a ticket system that has no action of its own.
 import type { JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionManifest } from '../../domain/action/define-action.ts';
+import { pairsParam } from '../../domain/action/path-template.ts';
 import { dedupeParam, operationParam, refParam } from '../../domain/action/ticket/params.ts';
 
 const pointer = (description: string): JsonSchema => ({
@@ -31,26 +32,7 @@ function request(
         description:
           'Path below the host of the connection; a template whose tokens are percent-encoded. No query.',
       },
-      params: {
-        type: 'array',
-        maxItems: 50,
-        description: 'Query parameters in this order.',
-        items: {
-          type: 'object',
-          additionalProperties: false,
-          required: ['name', 'value'],
-          properties: {
-            name: {
-              type: 'string',
-              minLength: 1,
-              maxLength: 128,
-              pattern: '^[^{}]+$',
-              description: 'Not a template.',
-            },
-            value: { type: 'string', maxLength: 8192, description: 'A template.' },
-          },
-        },
-      },
+      params: { ...pairsParam('query parameter', 50), description: 'Query parameters in this order.' },
       body: { type: ['object', 'array'], description: 'JSON tree whose texts are templates.' },
       ok: {
         type: 'array',

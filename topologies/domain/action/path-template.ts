@@ -2,7 +2,7 @@
 //
 // Invariant: no value can add a path segment or a query parameter.
 // Surprise: a token of the path without a value fails, because `DELETE /items/` is not `DELETE /items/{{id}}`.
-import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
+import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import { checkTemplate, literalText, mapText } from '../templates/check.ts';
 import { escapeUrl } from '../templates/escape.ts';
 import type { Views } from '../templates/lookup.ts';
@@ -16,6 +16,29 @@ import type { Failed } from './outcome.ts';
 export interface Pair {
   readonly name: string;
   readonly value: string;
+}
+
+/** JSON Schema of a list of pairs. `what` one is, for people. */
+export function pairsParam(what: string, maxItems: number, namePattern = '^[^{}]+$'): JsonSchema {
+  return {
+    type: 'array',
+    maxItems,
+    items: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['name', 'value'],
+      properties: {
+        name: {
+          type: 'string',
+          minLength: 1,
+          maxLength: 128,
+          pattern: namePattern,
+          description: `Name of the ${what}; not a template.`,
+        },
+        value: { type: 'string', maxLength: 8192, description: `Value of the ${what}; a template.` },
+      },
+    },
+  };
 }
 
 /** Problems of a path template; `at` is its JSON Pointer. */
