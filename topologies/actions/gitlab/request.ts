@@ -5,7 +5,7 @@
 import type { Command } from '@tocsin/schemas/types.ts';
 import { failed, isFailed } from '../../domain/action/fail.ts';
 import type { Failed, Json } from '../../domain/action/outcome.ts';
-import { type CommentRules, commentSteps, openSteps } from '../../domain/action/ticket/comment.ts';
+import { type CommentRules, changePlanOf, openSteps } from '../../domain/action/ticket/comment.ts';
 import { commandMark } from '../../domain/action/ticket/mark.ts';
 import { operationOf } from '../../domain/action/ticket/params.ts';
 import {
@@ -91,7 +91,7 @@ function changePlan(gitlab: GitLab): Plan | Failed {
   const { command, params, writer } = gitlab;
   const ref = writeRef(writer, { ref: (params.ref ?? '').replace(/^\s*#/, '') }, issuePattern);
   if (isFailed(ref)) return ref;
-  const operation = operationOf(params) as 'update' | 'transition' | 'comment';
+  const operation = operationOf(params);
   const event =
     params.transition === undefined
       ? undefined
@@ -108,16 +108,12 @@ function changePlan(gitlab: GitLab): Plan | Failed {
     operation === 'update' && params.description !== undefined ? descriptionOf(gitlab) : null;
   const steps: Step[] = [];
   if (description !== null || Object.keys(body).length > 0) steps.push(setFields(gitlab, body, description));
-  const comments = commentSteps(writer, params, commentRules(gitlab));
-  if (isFailed(comments)) return comments;
-  return {
-    operation,
+  return changePlanOf(writer, params, {
     ref,
     get: { method: 'GET', path: `${gitlab.root}/${ref}`, about: `#${ref}`, read: readIssue },
-    failsWhenClosed: event === undefined && params.on_closed !== 'proceed',
-    steps: [...steps, ...comments],
-    warnings: writer.warnings,
-  };
+    steps,
+    comment: commentRules(gitlab),
+  });
 }
 
 const commentRules = (gitlab: GitLab): CommentRules => ({

@@ -6,7 +6,7 @@ import type { Command } from '@tocsin/schemas/types.ts';
 import { failed, isFailed } from '../../domain/action/fail.ts';
 import type { HttpTarget } from '../../domain/action/http-target.ts';
 import type { Failed, Json } from '../../domain/action/outcome.ts';
-import { type CommentRules, commentSteps, openSteps } from '../../domain/action/ticket/comment.ts';
+import { type CommentRules, changePlanOf, openSteps } from '../../domain/action/ticket/comment.ts';
 import { commandMark } from '../../domain/action/ticket/mark.ts';
 import { operationOf } from '../../domain/action/ticket/params.ts';
 import {
@@ -107,7 +107,7 @@ function changePlan(jira: Jira): Plan | Failed {
   const { command, params, writer } = jira;
   const ref = writeRef(writer, params, issuePattern);
   if (isFailed(ref)) return ref;
-  const operation = operationOf(params) as 'update' | 'transition' | 'comment';
+  const operation = operationOf(params);
   const steps: Step[] = [];
   if (operation === 'update') {
     const summary = params.summary === undefined ? null : writeSummary(writer, command, params, lineMax);
@@ -125,17 +125,12 @@ function changePlan(jira: Jira): Plan | Failed {
     if (wanted === '') return failed('template', 'transition: renders to nothing');
     steps.push(moveIssue(jira, wanted));
   }
-  const comments = commentSteps(writer, params, commentRules(jira));
-  if (isFailed(comments)) return comments;
-  return {
-    operation,
+  return changePlanOf(writer, params, {
     ref,
     get: getIssue(jira, ref),
-    failsWhenClosed:
-      operation !== 'transition' && params.transition === undefined && params.on_closed !== 'proceed',
-    steps: [...steps, ...comments],
-    warnings: writer.warnings,
-  };
+    steps,
+    comment: commentRules(jira),
+  });
 }
 
 const commentRules = (jira: Jira): CommentRules => ({

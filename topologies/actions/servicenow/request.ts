@@ -6,7 +6,7 @@ import type { Command } from '@tocsin/schemas/types.ts';
 import { failed, isFailed } from '../../domain/action/fail.ts';
 import type { HttpTarget } from '../../domain/action/http-target.ts';
 import type { Failed, Json } from '../../domain/action/outcome.ts';
-import { type CommentRules, commentSteps, openSteps } from '../../domain/action/ticket/comment.ts';
+import { type CommentRules, changePlanOf, openSteps } from '../../domain/action/ticket/comment.ts';
 import { commandMark } from '../../domain/action/ticket/mark.ts';
 import { operationOf } from '../../domain/action/ticket/params.ts';
 import {
@@ -98,7 +98,7 @@ function changePlan(service: ServiceNow): Plan | Failed {
   const given = writeRef(writer, params, recordPattern);
   if (isFailed(given)) return given;
   const ref = sysId.test(given) ? given : given.toUpperCase();
-  const operation = operationOf(params) as 'update' | 'transition' | 'comment';
+  const operation = operationOf(params);
   const state =
     params.transition === undefined ? null : writeLine(writer, 'transition', params.transition, 100);
   if (state === '') return failed('template', 'transition: renders to nothing');
@@ -113,16 +113,12 @@ function changePlan(service: ServiceNow): Plan | Failed {
   });
   if (isFailed(fields)) return fields;
   const steps: Step[] = Object.keys(fields).length === 0 ? [] : [setFields(service, fields)];
-  const comments = commentSteps(writer, params, commentRules(service));
-  if (isFailed(comments)) return comments;
-  return {
-    operation,
+  return changePlanOf(writer, params, {
     ref,
     get: getRecord(service, ref),
-    failsWhenClosed: state === null && params.on_closed !== 'proceed',
-    steps: [...steps, ...comments],
-    warnings: writer.warnings,
-  };
+    steps,
+    comment: commentRules(service),
+  });
 }
 
 const commentRules = (service: ServiceNow): CommentRules => ({
