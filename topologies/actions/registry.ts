@@ -2,8 +2,9 @@
 import type { Action } from '../domain/action/define-action.ts';
 import { email } from './email/execute.ts';
 import { log } from './log/execute.ts';
+import { report } from './report/execute.ts';
 import { webhook } from './webhook/execute.ts';
 
-export const actions = { email, log, webhook } satisfies Record<string, Action>;
+export const actions = { email, log, report, webhook } satisfies Record<string, Action>;
 
 export type ActionType = keyof typeof actions;

@@ -107,8 +107,10 @@ export function createPerformer(options: PerformOptions): BatchHandler {
   /** Rejects when it cannot be looked up now; nothing was attempted then, and the ledger knows it. */
   async function connectionOf(job: Job): Promise<ResolvedConnection | Failed | null> {
     if (action.manifest.connection === null) return null;
+    const { connection, params } = job.command;
+    if (connection === undefined && action.needsConnection?.(params) === false) return null;
     try {
-      return await options.connection(job.command.connection ?? '');
+      return await options.connection(connection ?? '');
     } catch (error) {
       if (!job.attempts.possibleDuplicate) await recorder.release(job.command);
       throw error;

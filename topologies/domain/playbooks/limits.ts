@@ -29,6 +29,11 @@ export const runLimits = {
   outputBytes: 16 * 1024,
   /** UTF-8 bytes of the parameters that a change tells of. */
   shownBytes: 4 * 1024,
+  /** Characters that a step keeps of why it failed, and a vote of its comment. */
+  detailChars: 512,
+  commentChars: 1024,
+  /** Steps that are open which the whole context lists. */
+  openSteps: 200,
   /** Playbooks in playbooks; the first is level 1. */
   depth: 5,
   /** Events that came before somebody waits for them: how many, how large together, and for how long, ms. */
