@@ -602,6 +602,7 @@ export interface Playbook {
   };
   steps: Steps;
   outputs?: StepValues;
+  meta?: PlaybookMeta;
 }
 /**
  * What starts runs by itself; without it only rules, people and other playbooks do.
@@ -1038,6 +1039,37 @@ export interface SubPlaybook {
 export interface End {
   status: 'completed' | 'failed';
   reason?: string;
+}
+/**
+ * What other formats need to know of the playbook; nothing that runs it reads this.
+ */
+export interface PlaybookMeta {
+  cacao?: CacaoMeta;
+}
+/**
+ * Identity of the playbook as a CACAO 2.0 playbook, see docs/imports.md.
+ */
+export interface CacaoMeta {
+  id: string;
+  created_by: string;
+  created: string;
+  modified: string;
+  /**
+   * SHA-256 of what was exported as `modified`.
+   */
+  digest?: string;
+  /**
+   * UUIDs by place in the playbook, made once.
+   */
+  ids?: {
+    [k: string]: string;
+  };
+  /**
+   * Members of the CACAO playbook without a counterpart, kept for the next export.
+   */
+  properties?: {
+    [k: string]: unknown;
+  };
 }
 export interface PinnedAction {
   revision: number;

@@ -5,6 +5,8 @@ const day = 24 * hour;
 export const playbookLimits = {
   /** UTF-8 bytes of the document as JSON. */
   bytes: 64 * 1024,
+  /** UTF-8 bytes of its `meta`, which is not counted among them. */
+  metaBytes: 128 * 1024,
   /** Levels of objects and lists in the whole document. */
   documentDepth: 128,
   /** Steps in the whole document, those within others and compensations included. */

@@ -64,7 +64,11 @@ function parsePlaybook(
   document: unknown,
   check: PlaybookCheck,
 ): { issues: Issue[]; outline: Outline | null; conditions: Map<string, Ask> } {
-  const shape = sizeIssues(document);
+  const { meta, ...rest } = (document ?? {}) as Record<string, unknown>;
+  const shape = [
+    ...(typeof document === 'object' ? sizeIssues(rest, '', playbookLimits.bytes) : []),
+    ...sizeIssues(meta, '/meta', playbookLimits.metaBytes),
+  ];
   if (shape.length === 0) shape.push(...checkDocument('playbook.json', document));
   if (shape.length > 0) return { issues: shape, outline: null, conditions: new Map() };
   const playbook = document as Playbook;
@@ -277,11 +281,10 @@ function addDuration(text: string | undefined, path: string, issues: Issue[]): v
 }
 
 // Level by level and counted, so that neither depth nor parts that YAML anchors repeat can exhaust stack or memory.
-function sizeIssues(document: unknown): Issue[] {
-  const { bytes, documentDepth } = playbookLimits;
-  const tooLarge = [
-    { path: '', message: `a playbook has at most ${documentDepth} levels and ${bytes} bytes` },
-  ];
+function sizeIssues(document: unknown, path: string, bytes: number): Issue[] {
+  const { documentDepth } = playbookLimits;
+  const what = path === '' ? 'a playbook' : 'it';
+  const tooLarge = [{ path, message: `${what} has at most ${documentDepth} levels and ${bytes} bytes` }];
   let level: unknown[] = [document];
   let seen = 0;
   for (let depth = 0; level.length > 0; depth++) {
