@@ -154,7 +154,8 @@ function isExact(value: unknown): value is { cased: string } {
   return typeof value === 'object' && value !== null && 'cased' in value;
 }
 
-function exact(value: Json): Json {
+/** A text is compared by its characters. */
+export function exact(value: Json): Json {
   return typeof value === 'string' ? { cased: value } : value;
 }
 
