@@ -4,26 +4,19 @@
 // same ones. Surprise: so the first export changes FILE: it gets `meta.cacao` at its end, and nothing else in it changes.
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
 import { readYamlDocuments } from '@tocsin/adapters/config/yaml-documents.ts';
 import type { Playbook } from '@tocsin/schemas/types.ts';
 import { exportCacao } from '@tocsin/topologies/domain/playbooks/cacao/export-cacao.ts';
 import { checkPlaybook } from '@tocsin/topologies/domain/playbooks/parse-playbook.ts';
-import { keepMeta, writeResult } from './playbook-files.ts';
+import { fileArgs, keepMeta, writeResult } from './playbook-files.ts';
 import { type RulesCommand, type RulesIo, UsageError } from './rules-io.ts';
 
 /** Far more than a playbook and its comments need. */
 const maxFileChars = 1024 * 1024;
 
 export const playbookExport: RulesCommand = async (args, io) => {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { to: { type: 'string' }, out: { type: 'string' } },
-  });
-  const [file] = positionals;
-  if (file === undefined || positionals.length > 1) throw new UsageError('name one file with a playbook');
-  if (values.to !== 'cacao') throw new UsageError('--to is cacao');
+  const { file, out } = fileArgs(args, 'to');
   const source = await readPlaybook(file, io);
   if (source === null) return 1;
   const { playbook } = source;
@@ -36,7 +29,7 @@ export const playbookExport: RulesCommand = async (args, io) => {
     }
     io.err(`${file}: note: meta.cacao keeps the identifiers of this export; leave it in the file`);
   }
-  return writeResult(JSON.stringify(document, null, 2), values.out, io);
+  return writeResult(JSON.stringify(document, null, 2), out, io);
 };
 
 interface Source {

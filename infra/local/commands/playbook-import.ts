@@ -3,23 +3,15 @@
 // Invariant: a playbook is imported whole or not at all, and never switched on; each fault has a line with its place. Surprise: without --out
 // the playbook goes to stdout as YAML; with it, a file that exists is left as it is.
 import { readFile, stat } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { writeYaml } from '@tocsin/adapters/config/yaml-documents.ts';
 import { parseJson } from '@tocsin/schemas/codecs/json.ts';
 import { cacaoLimits } from '@tocsin/topologies/domain/playbooks/cacao/document.ts';
 import { importCacao } from '@tocsin/topologies/domain/playbooks/cacao/import-cacao.ts';
-import { writeResult } from './playbook-files.ts';
+import { fileArgs, writeResult } from './playbook-files.ts';
 import { type RulesCommand, UsageError } from './rules-io.ts';
 
 export const playbookImport: RulesCommand = async (args, io) => {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { from: { type: 'string' }, out: { type: 'string' } },
-  });
-  const [file] = positionals;
-  if (file === undefined || positionals.length > 1) throw new UsageError('name one file with a playbook');
-  if (values.from !== 'cacao') throw new UsageError('--from is cacao');
+  const { file, out } = fileArgs(args, 'from');
   const found = await stat(file).catch(() => null);
   if (found === null || found.isDirectory()) throw new UsageError(`there is no file ${file}`);
   const document = found.size > cacaoLimits.bytes ? null : parseJson(await readFile(file), limits);
@@ -33,7 +25,7 @@ export const playbookImport: RulesCommand = async (args, io) => {
   for (const { path, message } of issues) io.err(`${file}: ${path === '' ? '/' : path}: ${message}`);
   if (playbook === null) return 1;
   for (const warning of warnings) io.err(`${file}: note: ${warning}`);
-  return writeResult(writeYaml(playbook), values.out, io);
+  return writeResult(writeYaml(playbook), out, io);
 };
 
 const limits = {

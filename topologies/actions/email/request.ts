@@ -102,7 +102,7 @@ function messageOf(
   id: string,
   now: number,
 ): { readonly message: MailMessage; readonly warnings: readonly string[] } | Failed {
-  const head = mailHead(connection, id);
+  const head = mailHead(connection, id, group.to);
   if (isFailed(head)) return head;
   const views = viewsOf(command, group.merged ? { now, row: group.rows[0] ?? {} } : { now });
   const fallback = command.rule?.name ?? command.rule?.id ?? command.action.name ?? command.action.id;
@@ -112,8 +112,6 @@ function messageOf(
   const content = contentOf(command, params, group.rows, group.merged, now);
   const message: MailMessage = {
     ...head,
-    envelope: { from: head.envelope.from, to: group.to },
-    to: group.to,
     subject: subject.text,
     date: now,
     text: content.text,

@@ -1,5 +1,6 @@
 // What the report action is: a document about the run and its finding, mailed or left in a folder of the worker.
 import type { ActionManifest } from '../../domain/action/define-action.ts';
+import { recipientsSchema } from '../../domain/mail/recipients.ts';
 
 /** One of `values`, or several. */
 const oneOrMore = (values: readonly string[], description: string, standard: string) => ({
@@ -43,19 +44,9 @@ export const manifest: ActionManifest = {
         description:
           'First part of the file name; a template. The command id and the ending follow; anything but letters, digits, `.`, `_` and `-` becomes `-`.',
       },
-      to: {
-        description:
-          'With mail: recipients, a list or one text with commas; templates. Each is one plain mailbox; at most 100.',
-        oneOf: [
-          { type: 'string', minLength: 1, maxLength: 33_000 },
-          {
-            type: 'array',
-            minItems: 1,
-            maxItems: 100,
-            items: { type: 'string', minLength: 1, maxLength: 1024 },
-          },
-        ],
-      },
+      to: recipientsSchema(
+        'With mail: recipients, a list or one text with commas; templates. Each is one plain mailbox; at most 100.',
+      ),
       subject: {
         type: 'string',
         maxLength: 2048,

@@ -141,7 +141,7 @@ export function reportMail(
   if (isFailed(to)) return to;
   if (to.addresses.length === 0)
     return failed('invalid_recipient', 'no recipient is left after the tokens were filled in');
-  const head = mailHead(connection, command.command_id);
+  const head = mailHead(connection, command.command_id, to.addresses);
   if (isFailed(head)) return head;
   const subject =
     params.subject === undefined ? { text: title, warnings: [] } : subjectOf(params.subject, views, title);
@@ -151,8 +151,6 @@ export function reportMail(
   const inline = params.inline === true && page !== undefined;
   const message: MailMessage = {
     ...head,
-    envelope: { from: head.envelope.from, to: to.addresses },
-    to: to.addresses,
     subject: subject.text,
     date: now,
     text: inline ? `${textOfHtml(page)}\n` : `${title}\n\n${listed}\n`,

@@ -14,10 +14,10 @@ import { renderText, warningsOf } from '../templates/render.ts';
 export const messageMaxBytes = 25 * 1024 * 1024;
 const subjectMaxLength = 255;
 
-type Head = Pick<MailMessage, 'envelope' | 'from' | 'replyTo' | 'messageId' | 'headers'>;
+type Head = Pick<MailMessage, 'envelope' | 'from' | 'to' | 'replyTo' | 'messageId' | 'headers'>;
 
-/** The parts of a message that its connection decides; the envelope has no recipients yet. `id` is that of the message. */
-export function mailHead(connection: SmtpConnection, id: string): Head | Failed {
+/** The parts of a message that its connection and its recipients decide. `id` is that of the message. */
+export function mailHead(connection: SmtpConnection, id: string, to: readonly string[]): Head | Failed {
   const unfit = (what: string): Failed =>
     failed('invalid_params', `connection ${connection.id}: ${what}`, 'pause');
   const sender = parseSender(connection.from);
@@ -29,8 +29,9 @@ export function mailHead(connection: SmtpConnection, id: string): Head | Failed 
   );
   if (domain === null) return unfit('message_id_domain is not a host name');
   return {
-    envelope: { from: sender.address, to: [] },
+    envelope: { from: sender.address, to },
     from: sender.header,
+    to,
     ...(replyTo === undefined ? {} : { replyTo }),
     messageId: `<${id}@${domain}>`,
     // RFC 3834: nobody's holiday notice should answer.

@@ -10,6 +10,22 @@ import { renderText, warningsOf } from '../templates/render.ts';
 /** Recipients of one message (RFC 5321 section 4.5.3.1.8: a server must take 100). */
 export const recipientLimit = 100;
 
+/** JSON Schema of the parameter `to`. */
+export function recipientsSchema(description: string): object {
+  return {
+    description,
+    oneOf: [
+      { type: 'string', minLength: 1, maxLength: 33_000 },
+      {
+        type: 'array',
+        minItems: 1,
+        maxItems: recipientLimit,
+        items: { type: 'string', minLength: 1, maxLength: 1024 },
+      },
+    ],
+  };
+}
+
 /** The configured recipients, one template each. Commas part a text before tokens are filled in, never after. */
 export function recipientTemplates(to: string | readonly string[]): string[] {
   const items = typeof to === 'string' ? to.split(',') : [...to];

@@ -101,7 +101,7 @@ export function headOf({
   enabled: ____,
   meta: _____,
   ...head
-}: Playbook): object {
+}: Playbook): Partial<Playbook> {
   return head;
 }
 

@@ -2,7 +2,7 @@
 //
 // Invariant: what comes out is switched off and passes every check of playbooks, or nothing comes out and every fault is named with its JSON
 // Pointer. Our own extension is believed only where CACAO's members still say what the export wrote.
-import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
+import { checkDocument, type Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { CacaoMeta, Playbook, PlaybookStep } from '@tocsin/schemas/types.ts';
 import { isMap, pointer } from '../../rules/import/imported.ts';
 import { checkPlaybook } from '../parse-playbook.ts';
@@ -39,7 +39,9 @@ export function importCacao(document: unknown): ImportedPlaybook {
     'target_definitions',
   ])
     if (cacao[name] !== undefined) warnings.push(`/${name}: is not imported`);
-  const plain = assemble(cacao, ours, variables, walked.steps);
+  const head = headIn(ours);
+  if (head === null) warnings.push('/playbook_extensions: ours fits no playbook and is left out');
+  const plain = assemble(cacao, ours?.['playbook_id'], head ?? {}, variables, walked.steps);
   const playbook: Playbook = { ...plain, meta: { cacao: metaOf(cacao, walked.ids, plain) } };
   const issues = checkPlaybook(playbook).map(({ path, message }) => ({
     path: placeOf(path, playbook, walked.origins),
@@ -55,17 +57,23 @@ function ourExtension(cacao: CacaoPlaybook): Readonly<Record<string, unknown>> |
   return isMap(found) ? found : undefined;
 }
 
+/** Members of the playbook from our extension; null when they fit none. */
+function headIn(ours: Readonly<Record<string, unknown>> | undefined): Partial<Playbook> | null {
+  const given = ours?.['playbook_members'];
+  if (given === undefined) return {};
+  if (!isMap(given)) return null;
+  const head = headOf(given as unknown as Playbook);
+  const probe = { ...head, kind: 'playbook', id: 'x', steps: [] };
+  return checkDocument('playbook.json', probe).length > 0 ? null : head;
+}
+
 function assemble(
   cacao: CacaoPlaybook,
-  ours: Readonly<Record<string, unknown>> | undefined,
+  id: unknown,
+  head: Partial<Playbook>,
   variables: Variables,
   steps: PlaybookStep[],
 ): Playbook {
-  const id = ours?.['playbook_id'];
-  const known = isMap(ours?.['playbook_members'])
-    ? headOf(ours['playbook_members'] as unknown as Playbook)
-    : {};
-  const head = known as Partial<Playbook>;
   const own = typeof id === 'string' ? id : slugOf(cacao.name, `cacao-${uuidOf(cacao.id)}`);
   const { name, tags, vars, ...rest } = head;
   const sameName = cacao.name === (name ?? own) ? name : cacao.name.slice(0, 128);

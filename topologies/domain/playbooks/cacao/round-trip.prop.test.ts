@@ -195,3 +195,71 @@ test('what is exported comes back, and is exported again as the same document', 
   expect(checked).toBeGreaterThan(60);
   expect(kinds.size).toBe(8);
 });
+
+/** A copy in which one place, found by `steps` turns, is something else. */
+function broken(document: unknown, turns: readonly number[], value: unknown): unknown {
+  const copy = JSON.parse(JSON.stringify(document)) as Record<string, unknown>;
+  let at: Record<string, unknown> = copy;
+  for (const turn of turns) {
+    const keys = Object.keys(at);
+    const key = keys[turn % keys.length] as string;
+    const next = at[key];
+    const inside = typeof next === 'object' && next !== null && Object.keys(next).length > 0;
+    if (!inside || turn % 7 === 6) {
+      if (value === undefined) delete at[key];
+      else at[key] = value;
+      return copy;
+    }
+    at = next as Record<string, unknown>;
+  }
+  return copy;
+}
+
+test('a document with a broken place is refused or imported, and never throws', () => {
+  const values = fc.constantFrom<unknown>(
+    undefined,
+    null,
+    0,
+    -1,
+    1e308,
+    '',
+    'x',
+    true,
+    [],
+    {},
+    [null],
+    { $: 'x' },
+    { goto: 'x' },
+    { run: 1 },
+    '__proto__',
+    'PT1S',
+    '{{',
+    'end--x',
+  );
+  const turns = fc.array(fc.nat(1000), { minLength: 1, maxLength: 12 });
+  const outcomes = { refused: 0, imported: 0 };
+  fc.assert(
+    fc.property(
+      generated,
+      fc.array(fc.tuple(turns, values), { minLength: 1, maxLength: 30 }),
+      (playbook, changes) => {
+        if (checkPlaybook(playbook).length > 0) return;
+        const { document } = exportCacao(playbook, { uuid: counter(), now: 0 });
+        for (const [path, value] of changes) {
+          const result = importCacao(broken(document, path, value));
+          if (result.playbook === null) {
+            outcomes.refused += 1;
+            expect(result.issues.length).toBeGreaterThan(0);
+          } else {
+            outcomes.imported += 1;
+            expect(result.playbook.enabled).toBe(false);
+            expect(checkPlaybook(result.playbook)).toEqual([]);
+          }
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+  expect(outcomes.refused).toBeGreaterThan(20);
+  expect(outcomes.imported).toBeGreaterThan(20);
+});
