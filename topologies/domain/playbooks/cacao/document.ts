@@ -1,6 +1,6 @@
 // The part of CACAO Security Playbooks 2.0 that is written and read here: types, identifiers, limits.
 //
-// Source: OASIS CACAO Security Playbooks Version 2.0, Committee Specification 01, 27 November 2023; sections are named where a rule is used.
+// Source: OASIS CACAO Security Playbooks Version 2.0; its sections are named where a rule is used.
 export interface Variable {
   readonly type: string;
   readonly description?: string;

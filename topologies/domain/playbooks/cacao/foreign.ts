@@ -86,7 +86,7 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Section 5.6: `GET /api/x?id=1 HTTP/1.1`, headers and content. */
+/** Section 5: `GET /api/x?id=1 HTTP/1.1`, headers and content. */
 function httpRequest(
   command: CacaoCommand,
   { agent, template, warn }: ForeignContext,

@@ -242,7 +242,7 @@ export function createWriter(id: (type: string, place: string) => string): Write
   return { steps, variables, paths, agents, list, end };
 }
 
-/** The path and the values when every case asks one path for one text that may be a key (section 10.5). */
+/** The path and the values when every case asks one path for one text that may be a key (section 10). */
 export function simpleSwitch(
   cases: readonly Readonly<Record<string, unknown>>[],
 ): { readonly path: string; readonly values: readonly string[] } | null {
