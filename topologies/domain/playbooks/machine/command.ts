@@ -175,6 +175,8 @@ export function sendCommand(
     },
     ...(state.dry_run === undefined ? {} : { dry_run: state.dry_run }),
     ...(step.step.timeout === undefined ? {} : { timeout_ms: durationMs(step.step.timeout) }),
+    // Every wait of the step has its own: the worker attempts again what failed in an earlier one.
+    round: node.e,
     hops: state.hops,
     created_at: moment.now,
   };
