@@ -5,6 +5,7 @@ import { gitlab } from './gitlab/execute.ts';
 import { jira } from './jira/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
+import { report } from './report/execute.ts';
 import { servicenow } from './servicenow/execute.ts';
 import { slack } from './slack/execute.ts';
 import { teams } from './teams/execute.ts';
@@ -17,6 +18,7 @@ export const actions = {
   jira,
   log,
   mattermost,
+  report,
   servicenow,
   slack,
   teams,
