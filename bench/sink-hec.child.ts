@@ -77,7 +77,7 @@ async function round(number: number): Promise<RoundResult> {
     limits: defaultBatch,
     filter: null,
     decode: createSinkDecode(null),
-    http,
+    ports: { http },
     letters: { send: () => Promise.reject(new Error('nothing here is poison')) },
     clock: systemClock,
     random: Math.random,

@@ -4,6 +4,7 @@ import { classifyAddress } from '@tocsin/adapters/http/address.ts';
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Connection } from '@tocsin/schemas/types.ts';
 import { checkHttpConnection } from '@tocsin/topologies/domain/action/http-target.ts';
+import { checkSyslogConnection } from '@tocsin/topologies/sinks/syslog/target.ts';
 
 export interface CodedIssue extends Issue {
   /** Error code of the answer when it is not `invalid`. */
@@ -74,6 +75,9 @@ function checkKind(connection: Connection): CodedIssue[] {
       });
     return issues;
   }
+  if (connection.tls?.cert !== undefined && !names.has('tls_key'))
+    issues.push({ path: '/secrets/tls_key', message: 'is required with a client certificate' });
+  if (connection.type === 'syslog') return [...issues, ...checkSyslogConnection(connection)];
   issues.push(...checkHttpConnection(connection));
   const auth = connection.auth;
   const needed = { none: null, basic: 'password', bearer: 'token', header: 'token', splunk: 'token' }[
@@ -83,8 +87,6 @@ function checkKind(connection: Connection): CodedIssue[] {
     issues.push({ path: `/secrets/${needed}`, message: `is required for auth type ${auth?.type}` });
   if (auth?.type === 'basic' && auth.username === undefined)
     issues.push({ path: '/auth/username', message: 'is required' });
-  if (connection.tls?.cert !== undefined && !names.has('tls_key'))
-    issues.push({ path: '/secrets/tls_key', message: 'is required with a client certificate' });
   return issues;
 }
 

@@ -27,7 +27,7 @@ export interface TypeEntry {
   readonly manifest: {
     readonly id: string;
     readonly params: JsonSchema;
-    readonly connection: 'http' | 'smtp' | null;
+    readonly connection: Connection['type'] | null;
   };
   check(params: Params): Issue[];
   /** Whether these parameters need the connection that the manifest names; without it they always do. */

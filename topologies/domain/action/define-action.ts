@@ -1,7 +1,7 @@
 // What an action type is: a manifest (data) and three functions. Everything else about it lives in its folder.
 
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
-import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Command, Connection } from '@tocsin/schemas/types.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FileStorePort } from '../../ports/file-store.ts';
 import type { HttpPort } from '../../ports/http.ts';
@@ -57,7 +57,7 @@ export interface ActionManifest {
 
 /** The connection of a command at the moment of execution, its secrets resolved. */
 export interface ResolvedConnection {
-  readonly config: HttpConnection | SmtpConnection;
+  readonly config: Connection;
   readonly secrets: Readonly<Record<string, SecretValue>>;
 }
 
@@ -88,7 +88,7 @@ export interface Action {
   /** Contradictions between the parameters and the connection, at save and again before execution; paths as in check. */
   checkConnection?(
     params: Readonly<Record<string, unknown>>,
-    connection: HttpConnection | SmtpConnection,
+    connection: Connection,
   ): Issue[];
   /** The mode that the parameters themselves ask for when neither rule nor action says one; null when they do not. */
   modeOf?(params: Readonly<Record<string, unknown>>): Command['mode'] | null;

@@ -1,7 +1,9 @@
 // The Splunk HTTP Event Collector sink: manifest, frames, requests and verdicts put together.
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { Sink } from '../../domain/sink/define-sink.ts';
+import type { ResolvedConnection } from '../../domain/action/define-action.ts';
+import type { HttpExchange, Params, Sink, SinkWire } from '../../domain/sink/define-sink.ts';
+import { overHttp } from '../../domain/sink/over-http.ts';
 import { hecFrame } from './frame.ts';
 import { judge, judgeFailure, judgeProbe } from './judge.ts';
 import { manifest, type SplunkHecParams } from './manifest.ts';
@@ -9,9 +11,9 @@ import { hecRequests } from './request.ts';
 
 const compressBody = promisify<Buffer, { level: number }, Buffer>(gzip);
 
-export const splunkHec: Sink = {
+export const splunkHec = {
   manifest,
-  check(params) {
+  check(params: Params) {
     const { path } = params as SplunkHecParams;
     if (path?.split('/').some((segment) => segment === '.' || segment === '..'))
       return [{ path: '/path', message: 'must be a plain path' }];
@@ -19,9 +21,9 @@ export const splunkHec: Sink = {
       return [{ path: '/path', message: 'must be the event endpoint: the raw endpoint takes no envelopes' }];
     return [];
   },
-  open(raw, connection) {
+  open(raw: Params, connection: ResolvedConnection): HttpExchange & SinkWire {
     const params = raw as SplunkHecParams;
-    return {
+    return overHttp({
       maxEventBytes: params.max_event_bytes ?? 1_048_576,
       ...hecFrame(params),
       ...hecRequests(params, connection),
@@ -29,6 +31,6 @@ export const splunkHec: Sink = {
       judge,
       judgeFailure,
       judgeProbe,
-    };
+    });
   },
-};
+} satisfies Sink;
