@@ -113,7 +113,8 @@ export function createLane(open: OpenSession, context: ReceiverContext): SinkRec
     try {
       while (queue.length > 0 && !signal.aborted) {
         const current = await connected();
-        const cargo = current === null ? undefined : queue.shift();
+        // Looked at again: it may have ended while it was awaited, and what it is given afterwards nobody gets back.
+        const cargo = current?.accepts() === true ? queue.shift() : undefined;
         if (current === null || cargo === undefined) continue;
         await current.send(cargo);
         if (cargo.number <= hurried && !queue.some(({ number }) => number <= hurried)) current.hurry();

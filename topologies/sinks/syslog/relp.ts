@@ -145,8 +145,8 @@ export async function relpSession(
     watching = true;
     while (commands.length > 0 && !gone.signal.aborted) {
       const left = progress + timeoutMs - clock.now();
-      if (left > 0) await clock.sleep(left, gone.signal).catch(() => undefined);
-      else drop(new SyslogFailure('timeout', `no answer for ${timeoutMs} ms`));
+      if (left <= 0) return drop(new SyslogFailure('timeout', `no answer for ${timeoutMs} ms`));
+      await clock.sleep(left, gone.signal).catch(() => undefined);
     }
     watching = false;
   }
