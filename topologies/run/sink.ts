@@ -72,8 +72,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     random,
     signal: stopping.signal,
     inFlight: limits.inFlight,
-    onResent: (events) =>
-      metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'resent' }, events),
+    onResent: (events) => metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'resent' }, events),
     onRetry: (why) => {
       metrics.count('tocsin_sink_requests_total', { ...labels, class: 'transient' });
       logger.warn('sink retries', { ...why });

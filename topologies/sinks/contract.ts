@@ -6,7 +6,14 @@ import { readdirSync } from 'node:fs';
 import { compileCheck } from '@tocsin/schemas/codecs/validate.ts';
 import { describe, expect, it } from 'vitest';
 import type { ResolvedConnection } from '../domain/action/define-action.ts';
-import type { BatchVerdict, HttpExchange, Params, Sink, SinkFrames, SinkWire } from '../domain/sink/define-sink.ts';
+import type {
+  BatchVerdict,
+  HttpExchange,
+  Params,
+  Sink,
+  SinkFrames,
+  SinkWire,
+} from '../domain/sink/define-sink.ts';
 import { checkObject, createMarks } from '../domain/sink/splice-check.ts';
 import { HttpFailure, type HttpFailureClass, type HttpResponse } from '../ports/http.ts';
 import { SecretValue } from '../ports/secrets.ts';

@@ -70,10 +70,7 @@ export function checkMattermost(params: MattermostParams): Issue[] {
   ];
 }
 
-export function checkMattermostConnection(
-  params: MattermostParams,
-  connection: Connection,
-): Issue[] {
+export function checkMattermostConnection(params: MattermostParams, connection: Connection): Issue[] {
   const issues = checkChatConnection({ ...params }, connection, {
     tokenOnly: ['root_id'],
     webhookOnly: ['username', 'icon_url', 'icon_emoji'],

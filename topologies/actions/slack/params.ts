@@ -39,10 +39,7 @@ export function checkSlack(params: SlackParams): Issue[] {
   ];
 }
 
-export function checkSlackConnection(
-  params: SlackParams,
-  connection: Connection,
-): Issue[] {
+export function checkSlackConnection(params: SlackParams, connection: Connection): Issue[] {
   return checkChatConnection({ ...params }, connection, {
     tokenOnly: ['channel', 'reply_broadcast', 'username', 'icon_emoji'],
     tokenNeeds: ['channel'],

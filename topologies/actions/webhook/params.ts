@@ -128,10 +128,7 @@ export function isJson(text: string): boolean {
 }
 
 /** The credential comes from the connection or from a header, never from both. */
-export function checkWebhookConnection(
-  params: WebhookParams,
-  connection: Connection,
-): Issue[] {
+export function checkWebhookConnection(params: WebhookParams, connection: Connection): Issue[] {
   if (connection.type !== 'http') return [{ path: '', message: 'needs an HTTP connection' }];
   const auth = connection.auth ?? { type: 'none' };
   if (auth.type === 'none') return [];

@@ -86,10 +86,7 @@ export interface Action {
   /** Whether these parameters need the connection that the manifest names; without it they always do. */
   needsConnection?(params: Readonly<Record<string, unknown>>): boolean;
   /** Contradictions between the parameters and the connection, at save and again before execution; paths as in check. */
-  checkConnection?(
-    params: Readonly<Record<string, unknown>>,
-    connection: Connection,
-  ): Issue[];
+  checkConnection?(params: Readonly<Record<string, unknown>>, connection: Connection): Issue[];
   /** The mode that the parameters themselves ask for when neither rule nor action says one; null when they do not. */
   modeOf?(params: Readonly<Record<string, unknown>>): Command['mode'] | null;
   /**

@@ -18,11 +18,17 @@ const texts: readonly (readonly [max: number, keys: string])[] = [
   [40, 'threatActor'],
   [63, 'act outcome'],
   [100, 'dvchost'],
-  [255, 'deviceExternalId deviceFacility deviceInboundInterface deviceOutboundInterface dntdom sntdom dproc sproc'],
+  [
+    255,
+    'deviceExternalId deviceFacility deviceInboundInterface deviceOutboundInterface dntdom sntdom dproc sproc',
+  ],
   [255, 'deviceDnsDomain destinationDnsDomain sourceDnsDomain fileHash oldFileHash'],
   [256, 'frameworkName'],
   [1023, 'cat msg reason request requestMethod requestContext requestCookies requestClientApplication'],
-  [1023, 'fname filePath fileId filePermission fileType oldFileName oldFilePath oldFileId oldFilePermission oldFileType'],
+  [
+    1023,
+    'fname filePath fileId filePermission fileType oldFileName oldFilePath oldFileId oldFilePermission oldFileType',
+  ],
   [1023, 'duser duid dpriv suser suid spriv deviceProcessName sourceServiceName destinationServiceName'],
 ];
 const others: Readonly<Record<Exclude<CefKind, 'text' | 'number'>, string>> = {
@@ -31,7 +37,8 @@ const others: Readonly<Record<Exclude<CefKind, 'text' | 'number'>, string>> = {
   ipv6: '',
   host: 'shost dhost',
   time: 'rt start end fileCreateTime fileModificationTime oldFileCreateTime oldFileModificationTime',
-  integer: 'cnt dpt spt in out dpid spid dvcpid fsize oldFileSize type deviceDirection sourceTranslatedPort destinationTranslatedPort',
+  integer:
+    'cnt dpt spt in out dpid spid dvcpid fsize oldFileSize type deviceDirection sourceTranslatedPort destinationTranslatedPort',
 };
 
 const externalIdLimit = 40;

@@ -137,7 +137,8 @@ describe('RFC 5424', () => {
 
   it('writes times in UTC with milliseconds', () => {
     expect(timestamp(Date.UTC(2003, 9, 11, 22, 14, 15, 3))).toBe('2003-10-11T22:14:15.003Z');
-    for (const ms of [Number.NaN, Number.POSITIVE_INFINITY, 8.64e15, -8.64e15]) expect(timestamp(ms)).toBe('-');
+    for (const ms of [Number.NaN, Number.POSITIVE_INFINITY, 8.64e15, -8.64e15])
+      expect(timestamp(ms)).toBe('-');
   });
 });
 

@@ -3,7 +3,9 @@
 // Invariant: the result holds no control character (C0, DEL, C1), no line or paragraph separator, no mark that turns the direction of
 // what follows, and no lone surrogate; so it is one line to every reader, and one frame to a receiver that splits at line feeds.
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const unwanted = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the same
 const spaces = /\r\n|[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 const turns = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 

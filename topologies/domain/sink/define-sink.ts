@@ -1,8 +1,8 @@
 // What a sink type is: a manifest (data), parameters compiled once, pure functions from records to frames, and a receiver that
 // takes bodies of frames and says what became of them. The runner (run/sink.ts) does the rest for all types.
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpFailure, HttpPort, HttpRequest, HttpResponse } from '../../ports/http.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
+import type { HttpFailure, HttpPort, HttpRequest, HttpResponse } from '../../ports/http.ts';
 import type { RecordBatch } from '../../ports/log.ts';
 import type { SyslogPort } from '../../ports/syslog.ts';
 import type { ResolvedConnection } from '../action/define-action.ts';
@@ -118,7 +118,11 @@ export interface ReceiverContext {
   /** Events that go out again although the receiver may have them. */
   readonly onResent: (events: number) => void;
   /** A receiver that tries again by itself does so now. */
-  readonly onRetry: (why: { readonly code: string; readonly detail: string; readonly events: number }) => void;
+  readonly onRetry: (why: {
+    readonly code: string;
+    readonly detail: string;
+    readonly events: number;
+  }) => void;
 }
 
 /** A sink type with its parameters and connection compiled in. */

@@ -3,7 +3,12 @@
 // Surprise: delivered means that the operating system took the datagrams. What the network or the receiver loses is lost; a port that
 // nobody listens on shows, if at all, at a later datagram.
 import type { BatchVerdict, ReceiverContext, SinkReceiver } from '../../domain/sink/define-sink.ts';
-import { type DatagramSocket, SyslogFailure, type SyslogPort, type SyslogTarget } from '../../ports/syslog.ts';
+import {
+  type DatagramSocket,
+  SyslogFailure,
+  type SyslogPort,
+  type SyslogTarget,
+} from '../../ports/syslog.ts';
 import { countedEnd, messageStart } from './counted.ts';
 
 export function datagramReceiver(

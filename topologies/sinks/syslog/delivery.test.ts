@@ -12,28 +12,35 @@ import { syslog } from './sink.ts';
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, k) => from + k);
 const bodyOf = (numbers: readonly number[]): Buffer =>
   Buffer.from(numbers.map((n) => `${`m${n};`.length} m${n};`).join(''));
-const numbersIn = (bytes: Buffer): number[] => [...bytes.toString().matchAll(/m(\d+);/g)].map(([, n]) => Number(n));
+const numbersIn = (bytes: Buffer): number[] =>
+  [...bytes.toString().matchAll(/m(\d+);/g)].map(([, n]) => Number(n));
 
-function setup(protocol: 'tcp' | 'relp' | 'udp', params: SyslogParams = {}, context: Partial<ReceiverContext> = {}) {
+function setup(
+  protocol: 'tcp' | 'relp' | 'udp',
+  params: SyslogParams = {},
+  context: Partial<ReceiverContext> = {},
+) {
   const port: FakeSyslog = fakeSyslog();
   const clock = fakeClock();
   const stopping = new AbortController();
   const retries: string[] = [];
   let resent = 0;
-  const receiver: SinkReceiver = syslog.open({ ...params }, syslogConnection({ protocol, port: 514 }), host).receiver(
-    { syslog: port },
-    {
-      clock,
-      random: () => 0.5,
-      signal: stopping.signal,
-      inFlight: 8,
-      onResent: (events) => {
-        resent += events;
+  const receiver: SinkReceiver = syslog
+    .open({ ...params }, syslogConnection({ protocol, port: 514 }), host)
+    .receiver(
+      { syslog: port },
+      {
+        clock,
+        random: () => 0.5,
+        signal: stopping.signal,
+        inFlight: 8,
+        onResent: (events) => {
+          resent += events;
+        },
+        onRetry: ({ code }) => retries.push(code),
+        ...context,
       },
-      onRetry: ({ code }) => retries.push(code),
-      ...context,
-    },
-  );
+    );
   const verdicts: (BatchVerdict | undefined)[] = [];
   /** Sends a batch of events; its verdict appears in `verdicts`. */
   function send(...numbers: number[]): void {
@@ -179,21 +186,24 @@ describe('over TCP', () => {
     expect(numbersIn(port.connections.at(-1)!.received())).toEqual([2]);
   });
 
-  it.each(['denied', 'dns', 'tls'] as const)('%s is a fault of the sink, not of the moment', async (failure) => {
-    const { port, clock, receiver, send, verdicts, retries } = setup('tcp');
-    port.failure = new SyslogFailure(failure, 'why');
-    send(1);
-    send(2);
-    await clock.advance(0);
-    expect(verdicts).toEqual([
-      { class: 'sink-fault', code: failure, detail: 'why' },
-      { class: 'sink-fault', code: failure, detail: 'why' },
-    ]);
-    expect(retries).toEqual([]);
-    expect(await receiver.probe()).toBe(false);
-    port.failure = null;
-    expect(await receiver.probe()).toBe(true);
-  });
+  it.each(['denied', 'dns', 'tls'] as const)(
+    '%s is a fault of the sink, not of the moment',
+    async (failure) => {
+      const { port, clock, receiver, send, verdicts, retries } = setup('tcp');
+      port.failure = new SyslogFailure(failure, 'why');
+      send(1);
+      send(2);
+      await clock.advance(0);
+      expect(verdicts).toEqual([
+        { class: 'sink-fault', code: failure, detail: 'why' },
+        { class: 'sink-fault', code: failure, detail: 'why' },
+      ]);
+      expect(retries).toEqual([]);
+      expect(await receiver.probe()).toBe(false);
+      port.failure = null;
+      expect(await receiver.probe()).toBe(true);
+    },
+  );
 
   it('a certificate that the receiver refuses late is a fault of the sink too', async () => {
     const { port, clock, send, classes } = setup('tcp');
@@ -275,7 +285,9 @@ describe('over RELP', () => {
         const data = rest.slice(end - Number(length), end);
         rest = rest.slice(end + 1);
         const text =
-          command === 'open' ? `200 OK\nrelp_version=0\nrelp_software=librelp\ncommands=syslog` : answer(data);
+          command === 'open'
+            ? `200 OK\nrelp_version=0\nrelp_software=librelp\ncommands=syslog`
+            : answer(data);
         if (text !== null) connection.send(`${number} rsp ${text.length} ${text}\n`);
       }
       rests.set(connection, rest);

@@ -9,12 +9,41 @@ import { layoutOf } from './layout.ts';
 import type { SyslogParams } from './manifest.ts';
 
 const special = fc.constantFrom(
-  '=', '|', '\\', '"', ']', '[', '^', '\t', '\n', '\r', '\u0000', '\u007f', '\u0085', '\u2028', '\u202e', '\ud800', 'é', '😀', ' ',
+  '=',
+  '|',
+  '\\',
+  '"',
+  ']',
+  '[',
+  '^',
+  '\t',
+  '\n',
+  '\r',
+  '\u0000',
+  '\u007f',
+  '\u0085',
+  '\u2028',
+  '\u202e',
+  '\ud800',
+  'é',
+  '😀',
+  ' ',
 );
 const text = fc.oneof(
   fc.string({ maxLength: 12 }),
   fc.array(fc.oneof(special, fc.string({ maxLength: 3 })), { maxLength: 20 }).map((parts) => parts.join('')),
-  fc.constantFrom('10.0.0.1', '::1', '1.2.3', 'host', 'critical', 'Low', '2026-04-28T12:00:00.5Z', '9.8', '7', '1777377600000'),
+  fc.constantFrom(
+    '10.0.0.1',
+    '::1',
+    '1.2.3',
+    'host',
+    'critical',
+    'Low',
+    '2026-04-28T12:00:00.5Z',
+    '9.8',
+    '7',
+    '1777377600000',
+  ),
   fc.integer({ min: 1000, max: 5000 }).map((length) => 'x='.repeat(length)),
 );
 const value: fc.Arbitrary<unknown> = fc.oneof(
@@ -30,7 +59,10 @@ const event = fc.record(
   {
     id: value,
     event: fc.oneof(fc.constantFrom('finding.new', 'scan.completed'), value),
-    timestamp: fc.oneof(fc.date({ noInvalidDate: true }).map((date) => date.toISOString()), value),
+    timestamp: fc.oneof(
+      fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
+      value,
+    ),
     'data.title': value,
     data: fc.oneof(
       fc.record(
@@ -98,14 +130,20 @@ it('the scan and the parser make the same message of every event', () => {
 
 it('structured data says the same to a parser of others', () => {
   // What is taken out on purpose is not part of the comparison, and neither is what its splitting at spaces folds.
-  const plain = text.filter((each) => each !== '' && !/[\p{Cc}\p{Cs}\u2028-\u202e]/u.test(each) && each.length < 500);
+  const plain = text.filter(
+    (each) => each !== '' && !/[\p{Cc}\p{Cs}\u2028-\u202e]/u.test(each) && each.length < 500,
+  );
   fc.assert(
     fc.property(plain, plain, (name, id) => {
       const message = messageOf(
         { format: 'rfc5424' },
         { event: 'x', id, data: { title: 'text', asset: { name } } },
       );
-      expect(glossy.Parse.parse(message).structuredData?.['soc@32473']).toEqual({ id, event: 'x', asset: name });
+      expect(glossy.Parse.parse(message).structuredData?.['soc@32473']).toEqual({
+        id,
+        event: 'x',
+        asset: name,
+      });
     }),
     { numRuns: 500 },
   );

@@ -79,11 +79,11 @@ export function syslogFrame(options: FrameOptions): SinkFrames {
   function textAt(slot: number): string | null {
     const k = first[slot]!;
     if (k < 0) return null;
-    if (several[slot] === 0) return elementsText([valueOf(elements, scanner, k)]);
+    if (several[slot] === 0) return elementsText([elementValue(elements, scanner, k)]);
     const values: unknown[] = [];
     for (let n = k; n < elements.count; n++)
       if (elements.slot[n] === slot && elements.kind[n] !== elementKind.emptyList)
-        values.push(valueOf(elements, scanner, n));
+        values.push(elementValue(elements, scanner, n));
     return elementsText(values);
   }
 
@@ -231,7 +231,7 @@ export function syslogFrame(options: FrameOptions): SinkFrames {
   };
 }
 
-function valueOf(elements: Elements, scanner: Scanner, k: number): unknown {
+function elementValue(elements: Elements, scanner: Scanner, k: number): unknown {
   const kind = elements.kind[k]!;
   if (kind === elementKind.string) return scanner.text(k);
   if (kind === elementKind.number) return elements.value[k];

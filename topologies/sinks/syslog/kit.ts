@@ -14,7 +14,9 @@ export function syslogConnection(
 ): ResolvedConnection {
   return {
     config: { kind: 'connection', id: 'siem', type: 'syslog', host: 'siem.example.com', ...over },
-    secrets: Object.fromEntries(Object.entries(secrets).map(([name, value]) => [name, new SecretValue(value)])),
+    secrets: Object.fromEntries(
+      Object.entries(secrets).map(([name, value]) => [name, new SecretValue(value)]),
+    ),
   };
 }
 
@@ -37,7 +39,9 @@ export function messagesOf(body: Buffer): string[] {
     const start = at + found[0].length;
     const end = start + Number(found[1]);
     if (end > body.length) throw new Error(`a count beyond the end at ${at}`);
-    messages.push(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body.subarray(start, end)));
+    messages.push(
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body.subarray(start, end)),
+    );
     at = end;
   }
   return messages;

@@ -3,9 +3,16 @@
 // Invariant: everything that parameters contribute is escaped here; what an event contributes is escaped by the part's `encode`.
 // Surprise: `stop` is the one character that can stand in JSON text without a backslash and still needs care in this place; text
 // without it (and without DEL) is copied byte for byte.
-import type { CefKind } from '../../domain/formats/cef-keys.ts';
+
 import { cefHeader, cefHeaderLimits, cefSeverities, cefUnrated, cefValue } from '../../domain/formats/cef.ts';
-import { leefDelimiter, leefHeader, leefHeaderLimit, leefSeverities, leefValue } from '../../domain/formats/leef.ts';
+import type { CefKind } from '../../domain/formats/cef-keys.ts';
+import {
+  leefDelimiter,
+  leefHeader,
+  leefHeaderLimit,
+  leefSeverities,
+  leefValue,
+} from '../../domain/formats/leef.ts';
 import { cutText, oneLine } from '../../domain/formats/one-line.ts';
 import { bsdTag, bsdTimestamp } from '../../domain/formats/rfc3164.ts';
 import {
@@ -18,8 +25,8 @@ import {
   syslogUnrated,
   timestamp,
 } from '../../domain/formats/rfc5424.ts';
-import { computed, type FieldRule, fieldsOf } from './mapping.ts';
 import type { SyslogParams } from './manifest.ts';
+import { computed, type FieldRule, fieldsOf } from './mapping.ts';
 
 /** Text of an event as it stands in one place of a message, at most `max` characters of it. */
 export type Encode = (text: string, max: number) => string;
@@ -133,7 +140,10 @@ type SlotOf = (source: string) => number;
 function fieldPart(
   rule: Pick<FieldRule, 'from' | 'kind' | 'max'>,
   slotOf: SlotOf,
-  place: Pick<FieldPart, 'separator' | 'before' | 'after' | 'encode'> & { stop: string; otherwise?: FieldPart['otherwise'] },
+  place: Pick<FieldPart, 'separator' | 'before' | 'after' | 'encode'> & {
+    stop: string;
+    otherwise?: FieldPart['otherwise'];
+  },
 ): FieldPart {
   const { stop, otherwise, ...rest } = place;
   return {

@@ -116,7 +116,8 @@ export const manifest: SinkManifest = {
       bom: {
         type: 'boolean',
         default: false,
-        description: 'Byte order mark before the text of format rfc5424 (MSG-UTF8). Many receivers show it as rubbish.',
+        description:
+          'Byte order mark before the text of format rfc5424 (MSG-UTF8). Many receivers show it as rubbish.',
       },
       delimiter: {
         type: 'string',
@@ -137,7 +138,8 @@ export const manifest: SinkManifest = {
         minimum: 1024,
         maximum: 5_000_000,
         default: 1_048_576,
-        description: 'Larger events go to the dead letters. Format json is bound by max_message_bytes as well.',
+        description:
+          'Larger events go to the dead letters. Format json is bound by max_message_bytes as well.',
       },
       proof: {
         enum: ['close', 'window'],

@@ -28,7 +28,11 @@ export interface FieldRule {
   readonly label?: string;
 }
 
-export type FieldSetting = null | string | readonly string[] | { from: string | readonly string[]; label?: string };
+export type FieldSetting =
+  | null
+  | string
+  | readonly string[]
+  | { from: string | readonly string[]; label?: string };
 
 interface Entry {
   readonly key: string;
@@ -123,8 +127,7 @@ function entryOf(key: string, setting: NonNullable<FieldSetting>): Entry {
 
 function ruleOf(entry: Entry, params: SyslogParams): FieldRule {
   const format = params.format ?? 'cef';
-  if (format === 'leef')
-    return { ...entry, kind: leefKinds[entry.key] ?? 'text', max: textLimits.leef };
+  if (format === 'leef') return { ...entry, kind: leefKinds[entry.key] ?? 'text', max: textLimits.leef };
   const known = format === 'cef' ? cefKeys.get(entry.key) : undefined;
   // The guide's example has text where the dictionary wants an address.
   const kind = params.profile === 'seed' ? 'text' : (known?.kind ?? 'text');
@@ -140,13 +143,19 @@ export function checkFields(params: SyslogParams): Issue[] {
     if (setting === null) continue;
     const { from, label } = entryOf(key, setting);
     if (format !== 'cef' && label !== undefined) issues.push({ path, message: 'has a label in CEF only' });
-    if (format === 'json') issues.push({ path, message: 'cannot be set for format json: the event goes as it is' });
-    if (format === 'rfc5424' && !sdName.test(key)) issues.push({ path, message: 'is no name of structured data' });
+    if (format === 'json')
+      issues.push({ path, message: 'cannot be set for format json: the event goes as it is' });
+    if (format === 'rfc5424' && !sdName.test(key))
+      issues.push({ path, message: 'is no name of structured data' });
     if (format === 'leef' && !/^\w{1,50}$/.test(key))
       issues.push({ path, message: 'must be letters, digits and underscores' });
     if (format === 'cef') issues.push(...checkCefKey(path, key, label, profile));
     for (const source of from)
-      if (source.startsWith('@') ? !Object.values<string>(computed).includes(source) : source.split('.').includes(''))
+      if (
+        source.startsWith('@')
+          ? !Object.values<string>(computed).includes(source)
+          : source.split('.').includes('')
+      )
         issues.push({ path, message: `${JSON.stringify(source)} is no path into the event` });
   }
   return issues;
@@ -155,10 +164,12 @@ export function checkFields(params: SyslogParams): Issue[] {
 function checkCefKey(path: string, key: string, label: string | undefined, profile: string): Issue[] {
   const known = cefKeys.get(key);
   if (known === undefined) {
-    if (profile === 'strict') return [{ path, message: 'is no key of the CEF dictionary; profile seed allows it' }];
+    if (profile === 'strict')
+      return [{ path, message: 'is no key of the CEF dictionary; profile seed allows it' }];
     return /^[A-Za-z0-9]{1,255}$/.test(key) ? [] : [{ path, message: 'must be letters and digits' }];
   }
   if (known.labelled && label === undefined) return [{ path, message: 'needs a label' }];
-  if (!known.labelled && label !== undefined) return [{ path, message: 'has no label in the CEF dictionary' }];
+  if (!known.labelled && label !== undefined)
+    return [{ path, message: 'has no label in the CEF dictionary' }];
   return [];
 }

@@ -47,7 +47,10 @@ export function messageText(layout: Layout, values: Values, maxBytes: number): C
     const raw = rawText(part, values);
     if (raw === null) continue;
     const lead = separator ? part.separator : '';
-    pieces.push({ text: lead + place(part, part.encode(raw, part.max)), field: { part, raw, separator: lead } });
+    pieces.push({
+      text: lead + place(part, part.encode(raw, part.max)),
+      field: { part, raw, separator: lead },
+    });
     separator = true;
   }
   return cutMessage(pieces, maxBytes, layout.cutMark);

@@ -7,8 +7,10 @@ declare module 'glossy' {
     readonly structuredData?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   }
   const glossy: { readonly Parse: { parse(message: string): Parsed } };
+  // biome-ignore lint/style/noDefaultExport: it is what the package has
   export default glossy;
 }
 declare module 'nsyslog-parser' {
+  // biome-ignore lint/style/noDefaultExport: it is what the package has
   export default function parse(message: string): Readonly<Record<string, unknown>>;
 }

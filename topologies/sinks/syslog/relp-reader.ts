@@ -41,7 +41,13 @@ export function createRelpReader(
         if (rest.length - at >= mostHeaderBytes || rest.indexOf(0x0a, at) >= 0) violate('no RELP frame');
         break;
       }
-      const [head, number, command, digits, separator] = found as unknown as [string, string, string, string, string];
+      const [head, number, command, digits, separator] = found as unknown as [
+        string,
+        string,
+        string,
+        string,
+        string,
+      ];
       const length = Number(digits);
       if (length > mostDataBytes || (length > 0 && separator === '\n')) return violate('no RELP frame');
       // Without data the line feed comes at once; some senders put the space all the same.

@@ -79,8 +79,10 @@ export async function relpSession(
 
   function onAnswer({ number, code, detail }: RelpFrame): void {
     const command = commands[(number - oldest + lastNumber) % lastNumber];
-    if (command === undefined || command.answer !== 'none')
-      return drop(new SyslogFailure('protocol', `answer to ${number}, which is not open`));
+    if (command === undefined || command.answer !== 'none') {
+      drop(new SyslogFailure('protocol', `answer to ${number}, which is not open`));
+      return;
+    }
     progress = clock.now();
     command.answer = code === 200 ? 'stored' : 'refused';
     command.detail = detail;

@@ -1,6 +1,11 @@
 // The syslog sink: manifest, messages and the way to the receiver put together.
 import { leefDelimiter } from '../../domain/formats/leef.ts';
-import { type ReceiverContext, type Sink, SinkConfigError, type SinkReceiver } from '../../domain/sink/define-sink.ts';
+import {
+  type ReceiverContext,
+  type Sink,
+  SinkConfigError,
+  type SinkReceiver,
+} from '../../domain/sink/define-sink.ts';
 import type { SyslogPort } from '../../ports/syslog.ts';
 import { datagramReceiver } from './datagrams.ts';
 import { syslogFrame } from './frame.ts';

@@ -13,13 +13,16 @@ import { syslog } from './sink.ts';
 commonContract('syslog', syslog, ['mapping.ts', 'frame.ts', 'layout.ts']);
 
 // The finding of the SIEM guide.
-const finding = JSON.parse(
-  readFileSync(new URL('./fixtures/finding.json', import.meta.url), 'utf8'),
-) as { event: string; timestamp: string; data: Record<string, unknown> & { asset: Record<string, unknown> } };
+const finding = JSON.parse(readFileSync(new URL('./fixtures/finding.json', import.meta.url), 'utf8')) as {
+  event: string;
+  timestamp: string;
+  data: Record<string, unknown> & { asset: Record<string, unknown> };
+};
 const withData = (data: object): object => ({ ...finding, data: { ...finding.data, ...data } });
 const nothing = (keys: readonly string[]): Record<string, null> =>
   Object.fromEntries(keys.map((key) => [key, null]));
-const bare = (params: SyslogParams, event: unknown): string => messageOf({ header: 'none', ...params }, event);
+const bare = (params: SyslogParams, event: unknown): string =>
+  messageOf({ header: 'none', ...params }, event);
 
 describe('CEF', () => {
   it("prints the guide's own line with profile seed", () => {
@@ -49,12 +52,13 @@ describe('CEF', () => {
     expect(messageOf({}, finding)).toBe(
       `<130>1 2026-04-28T12:00:00.000Z sensor.example.com s4e - finding.new - ${line}`,
     );
-    expect(messageOf({ header: 'rfc3164', hostname: 'soc' }, finding)).toBe(`<130>Apr 28 12:00:00 soc ${line}`);
+    expect(messageOf({ header: 'rfc3164', hostname: 'soc' }, finding)).toBe(
+      `<130>Apr 28 12:00:00 soc ${line}`,
+    );
   });
 
   it('takes the id of the event before any other, leaves out what is too long for it, and knows the record at last', () => {
-    const idOf = (event: object): string | undefined =>
-      / externalId=(\S+)/.exec(bare({}, event))?.[1];
+    const idOf = (event: object): string | undefined => / externalId=(\S+)/.exec(bare({}, event))?.[1];
     expect(idOf({ id: 'e-1', ...finding })).toBe('e-1');
     expect(idOf({ id: 'x'.repeat(41), ...finding })).toBe('f-91827');
     expect(idOf({ event: 'scan.completed' })).toBe('findings.v1/0/0');
@@ -95,7 +99,10 @@ describe('CEF', () => {
   });
 
   it('leaves out what is empty, null, or of another kind', () => {
-    const line = bare({}, { event: 'x', data: { title: '', severity: null, cvss: 'high', asset: { name: [] } } });
+    const line = bare(
+      {},
+      { event: 'x', data: { title: '', severity: null, cvss: 'high', asset: { name: [] } } },
+    );
     expect(line).toBe(
       'CEF:0|S4E|Platform|2.4.0|x|X|0|rt=1777377600000 externalId=findings.v1/0/0 cs2Label=cvss cs2=high',
     );
@@ -107,7 +114,11 @@ describe('CEF', () => {
   });
 
   it('takes fields of its own, and refuses what the dictionary does not have', () => {
-    const fields = { cs4: { label: 'asset_id', from: 'data.asset.id' }, msg: null, act: ['data.none', 'event'] };
+    const fields = {
+      cs4: { label: 'asset_id', from: 'data.asset.id' },
+      msg: null,
+      act: ['data.none', 'event'],
+    };
     const line = bare({ fields }, finding);
     expect(line).toMatch(/ cs4Label=asset_id cs4=\S+ act=finding.new$/);
     expect(line).not.toContain(' msg=');
@@ -118,7 +129,9 @@ describe('CEF', () => {
     expect(check({ profile: 'seed', fields: { asset: 'data.asset.name' } })).toEqual([]);
     expect(check({ profile: 'seed', fields: { 'a b': 'x' } })).toEqual(['must be letters and digits']);
     expect(check({ fields: { cs4: 'x' } })).toEqual(['needs a label']);
-    expect(check({ fields: { msg: { from: 'x', label: 'y' } } })).toEqual(['has no label in the CEF dictionary']);
+    expect(check({ fields: { msg: { from: 'x', label: 'y' } } })).toEqual([
+      'has no label in the CEF dictionary',
+    ]);
     expect(check({ fields: { msg: 'a..b' } })).toEqual(['"a..b" is no path into the event']);
     expect(check({ fields: { msg: '@now' } })).toEqual(['"@now" is no path into the event']);
   });
@@ -141,7 +154,9 @@ describe('RFC 5424', () => {
       bom: true,
       fields: {
         ...nothing(['id', 'event', 'finding_id', 'severity', 'cvss', 'asset', 'asset_id']),
-        iut: 'data.iut', eventSource: 'data.source', eventID: 'data.number',
+        iut: 'data.iut',
+        eventSource: 'data.source',
+        eventID: 'data.number',
       },
     };
     const event = {
@@ -174,7 +189,13 @@ describe('RFC 5424', () => {
       pid: null,
       msgID: 'finding.new',
       structuredData: {
-        'soc@32473': { event: 'finding.new', finding_id: 'f-91827', severity: 'critical', cvss: '9.8', asset: 'x"]y\\z' },
+        'soc@32473': {
+          event: 'finding.new',
+          finding_id: 'f-91827',
+          severity: 'critical',
+          cvss: '9.8',
+          asset: 'x"]y\\z',
+        },
       },
     });
     expect(parsed.time?.toISOString()).toBe('2026-04-28T12:00:00.000Z');
@@ -211,7 +232,13 @@ describe('LEEF', () => {
         ...nothing(['sev', 'cat', 'src', 'dst']),
       },
     };
-    const order = { source: 'data.src', target: 'data.dst', sev2: '@severity', kind: 'data.cat', srcPort: 'data.port' };
+    const order = {
+      source: 'data.src',
+      target: 'data.dst',
+      sev2: '@severity',
+      kind: 'data.cat',
+      srcPort: 'data.port',
+    };
     const event = {
       event: '41',
       data: { src: '192.0.2.0', dst: '172.50.123.1', severity: 'medium', cat: 'anomaly', port: 81 },
@@ -227,7 +254,12 @@ describe('LEEF', () => {
       leef: Record<string, string>;
       fields: Record<string, string>;
     };
-    expect(leef).toMatchObject({ vendor: 'S4E', product: 'Platform', version: '2.4.0', eventID: 'finding.new' });
+    expect(leef).toMatchObject({
+      vendor: 'S4E',
+      product: 'Platform',
+      version: '2.4.0',
+      eventID: 'finding.new',
+    });
     expect(fields).toMatchObject({ sev: '9', resource: 'api.example.com', title: 'a b c d', cvss: '9.8' });
     expect(fields['devTime']).toBe('1777377600000');
     expect(messageOf({ format: 'leef' }, event)).toContain('|finding.new|x09|devTime=1777377600000\tsev=9\t');
@@ -259,7 +291,14 @@ describe('whatever an event holds', () => {
       JSON.stringify({
         event: title,
         id: title,
-        data: { title, severity: title, vuln_name: title, cvss: title, finding_id: title, asset: { name: title } },
+        data: {
+          title,
+          severity: title,
+          vuln_name: title,
+          cvss: title,
+          finding_id: title,
+          asset: { name: title },
+        },
       }),
     );
     const messages = messagesOf(bodyOf(params, events));
@@ -267,7 +306,9 @@ describe('whatever an event holds', () => {
     for (const message of messages) {
       expect(Buffer.byteLength(message)).toBeLessThanOrEqual(8192);
       // LEEF's own tabs aside.
-      expect(message.replaceAll('\t', ' ')).not.toMatch(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe]/u);
+      expect(message.replaceAll('\t', ' ')).not.toMatch(
+        /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe]/u,
+      );
       expect(message.isWellFormed()).toBe(true);
     }
   });
@@ -288,7 +329,10 @@ describe('whatever an event holds', () => {
 });
 
 describe('sizes', () => {
-  const long = { event: 'x', data: { title: 't'.repeat(1023), cvss: 'c'.repeat(4000), finding_id: 'f'.repeat(4000) } };
+  const long = {
+    event: 'x',
+    data: { title: 't'.repeat(1023), cvss: 'c'.repeat(4000), finding_id: 'f'.repeat(4000) },
+  };
 
   it('cuts the longest texts first, says so, and counts it', () => {
     let cuts = 0;
@@ -322,7 +366,10 @@ describe('sizes', () => {
     expect(Buffer.byteLength(messageOf({}, long))).toBeGreaterThan(1400);
     expect(() => syslog.open({ max_message_bytes: 100_000 }, udp, host)).toThrow('65507');
     expect(() =>
-      syslog.open({ max_message_bytes: 480, vendor: 'v'.repeat(63) }, udp, { ...host, name: 'h'.repeat(255) }),
+      syslog.open({ max_message_bytes: 480, vendor: 'v'.repeat(63) }, udp, {
+        ...host,
+        name: 'h'.repeat(255),
+      }),
     ).toThrow(SinkConfigError);
   });
 

@@ -29,9 +29,11 @@ export function checkSyslogConnection(config: SyslogDocument): Issue[] {
 
 /** Throws SinkConfigError when the connection cannot be used. */
 export function syslogDestination({ config, secrets }: ResolvedConnection): Destination {
-  if (config.type !== 'syslog') throw new SinkConfigError(`connection ${config.id} is not a syslog connection`);
+  if (config.type !== 'syslog')
+    throw new SinkConfigError(`connection ${config.id} is not a syslog connection`);
   const issue = checkSyslogConnection(config)[0];
-  if (issue !== undefined) throw new SinkConfigError(`connection ${config.id}: ${issue.path} ${issue.message}`);
+  if (issue !== undefined)
+    throw new SinkConfigError(`connection ${config.id}: ${issue.path} ${issue.message}`);
   const protocol = config.protocol ?? 'tls';
   const key = secrets.tls_key?.reveal();
   if (config.tls?.cert !== undefined && key === undefined)
