@@ -15,13 +15,19 @@ export const cefHeaderLimits = {
   name: 512,
 } as const;
 
+// Nothing that any place of a line escapes or replaces.
+const plain = /^[ !-<>-[\]-{}~]*$/;
+
 /** One header field of at most `max` characters. */
 export function cefHeader(text: string, max: number): string {
+  // One look at most values is enough.
+  if (text.length <= max && plain.test(text)) return text;
   return cutText(oneLine(text), max).replace(/[\\|]/g, '\\$&');
 }
 
 /** One extension value of at most `max` characters before escapes. */
 export function cefValue(text: string, max: number): string {
+  if (text.length <= max && plain.test(text)) return text;
   return cutText(plainLines(text), max)
     .replace(/[\\=]/g, '\\$&')
     .replaceAll('\n', '\\n')

@@ -6,6 +6,7 @@
 // values with escapes, lists and characters that the format escapes become strings on the way.
 import { type Elements, elementKind, type Scanner, scanOk } from '@tocsin/schemas/codecs/scan/elements.ts';
 import { createScanner } from '@tocsin/schemas/codecs/scan/scanner.ts';
+import type { CefKind } from '../../domain/formats/cef-keys.ts';
 import type { SinkFrames } from '../../domain/sink/define-sink.ts';
 import { elementsText, fittingText } from './kinds.ts';
 import {
@@ -79,12 +80,23 @@ export function syslogFrame(options: FrameOptions): SinkFrames {
   function textAt(slot: number): string | null {
     const k = first[slot]!;
     if (k < 0) return null;
-    if (several[slot] === 0) return elementsText([elementValue(elements, scanner, k)]);
+    if (several[slot] === 0) return scalarText(k);
     const values: unknown[] = [];
     for (let n = k; n < elements.count; n++)
       if (elements.slot[n] === slot && elements.kind[n] !== elementKind.emptyList)
         values.push(elementValue(elements, scanner, n));
     return elementsText(values);
+  }
+
+  function scalarText(k: number): string | null {
+    const kind = elements.kind[k]!;
+    if (kind === elementKind.string) {
+      if (elements.flags[k] !== 0) return scanner.text(k);
+      return texts.ofAscii(memory, elements.start[k]!, elements.end[k]!);
+    }
+    return kind === elementKind.number
+      ? String(elements.value[k]!)
+      : elementsText([elementValue(elements, scanner, k)]);
   }
 
   function put(bytes: Buffer): boolean {
@@ -143,14 +155,14 @@ export function syslogFrame(options: FrameOptions): SinkFrames {
     if (slot >= 0) {
       const k = first[slot]!;
       if (k < 0) return nothing;
-      if (
-        part.kind === 'text' &&
-        elements.kind[k] === elementKind.string &&
-        elements.flags[k] === 0 &&
-        several[slot] === 0
-      ) {
-        const copied = putPlain(part, k, separator);
-        if (copied !== notPlain) return copied;
+      if (several[slot] === 0 && elements.kind[k] === elementKind.string && elements.flags[k] === 0) {
+        const from = elements.start[k]!;
+        const to = elements.end[k]!;
+        if (!mayBe(part.kind, memory, from, to)) return nothing;
+        if (part.kind === 'text' || part.kind === 'id' || isName(part.kind, memory, from, to)) {
+          const copied = putPlain(part, k, separator);
+          if (copied !== notPlain) return copied;
+        }
       }
       text = textAt(slot);
     } else if (slot === fromTime) {
@@ -172,7 +184,10 @@ export function syslogFrame(options: FrameOptions): SinkFrames {
       const found = putSource(part, slots[s]!, separator);
       if (found !== nothing) return found;
     }
-    return otherwise === undefined ? nothing : putEncoded(part, otherwise(type), separator);
+    if (otherwise === undefined) return nothing;
+    const fits =
+      putHead(part, separator) && put(texts.otherwise(part, otherwise, type)) && put(part.afterBytes);
+    return fits ? written : noRoom;
   }
 
   /** Writes the message from the scan; false when it is too long. */
@@ -229,6 +244,26 @@ export function syslogFrame(options: FrameOptions): SinkFrames {
       return at;
     },
   };
+}
+
+/** False for ASCII text that is certainly no value of that kind. */
+function mayBe(kind: CefKind, bytes: Buffer, from: number, to: number): boolean {
+  if (kind === 'ipv4') return isDigit(bytes[from]!);
+  return kind !== 'ipv6' || hasColon(bytes, from, to);
+}
+
+/** True for ASCII text that is certainly a host name: an IPv4 address ends in a digit, an IPv6 address has a colon. */
+function isName(kind: CefKind, bytes: Buffer, from: number, to: number): boolean {
+  return kind === 'host' && to > from && !isDigit(bytes[to - 1]!) && !hasColon(bytes, from, to);
+}
+
+function isDigit(c: number): boolean {
+  return c >= 0x30 && c <= 0x39;
+}
+
+function hasColon(bytes: Buffer, from: number, to: number): boolean {
+  for (let k = from; k < to; k++) if (bytes[k] === 0x3a) return true;
+  return false;
 }
 
 function elementValue(elements: Elements, scanner: Scanner, k: number): unknown {

@@ -1,7 +1,7 @@
 // Texts that many events share, made once and kept as bytes: times of one second, event types, words of severity.
 //
 // Invariant: bounded, whatever the events hold; a text that is not kept is made again.
-import type { Layout } from './layout.ts';
+import type { FieldPart, Layout } from './layout.ts';
 import { rankOf } from './message.ts';
 
 const mostKept = 256;
@@ -11,12 +11,25 @@ type Written<Type extends string> = Extract<Layout['parts'][number], { readonly 
 export interface Texts {
   ofTime(part: Written<'time'>, ms: number): Buffer;
   ofType(part: Written<'event-type'>, type: string): Buffer;
+  /** What a field says without a value, escaped. */
+  otherwise(part: FieldPart, otherwise: NonNullable<FieldPart['otherwise']>, type: string): Buffer;
   rankOf(severity: string): number;
+  /** The text of ASCII bytes that are likely to come again. */
+  ofAscii(memory: Buffer, from: number, to: number): string;
 }
+
+interface Seen {
+  readonly bytes: Buffer;
+  readonly text: string;
+}
+
+const seenSlots = 64;
 
 export function createTexts(): Texts {
   const types = new Map<string, Buffer>();
+  const fallbacks = new Map<FieldPart, Map<string, Buffer>>();
   const ranks = new Map<string, number>();
+  const seen: (Seen | undefined)[] = new Array(seenSlots).fill(undefined);
   let shown = Number.NaN;
   let time = Buffer.alloc(0);
 
@@ -43,8 +56,32 @@ export function createTexts(): Texts {
       return time;
     },
     ofType: (part, type) => keep(types, type, () => Buffer.from(part.write(type))),
+    otherwise(part, otherwise, type) {
+      let own = fallbacks.get(part);
+      if (own === undefined) {
+        own = new Map();
+        fallbacks.set(part, own);
+      }
+      return keep(own, type, () => Buffer.from(part.encode(otherwise(type), part.max)));
+    },
+    ofAscii(memory, from, to) {
+      const length = to - from;
+      // Making a string costs more than comparing a few bytes.
+      const slot = (length * 7 + (memory[from] ?? 0)) % seenSlots;
+      const known = seen[slot];
+      if (known !== undefined && known.bytes.length === length && isSame(known.bytes, memory, from))
+        return known.text;
+      const text = memory.toString('latin1', from, to);
+      if (length <= mostKept) seen[slot] = { bytes: Buffer.from(text, 'latin1'), text };
+      return text;
+    },
     rankOf: (severity) => keep(ranks, severity, () => rankOf(severity)),
   };
+}
+
+function isSame(bytes: Buffer, memory: Buffer, from: number): boolean {
+  for (let k = 0; k < bytes.length; k++) if (bytes[k] !== memory[from + k]) return false;
+  return true;
 }
 
 /** Writes the thirteen digits of an epoch in ms and returns the position after them. */
