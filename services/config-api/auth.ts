@@ -50,7 +50,14 @@ export function requireKeys(app: FastifyInstance, keyring: Pick<Keyring, 'check'
         headers: { 'www-authenticate': challenge },
       });
     }
-    request.actor = { id: `key:${key.id}`, scopes: key.scopes, ip: request.ip };
+    const via = `key:${key.id}`;
+    request.actor = {
+      id: key.user === null ? via : `user:${key.user}`,
+      scopes: key.scopes,
+      ip: request.ip,
+      via,
+      ...(key.user === null ? {} : { person: { user: key.user, roles: key.roles } }),
+    };
     if (access !== 'any' && !can(key.scopes, access))
       throw new ApiError(403, 'forbidden', `this needs the scope ${access}`);
   });

@@ -3,7 +3,7 @@ import { actionFlows } from './actions.ts';
 import { configApiFlow } from './config-api.ts';
 import { evaluatorFlow } from './evaluator.ts';
 import type { Flow } from './flow.ts';
-import { recorderFlow } from './recorder.ts';
+import { recorderFlow, runRecorderFlow } from './recorder.ts';
 import { sinkFlows } from './sinks.ts';
 
 export const flows: readonly Flow[] = [
@@ -12,4 +12,5 @@ export const flows: readonly Flow[] = [
   ...actionFlows,
   ...sinkFlows,
   recorderFlow,
+  runRecorderFlow,
 ];
