@@ -5,11 +5,14 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadPepper, openKeyring } from '@tocsin/adapters/postgres/api-keys.ts';
+import { createApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts';
+import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
-import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
+import { createConfigStore, publishedPlaybook } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
+import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { parseKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
@@ -68,6 +71,12 @@ export async function openTestApi(
     catalogue: { actions, sinks },
     paging: createPaging(pepper),
     lag: async () => [],
+    runs: createRunSearch(db),
+    approvals: createApprovalStore(db),
+    audit: createAuditStore(db),
+    producer: { send: async () => undefined },
+    playbookHead: (id) => publishedPlaybook(db, id),
+    publicUrl: null,
     logger: silentLogger,
     ...change,
   };

@@ -146,6 +146,17 @@ function toStored(row: {
   };
 }
 
+/** The newest revision of a playbook; null when there is none or it is deleted. */
+export async function publishedPlaybook(db: Db, id: string): Promise<{ readonly revision: number } | null> {
+  const row = await db
+    .selectFrom('config_heads')
+    .select(['revision', 'deleted'])
+    .where('kind', '=', 'playbook')
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row === undefined || row.deleted ? null : { revision: row.revision };
+}
+
 async function readHead(db: Db, kind: Kind, id: string): Promise<StoredDocument | null> {
   const row = await heads(db).where('h.kind', '=', kind).where('h.id', '=', id).executeTakeFirst();
   return row === undefined || row.deleted ? null : toStored(row);
