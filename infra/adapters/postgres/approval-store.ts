@@ -22,7 +22,9 @@ export interface Approval {
   /** What the gate covers: `{step, type, params}` each. */
   readonly sends: readonly Readonly<Record<string, unknown>>[];
   readonly quorum: { readonly approve: number; readonly reject: number };
-  readonly gate: Omit<Gate, 'votes'> & { readonly votes: readonly { readonly actor: string; readonly verdict: string }[] };
+  readonly gate: Omit<Gate, 'votes'> & {
+    readonly votes: readonly { readonly actor: string; readonly verdict: string }[];
+  };
   readonly openedAt: Date;
   readonly until: Date | null;
   readonly status: string;
