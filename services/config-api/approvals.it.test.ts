@@ -201,6 +201,18 @@ describe('refused at once, and nothing is written', () => {
       expect((await decide({ ...gate, id }, 'alice')).statusCode).toBe(404);
   });
 
+  it('a gate whose deadline a pause moves is not closed by it', async () => {
+    const gate = await newGate();
+    const body = { extend: true };
+    await api.call({ method: 'POST', url: `/api/runs/${gate.run}/pause`, body });
+    await api.db
+      .updateTable('approvals')
+      .set({ until: new Date(Date.now() - 1) })
+      .where('id', '=', gate.id)
+      .execute();
+    expect((await decide(gate, 'alice')).json().outcome).toBe('counted');
+  });
+
   it('by GET', async () => {
     const gate = await newGate();
     const before = runs.inputs.length;
@@ -271,14 +283,7 @@ it('a delegate decides instead; whoever delegated has no vote any more', async (
 describe('the list of open gates', () => {
   it('is paged, oldest first, each once', async () => {
     for (let index = 0; index < 3; index += 1) await newGate();
-    const seen: string[] = [];
-    let cursor: string | null = null;
-    do {
-      const url: string = `/api/approvals?limit=2${cursor === null ? '' : `&cursor=${cursor}`}`;
-      const page = (await api.call({ url })).json();
-      seen.push(...page.items.map(({ id }: Gate) => id));
-      cursor = page.next_cursor;
-    } while (cursor !== null);
+    const seen = (await api.pages<Gate>('/api/approvals')).flat().map(({ id }) => id);
     expect(seen.length).toBeGreaterThanOrEqual(3);
     expect(new Set(seen).size).toBe(seen.length);
   });

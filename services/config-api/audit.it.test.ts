@@ -202,14 +202,7 @@ describe('reading', () => {
   });
 
   it('pages newest first, each once', async () => {
-    const seen: number[] = [];
-    let cursor: string | null = null;
-    do {
-      const url: string = `/api/audit?limit=2${cursor === null ? '' : `&cursor=${cursor}`}`;
-      const page = (await api.call({ url })).json();
-      seen.push(...page.items.map(({ seq }: { seq: number }) => seq));
-      cursor = page.next_cursor;
-    } while (cursor !== null);
+    const seen = (await api.pages<{ seq: number }>('/api/audit')).flat().map(({ seq }) => seq);
     expect(seen).toEqual([...seen].sort((a, b) => b - a));
     expect(new Set(seen).size).toBe(6);
   });

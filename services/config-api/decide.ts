@@ -45,27 +45,21 @@ const statusOf = {
 } as const;
 
 /** Throws 409 when the gate is closed, else as the gate refuses: 403, 409 or 422. */
-export function checkDecision(
+export async function checkDecision(
+  { runs }: Pick<DecideOptions, 'runs'>,
   approval: Approval,
   person: Person,
   { verdict, digest, to }: Verdict,
   now: Date,
-): void {
-  if (approval.status !== 'open')
-    throw new ApiError(
-      409,
-      'closed',
-      `the gate is closed: ${approval.status}${approval.closedAt === null ? '' : ` at ${approval.closedAt.toISOString()}`}`,
-    );
-  if (approval.until !== null && approval.until <= now)
-    throw new ApiError(409, 'closed', `the gate is closed: expired at ${approval.until.toISOString()}`);
-  const refused = gateRefusal(approval.gate, {
-    actor: person.user,
-    roles: person.roles,
-    verdict,
-    digest,
-    to,
-  });
+): Promise<void> {
+  const { status, closedAt, until, gate } = approval;
+  const closed = (how: string, at: Date | null): ApiError =>
+    new ApiError(409, 'closed', `the gate is closed: ${how}${at === null ? '' : ` at ${at.toISOString()}`}`);
+  if (status !== 'open') throw closed(status, closedAt);
+  // The pause of a run may move its deadlines; when it ends they are told anew.
+  if (until !== null && until <= now && (await runs.get(approval.key, approval.number))?.['paused'] !== true)
+    throw closed('expired', until);
+  const refused = gateRefusal(gate, { actor: person.user, roles: person.roles, verdict, digest, to });
   if (refused !== null)
     throw new ApiError(statusOf[refused.code], refused.code, `${person.user}: ${refused.reason}`);
 }

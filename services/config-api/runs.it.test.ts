@@ -301,15 +301,9 @@ describe('searching', () => {
   it('pages through all, newest first, each once', async () => {
     for (let index = 0; index < 5; index += 1)
       await started({ event: { ...event, data: { ...event.data, finding_id: 'paged' } } });
-    const seen: string[] = [];
-    let cursor: string | null = null;
-    do {
-      const url: string = `/api/runs?finding=paged&limit=2${cursor === null ? '' : `&cursor=${cursor}`}`;
-      const page = (await get(url)).json();
-      expect(page.items.length).toBeLessThanOrEqual(2);
-      seen.push(...page.items.map((each: { key: string }) => each.key));
-      cursor = page.next_cursor;
-    } while (cursor !== null);
+    const pages = await api.pages<{ key: string }>('/api/runs?finding=paged', operator);
+    expect(pages.map((page) => page.length)).toEqual([2, 2, 1]);
+    const seen = pages.flat().map(({ key }) => key);
     expect([seen.length, new Set(seen).size]).toEqual([5, 5]);
     const other = (await get('/api/runs?finding=paged&limit=2')).json().next_cursor;
     expect((await get(`/api/runs?finding=other&limit=2&cursor=${other}`)).statusCode).toBe(400);
@@ -383,14 +377,7 @@ describe('history', () => {
     await verb(key, 'pause');
     await verb(key, 'resume');
     const all = (await get(`/api/runs/${key}/history`)).json().items as { what: string }[];
-    const seen: { what: string }[] = [];
-    let cursor: string | null = null;
-    do {
-      const url: string = `/api/runs/${key}/history?limit=2${cursor === null ? '' : `&cursor=${cursor}`}`;
-      const page = (await get(url)).json();
-      seen.push(...page.items);
-      cursor = page.next_cursor;
-    } while (cursor !== null);
+    const seen = (await api.pages<{ what: string }>(`/api/runs/${key}/history`, operator)).flat();
     expect(seen).toEqual(all);
     expect(all.map(({ what }) => what)).toEqual(['run', 'step', 'command', 'operator', 'operator']);
   });

@@ -83,6 +83,28 @@ export async function openTestApi(
   const { http, routes } = await createApp(dependencies, settings);
   await http.ready();
 
+  /** `key` null sends none; left out sends the admin key. A string body is sent as it is. */
+  function call({
+    method = 'GET',
+    url,
+    key = adminKey,
+    body,
+    headers = {},
+  }: Request): Promise<LightMyRequestResponse> {
+    return http.inject({
+      method: method as 'GET',
+      url,
+      headers: {
+        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined
+        ? {}
+        : { payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) }),
+    });
+  }
+
   return {
     http,
     routes,
@@ -93,26 +115,18 @@ export async function openTestApi(
     secretKeys,
     adminKey,
     dependencies,
-    /** `key` null sends none; left out sends the admin key. A string body is sent as it is. */
-    call({
-      method = 'GET',
-      url,
-      key = adminKey,
-      body,
-      headers = {},
-    }: Request): Promise<LightMyRequestResponse> {
-      return http.inject({
-        method: method as 'GET',
-        url,
-        headers: {
-          ...(key === null ? {} : { authorization: `Bearer ${key}` }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        ...(body === undefined
-          ? {}
-          : { payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) }),
-      });
+    call,
+    /** Pages of a list, each of at most two entries, until there are no more. */
+    async pages<Item>(url: string, key: string | null = adminKey): Promise<Item[][]> {
+      const pages: Item[][] = [];
+      let cursor: string | null = null;
+      do {
+        const next: string = `${url}${url.includes('?') ? '&' : '?'}limit=2${cursor === null ? '' : `&cursor=${cursor}`}`;
+        const page = (await call({ url: next, key })).json() as { items: Item[]; next_cursor: string | null };
+        pages.push(page.items);
+        cursor = page.next_cursor;
+      } while (cursor !== null);
+      return pages;
     },
     async close() {
       await http.close();

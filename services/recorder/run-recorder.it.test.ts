@@ -1,74 +1,27 @@
 // The recorder of runs on a real broker and a real database: the history is whole, whatever fails in between.
-import { systemClock } from '@tocsin/adapters/clock/system.ts';
-import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { breakableServer } from '@tocsin/adapters/postgres/breakable-server.ts';
-import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
-import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { createRunStore, type RunStore } from '@tocsin/adapters/postgres/run-store.ts';
 import type { Db } from '@tocsin/adapters/postgres/schema.ts';
-import { silentLogger } from '@tocsin/adapters/postgres/silent-logger.ts';
-import { kafkaBrokers, newDatabase, uniqueName } from '@tocsin/testing/servers.ts';
+import { uniqueName } from '@tocsin/testing/servers.ts';
 import { stage } from '@tocsin/topologies/domain/playbooks/play-kit.ts';
-import type { LogAdmin, LogClient, LogProducer } from '@tocsin/topologies/ports/log.ts';
-import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
-import { topics } from '@tocsin/topologies/topics.ts';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createRunRecorder } from './record-runs.ts';
+import { openRecorderKit, type RecorderKit } from './recorder-kit.ts';
 
-let client: LogClient;
-let admin: LogAdmin;
-let producer: LogProducer;
-let connectionString: string;
+let kit: RecorderKit;
 let db: Db;
 
 beforeAll(async () => {
-  client = await openLogClient(parseLogSettings({ KAFKA_BROKERS: kafkaBrokers() }, 'run-recorder-test'));
-  admin = client.admin();
-  producer = client.producer();
-  connectionString = await newDatabase();
-  db = openDatabase(createPool({ connectionString, applicationName: 'test', logger: silentLogger }));
-  await migrate(db);
-  await admin.ensureTopics([
-    { name: topics.deadLetters.name, partitions: 1, replicationFactor: 1, config: {} },
-  ]);
+  kit = await openRecorderKit('run-events');
+  db = kit.db;
 });
-afterAll(async () => {
-  await producer.close();
-  await admin.close();
-  await db.destroy();
-});
+afterAll(() => kit.close());
 beforeEach(() => sql`truncate runs, run_changes, approvals cascade`.execute(db));
 
-const metrics = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
-
-async function start(topic: string, group: string, runs: RunStore = createRunStore(db)) {
-  const failures: Error[] = [];
-  const outbox = createOutbox({ producer, clock: systemClock, logger: silentLogger });
-  const handler = createRunRecorder({
-    runs,
-    outbox,
-    clock: systemClock,
-    metrics,
-    logger: silentLogger,
-    retryMs: 50,
-  });
-  const consumer = client.consumer({
-    group,
-    topics: [topic],
-    commitIntervalMs: 100,
-    onFailure: (error) => failures.push(error),
-    handler,
-  });
-  await consumer.start();
-  return { failures, stop: () => consumer.stop() };
-}
-
-async function newTopic(): Promise<string> {
-  const topic = uniqueName('run-events');
-  await admin.ensureTopics([{ name: topic, partitions: 2, replicationFactor: 1, config: {} }]);
-  return topic;
-}
+const start = (topic: string, group: string, runs: RunStore = createRunStore(db)) =>
+  kit.start(topic, group, (options) => createRunRecorder({ ...options, runs }));
+const newTopic = () => kit.newTopic();
 
 /** The three records of a run that starts, is paused and cancelled. */
 function recordsOf(key: string): { key: string; value: string }[] {
@@ -84,12 +37,10 @@ function recordsOf(key: string): { key: string; value: string }[] {
   }));
 }
 
-const send = (topic: string, records: readonly { key: string; value: string | Buffer }[]) =>
-  producer.send(records.map((record) => ({ topic, ...record })));
-const waiting = async (group: string, topic: string): Promise<number> =>
-  (await admin.lag(group, [topic])).reduce((sum, each) => sum + each.records, 0);
+const send = (topic: string, records: readonly { key: string; value: string }[]) =>
+  kit.producer.send(records.map((record) => ({ topic, ...record })));
 const done = (group: string, topic: string) =>
-  expect.poll(() => waiting(group, topic), { timeout: 20_000 }).toBe(0);
+  expect.poll(() => kit.waiting(group, topic), { timeout: 20_000 }).toBe(0);
 const rows = async () => ({
   runs: await db.selectFrom('runs').select(['key', 'status', 'reason']).orderBy('key').execute(),
   changes: (await db.selectFrom('run_changes').select('key').execute()).length,
@@ -123,20 +74,8 @@ it('dead-letters what is no record of a run and goes on', async () => {
   await done(group, topic);
   await recorder.stop();
   expect((await rows()).runs).toMatchObject([{ key: 'good', status: 'cancelled' }]);
-  const reasons: string[] = [];
-  const table = client.table({
-    topic: topics.deadLetters.name,
-    onBatch(batch) {
-      for (let index = 0; index < batch.count; index += 1) {
-        const headers = new Map(batch.headers(index).map(([name, value]) => [name, value.toString()]));
-        if (headers.get('x-dlq-source')?.startsWith(topic) === true)
-          reasons.push(`${headers.get('x-dlq-reason')} ${batch.value(index)?.toString()}`);
-      }
-    },
-  });
-  await table.start();
-  await table.stop();
-  expect(reasons).toEqual([
+  const letters = await kit.deadLetters(topic);
+  expect(letters.map(({ reason, value }) => `${reason} ${value}`)).toEqual([
     `not_json ${poison[0]}`,
     `invalid_run_event ${poison[1]}`,
     `not_json ${poison[2]}`,
@@ -157,15 +96,13 @@ it('a record that the database refuses costs its neighbours nothing', async () =
 
 it('waits while PostgreSQL is away and skips nothing', async () => {
   const [topic, group] = [await newTopic(), uniqueName('recorder')];
-  const way = await breakableServer(connectionString);
-  const far = openDatabase(
-    createPool({ connectionString: way.url, applicationName: 'test', logger: silentLogger }),
-  );
+  const way = await breakableServer(kit.connectionString);
+  const far = kit.open(way.url);
   await way.cut();
   await send(topic, ['a', 'b', 'c'].flatMap(recordsOf));
   const recorder = await start(topic, group, createRunStore(far));
   await new Promise((resolve) => setTimeout(resolve, 500));
-  expect([(await rows()).runs, await waiting(group, topic)]).toEqual([[], 9]);
+  expect([(await rows()).runs, await kit.waiting(group, topic)]).toEqual([[], 9]);
   await way.mend();
   await done(group, topic);
   await recorder.stop();

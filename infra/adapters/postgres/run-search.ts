@@ -1,4 +1,5 @@
 // Searches in the projection of runs: which runs there are, what one of them has done, and what became of a decision.
+import { learntOfRun } from '@tocsin/topologies/domain/playbooks/projection.ts';
 import type { SelectQueryBuilder } from 'kysely';
 import { sql } from 'kysely';
 import type { Database, Db } from './schema.ts';
@@ -84,16 +85,7 @@ const listed = [
   'dry_run',
   'started_by',
   'tenant',
-  'parent_key',
-  'source_id',
-  'event_type',
-  'finding_id',
-  'fingerprint',
-  'severity',
-  'title',
-  'asset_id',
-  'asset_name',
-  'tags',
+  ...learntOfRun,
   'waiting_on',
   'waiting',
   'reason',

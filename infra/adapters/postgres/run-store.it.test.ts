@@ -100,6 +100,8 @@ it.each([1, 2, 3, 100])('in parts of %i, and again from every place, the rows ar
   );
   expect(once.changes).toHaveLength(rows.flatMap((one) => one.changes).length);
   for (let from = rows.length - 1; from >= 0; from -= 1) {
+    await store.write(rows.slice(from, from + 1));
+    expect(await content()).toEqual(once);
     await store.write(rows.slice(from));
     expect(await content()).toEqual(once);
   }
@@ -124,6 +126,25 @@ it('open gates in the table are those of the state, after every step', async () 
   expect(await check()).toBe(1);
   send({ kind: 'cancel', by: 'o' });
   expect(await check()).toBe(0);
+});
+
+it.each([1, 3])('a gate that opens again at its place is another one, in parts of %i', async (size) => {
+  const timed: PlaybookStep = {
+    id: 'g',
+    approve: { title: 'Go?', by: { anyOf: ['role:lead'] }, onTimeout: 'fail' },
+    deadline: 'PT1H',
+    onError: 'incident',
+  };
+  const { rows, record, run, send } = recording([timed]);
+  record(run.start());
+  record(run.fire());
+  send({ kind: 'retry', by: 'o' });
+  for (let from = 0; from < rows.length; from += size) await store.write(rows.slice(from, from + size));
+  const gates = () => db.selectFrom('approvals').select(['id', 'status']).orderBy('version').execute();
+  const both = await gates();
+  expect(both.map((row) => row.status)).toEqual(['failed', 'open']);
+  await store.write(rows.slice(1, 2));
+  expect(await gates()).toEqual(both);
 });
 
 it('text that PostgreSQL cannot hold and times beyond its limits cost nothing else', async () => {

@@ -120,7 +120,7 @@ export function approvalRoutes(
       // Whoever asks again is told what became of it, not that it has been decided.
       if (repeated !== null && (await options.runs.decision(decisionId))?.status === 'counted')
         return { decision_id: decisionId, outcome: 'counted', approval: shown(approval, person) };
-      checkDecision(approval, person, verdict, new Date());
+      await checkDecision(options, approval, person, verdict, new Date());
       const outcome = await decide(options, approval, { actor, person, via: 'api', decisionId }, verdict);
       if (outcome.status === 'ignored')
         throw new ApiError(409, 'ignored', `the decision does not count: ${outcome.reason}`);

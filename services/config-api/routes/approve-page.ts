@@ -103,7 +103,7 @@ export function approvePageRoutes(
       const { decision, digest, comment } = request.body;
       const person = { user, roles: await approvals.rolesOf(user) };
       const verdict = { verdict: decision, digest, ...(comment === undefined ? {} : { comment }) };
-      checkDecision(approval, person, verdict, new Date());
+      await checkDecision(options, approval, person, verdict, new Date());
       const actor = { id: `user:${user}`, scopes: [], ip: request.ip, via: 'link', person };
       let taken = false;
       let outcome: Outcome;
