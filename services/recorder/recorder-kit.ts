@@ -19,11 +19,10 @@ export async function openRecorderKit(name: string) {
   const admin = client.admin();
   const producer = client.producer();
   const connectionString = await newDatabase();
-  const open = (url: string) =>
-    openDatabase(
-      createPool({ connectionString: url, applicationName: `${name}-test`, logger: silentLogger }),
-    );
-  const db = open(connectionString);
+  const connect = (url: string) =>
+    createPool({ connectionString: url, applicationName: `${name}-test`, logger: silentLogger });
+  const pool = connect(connectionString);
+  const db = openDatabase(pool);
   await migrate(db);
   await admin.ensureTopics([
     { name: topics.deadLetters.name, partitions: 1, replicationFactor: 1, config: {} },
@@ -33,10 +32,11 @@ export async function openRecorderKit(name: string) {
     client,
     admin,
     producer,
+    pool,
     db,
     connectionString,
-    /** A pool over another way to the same database. */
-    open,
+    /** Over another way to the same database. */
+    open: (url: string) => openDatabase(connect(url)),
     async start(topic: string, group: string, handlerOf: (options: RecordBatchesOptions) => BatchHandler) {
       const outbox = createOutbox({ producer, clock: systemClock, logger: silentLogger });
       const failures: Error[] = [];

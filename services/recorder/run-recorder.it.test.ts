@@ -4,7 +4,6 @@ import { createRunStore, type RunStore } from '@tocsin/adapters/postgres/run-sto
 import type { Db } from '@tocsin/adapters/postgres/schema.ts';
 import { uniqueName } from '@tocsin/testing/servers.ts';
 import { stage } from '@tocsin/topologies/domain/playbooks/play-kit.ts';
-import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createRunRecorder } from './record-runs.ts';
 import { openRecorderKit, type RecorderKit } from './recorder-kit.ts';
@@ -17,7 +16,7 @@ beforeAll(async () => {
   db = kit.db;
 });
 afterAll(() => kit.close());
-beforeEach(() => sql`truncate runs, run_changes, approvals cascade`.execute(db));
+beforeEach(() => kit.pool.query('truncate runs, run_changes, approvals cascade'));
 
 const start = (topic: string, group: string, runs: RunStore = createRunStore(db)) =>
   kit.start(topic, group, (options) => createRunRecorder({ ...options, runs }));
@@ -85,12 +84,12 @@ it('dead-letters what is no record of a run and goes on', async () => {
 
 it('a record that the database refuses costs its neighbours nothing', async () => {
   const [topic, group] = [await newTopic(), uniqueName('recorder')];
-  await sql`alter table runs add constraint no_bad check (key <> 'bad')`.execute(db);
+  await kit.pool.query("alter table runs add constraint no_bad check (key <> 'bad')");
   await send(topic, [...recordsOf('one'), ...recordsOf('bad'), ...recordsOf('two')]);
   const recorder = await start(topic, group);
   await done(group, topic);
   await recorder.stop();
-  await sql`alter table runs drop constraint no_bad`.execute(db);
+  await kit.pool.query('alter table runs drop constraint no_bad');
   expect((await rows()).runs.map((run) => run.key)).toEqual(['one', 'two']);
 });
 
