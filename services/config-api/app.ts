@@ -20,6 +20,7 @@ import { lagRoutes } from './routes/lag.ts';
 import { ruleExplainRoutes } from './routes/rule-explain.ts';
 import { runOperateRoutes } from './routes/run-operate.ts';
 import { runStartRoutes } from './routes/run-start.ts';
+import { runVerbRoutes } from './routes/run-verbs.ts';
 import { runRoutes } from './routes/runs.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { typeRoutes } from './routes/types.ts';
@@ -112,7 +113,8 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     historyRoutes(scope, dependencies);
     lagRoutes(scope, dependencies);
     runStartRoutes(scope, dependencies, inputs);
-    runRoutes(scope, dependencies, inputs);
+    runRoutes(scope, dependencies);
+    runVerbRoutes(scope, dependencies, inputs);
     runOperateRoutes(scope, dependencies, inputs);
     approvalRoutes(scope, dependencies, deciding);
     auditRoutes(scope, dependencies);

@@ -1,6 +1,7 @@
 // The changelog of runs in, rows of runs, changes and approvals out.
 import type { RunStore } from '@tocsin/adapters/postgres/run-store.ts';
-import { type RunRows, rowsOf } from '@tocsin/topologies/domain/playbooks/projection.ts';
+import { rowsOf } from '@tocsin/topologies/domain/playbooks/projection.ts';
+import type { RunRows } from '@tocsin/topologies/domain/playbooks/projection-rows.ts';
 import { readRunEvent } from '@tocsin/topologies/domain/playbooks/run-change.ts';
 import type { BatchHandler } from '@tocsin/topologies/ports/log.ts';
 import { type RecordBatchesOptions, type Recording, recordBatches } from './record-batches.ts';

@@ -114,7 +114,7 @@ interface Link {
   readonly hash: Buffer;
 }
 
-/** The fields as texts, in the order of audit_hash in 0008_audit_chain.sql. */
+/** The fields as texts, in the order of audit_hash in 0009_audit_chain.sql. */
 async function linksAfter(db: Db, seq: number | null): Promise<Link[]> {
   const { rows } = await sql<{ seq: string; fields: (string | null)[]; prev_hash: Buffer; hash: Buffer }>`
     select seq, prev_hash, hash, array[

@@ -1,5 +1,5 @@
 // Searches in the projection of runs: which runs there are, what one of them has done, and what became of a decision.
-import { learntOfRun } from '@tocsin/topologies/domain/playbooks/projection.ts';
+import { learntOfRun } from '@tocsin/topologies/domain/playbooks/projection-rows.ts';
 import type { SelectQueryBuilder } from 'kysely';
 import { sql } from 'kysely';
 import type { Database, Db } from './schema.ts';

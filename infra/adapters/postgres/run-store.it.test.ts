@@ -3,7 +3,8 @@ import type { Playbook, PlaybookStep, RunInput } from '@tocsin/schemas/types.ts'
 import { newDatabase } from '@tocsin/testing/servers.ts';
 import type { RunStep } from '@tocsin/topologies/domain/playbooks/decide.ts';
 import { type Stage, stage } from '@tocsin/topologies/domain/playbooks/play-kit.ts';
-import { type RunRows, rowsOf } from '@tocsin/topologies/domain/playbooks/projection.ts';
+import { rowsOf } from '@tocsin/topologies/domain/playbooks/projection.ts';
+import type { RunRows } from '@tocsin/topologies/domain/playbooks/projection-rows.ts';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { migrate, openDatabase } from './migrate.ts';

@@ -6,7 +6,7 @@ import {
   learntOfRun,
   newestRows,
   type RunRows,
-} from '@tocsin/topologies/domain/playbooks/projection.ts';
+} from '@tocsin/topologies/domain/playbooks/projection-rows.ts';
 import { sql } from 'kysely';
 import type { Db, Transaction } from './schema.ts';
 import { storable, time } from './text.ts';

@@ -1,13 +1,10 @@
-// Runs of playbooks: which there are, what each has done, and what operators do to them.
-import type { AuditEntry } from '@tocsin/adapters/postgres/config-store.ts';
+// Runs of playbooks: which there are, and what each has done.
 import type { ChangeRecord, RunRecord } from '@tocsin/adapters/postgres/run-search.ts';
-import type { RunInput } from '@tocsin/schemas/types.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Dependencies } from '../dependencies.ts';
-import { ApiError, notFound } from '../errors.ts';
 import { type ExportFormat, formatQuery, sendRows } from '../export.ts';
+import { isRunKey, knownRun } from '../known-run.ts';
 import { limitOf, pageOf, pageQuery } from '../paging.ts';
-import type { RunInputs } from '../run-inputs.ts';
 import { filterOf, type RunQuery, runQuery } from '../run-query.ts';
 
 type Page = { readonly cursor?: string; readonly limit?: string };
@@ -41,66 +38,13 @@ export function shownRun(run: RunRecord): Record<string, unknown> {
   return Object.fromEntries(Object.entries(run).filter(([, value]) => value !== null));
 }
 
-const verbs = {
-  pause: {
-    summary: 'Pause a run: no step starts, what comes in is kept',
-    fields: {
-      reason: { type: 'string', maxLength: 4096 },
-      extend: { type: 'boolean', description: 'Deadlines move by the time of the pause.' },
-    },
-  },
-  resume: { summary: 'Go on with a paused run', fields: {} },
-  cancel: {
-    summary: 'Cancel a run',
-    fields: {
-      reason: { type: 'string', maxLength: 4096 },
-      compensate: { type: 'boolean', description: 'What was done is undone, the last first.' },
-    },
-  },
-  retry: {
-    summary: 'Try steps that wait for an operator again, under the same command ids',
-    fields: {
-      step: { type: 'string', minLength: 1, maxLength: 1024, description: 'Id or place; all without it.' },
-    },
-  },
-  skip: {
-    summary: 'End a step that has begun as skipped, with an output',
-    required: ['step'],
-    fields: {
-      step: { type: 'string', minLength: 1, maxLength: 1024, description: 'Id or place.' },
-      output: { type: 'object' },
-    },
-  },
-} as const;
-
 export function runRoutes(
   app: FastifyInstance,
   { runs, audit, paging }: Pick<Dependencies, 'runs' | 'audit' | 'paging'>,
-  inputs: RunInputs,
 ): void {
   const read = { access: 'read:runs' } as const;
-  const write = { access: 'write:runs' } as const;
 
-  /** Throws 404; says so when the run was started here and the recorder has not told of it yet. */
-  async function known(key: string, number?: number): Promise<RunRecord> {
-    if (!/^[\w.:@-]{1,256}$/.test(key)) throw notFound();
-    const run = await runs.get(key, number);
-    if (run !== null) return run;
-    const [refused] = (await runs.changes(key, 0, { limit: 200 })).slice(-1);
-    if (refused !== undefined && number === undefined) {
-      const { reason } = refused['facts'] as { reason?: unknown };
-      throw new ApiError(404, 'not_started', `the run was not started: ${String(reason ?? refused['what'])}`);
-    }
-    const page = { limit: 1, order: 'newest' } as const;
-    const [started] = await audit.list({ object: `run/${key}`, verb: 'start' }, page);
-    if (started === undefined || number !== undefined) throw notFound();
-    throw new ApiError(
-      404,
-      'not_yet',
-      `the start of this run was accepted at ${started.at.toISOString()}; its first step is not recorded yet`,
-      { headers: { 'retry-after': '1' } },
-    );
-  }
+  const known = (key: string, number?: number) => knownRun({ runs, audit }, key, number);
 
   app.get<{ Querystring: RunQuery & Page }>(
     '/api/runs',
@@ -213,7 +157,7 @@ export function runRoutes(
   /** The run of the path, or with number 0 the inputs of the key that met none. */
   async function whichRun(key: string, query: Numbered): Promise<{ key: string; number: number }> {
     const number = numberOf(query);
-    if (number === 0 && /^[\w.:@-]{1,256}$/.test(key)) return { key, number };
+    if (number === 0 && isRunKey(key)) return { key, number };
     const run = await known(key, number);
     return { key: run.key, number: run.number };
   }
@@ -231,34 +175,6 @@ export function runRoutes(
       yield page.map((change) => ({ key, ...change }));
     } while (last !== undefined);
   }
-
-  for (const [verb, about] of Object.entries(verbs))
-    app.post<{ Params: Params; Body: Record<string, unknown> }>(
-      `/api/runs/:key/${verb}`,
-      {
-        config: write,
-        schema: {
-          summary: about.summary,
-          tags: ['runs'],
-          body: {
-            type: 'object',
-            additionalProperties: false,
-            ...('required' in about ? { required: about.required } : {}),
-            properties: about.fields,
-          },
-        },
-      },
-      async (request, reply) => {
-        const { actor, body } = request;
-        const run = await known(request.params.key);
-        if (run.ended_at !== null)
-          throw new ApiError(409, 'over', `run ${run.number} of this key is over: ${run.status}`);
-        const input = { kind: verb, by: actor.id, ...body } as RunInput;
-        const entry: AuditEntry = { verb, object: `run/${run.key}`, detail: { number: run.number, ...body } };
-        await inputs.send(actor, entry, [{ key: run.key, input }]);
-        return reply.code(202).send({ key: run.key, number: run.number, verb });
-      },
-    );
 }
 
 function numberOf({ number }: Numbered): number | undefined {

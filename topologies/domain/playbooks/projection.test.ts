@@ -3,7 +3,8 @@ import type { PlaybookStep } from '@tocsin/schemas/types.ts';
 import { describe, expect, test } from 'vitest';
 import type { RunStep } from './decide.ts';
 import { event as finding, firstRun, type Stage, stage, started } from './play-kit.ts';
-import { keptStateBytes, newestRows, rowsOf } from './projection.ts';
+import { keptStateBytes, rowsOf } from './projection.ts';
+import { newestRows } from './projection-rows.ts';
 import { type RunEvent, readRunEvent } from './run-change.ts';
 
 let version = 0;
