@@ -13,7 +13,7 @@ import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { startKafka } from '@tocsin/local/servers/kafka.ts';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
 import { topicSpec } from '@tocsin/topologies/all-topics.ts';
-import { timersTopic, topics } from '@tocsin/topologies/topics.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
 import type { TimersReport } from './timers.child.ts';
 
 const [pending = 1_000_000, rate = 2_000, seconds = 20] = process.argv.slice(2).map(Number);
@@ -35,7 +35,7 @@ async function run(brokers: string): Promise<void> {
   const base = `bench-timers-${process.pid}`;
   const names = { timers: `${base}-timers`, input: `${base}-input` };
   await admin.ensureTopics([
-    topicSpec({ ...timersTopic, name: names.timers }),
+    topicSpec({ ...topics.timers, name: names.timers }),
     topicSpec({ ...topics.results, name: names.input }),
   ]);
   await admin.close();

@@ -7,7 +7,7 @@ import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
 import type { FoldEffect } from '@tocsin/topologies/run/fold/fold.ts';
 import { createTimers } from '@tocsin/topologies/run/fold/timers.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
-import { timersTopic } from '@tocsin/topologies/topics.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
 
 export interface Lateness {
   readonly p50: number;
@@ -30,7 +30,7 @@ export interface TimersReport {
 }
 
 const [mode = '', brokers = '', timerTopic = '', input = '', ...numbers] = process.argv.slice(2);
-const partitions = timersTopic.partitions;
+const partitions = topics.timers.partitions;
 const client = await openLogClient({
   client: 'platformatic',
   brokers: brokers.split(','),

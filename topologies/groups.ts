@@ -9,6 +9,7 @@ export interface Group {
 
 export const groups = {
   evaluator: { id: 'tocsin.evaluator', service: 'evaluator', maxLagSeconds: 30 },
+  collector: { id: 'tocsin.collector', service: 'collector', maxLagSeconds: 30 },
   runs: { id: 'tocsin.runs', service: 'playbooks', maxLagSeconds: 30 },
   correlations: { id: 'tocsin.correlations', service: 'playbooks', maxLagSeconds: 30 },
   recorder: { id: 'tocsin.recorder', service: 'recorder', maxLagSeconds: 300 },

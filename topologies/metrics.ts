@@ -35,6 +35,18 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: ['type'],
   },
   {
+    name: 'tocsin_run_starts_total',
+    kind: 'counter',
+    help: 'Runs of playbooks decided by triggers and rules; what has a run with its key already starts none.',
+    labels: ['playbook', 'by'],
+  },
+  {
+    name: 'tocsin_awaited_events_total',
+    kind: 'counter',
+    help: 'Events handed on because runs of playbooks may wait for their type.',
+    labels: [],
+  },
+  {
     name: 'tocsin_refusals_total',
     kind: 'counter',
     help: 'Things the evaluator did not do, by reason.',
@@ -84,6 +96,24 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: ['type'],
   },
   {
+    name: 'tocsin_action_parked_total',
+    kind: 'counter',
+    help: 'Commands that became timers: for their next attempt (retry), or until their destination is back (away).',
+    labels: ['type', 'reason'],
+  },
+  {
+    name: 'tocsin_action_not_parked_total',
+    kind: 'counter',
+    help: 'Commands that wait in memory and hold their offsets because they are too large or too many to be parked.',
+    labels: ['type'],
+  },
+  {
+    name: 'tocsin_action_parked_characters',
+    kind: 'gauge',
+    help: 'Characters of the commands that are parked.',
+    labels: ['type'],
+  },
+  {
     name: 'tocsin_action_seconds',
     kind: 'histogram',
     help: 'Duration of one attempt.',
@@ -107,6 +137,18 @@ export const metrics: readonly MetricDeclaration[] = [
     name: 'tocsin_config_problems',
     kind: 'gauge',
     help: 'Configuration documents left out because they are invalid.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_playbook_versions',
+    kind: 'gauge',
+    help: 'Published versions of playbooks that are known.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_playbook_version_problems',
+    kind: 'gauge',
+    help: 'Published versions of playbooks that cannot be used.',
     labels: [],
   },
   {
@@ -180,6 +222,24 @@ export const metrics: readonly MetricDeclaration[] = [
     kind: 'counter',
     help: 'Partitions whose states were rebuilt from the changelog, by fold.',
     labels: ['fold'],
+  },
+  {
+    name: 'tocsin_collection_inputs_total',
+    kind: 'counter',
+    help: 'Chunks and timers of runs that come in several chunks, by what became of them.',
+    labels: ['outcome'],
+  },
+  {
+    name: 'tocsin_runs_live',
+    kind: 'gauge',
+    help: 'Runs of playbooks that have not ended, by playbook and status, as of the last minute.',
+    labels: ['playbook', 'status'],
+  },
+  {
+    name: 'tocsin_runs_stuck',
+    kind: 'gauge',
+    help: 'Live runs that expected an input, a timer at the latest, which has not come for five minutes. Must be 0.',
+    labels: [],
   },
   {
     name: 'tocsin_timers_pending',

@@ -86,37 +86,39 @@ export const topics = {
     partitions: 1,
     retentionHours: year,
   }),
-  deadLetters: topic({
-    id: 'dead-letters',
-    name: 'dead-letters.v1',
-    key: 'original key',
-    content: 'original bytes of what could not be handled, with reason headers',
-    retentionHours: year,
-    schema: 'dead-letter.json',
+  /** Pending timers of folds, and commands that wait for another attempt. */
+  timers: topic({
+    id: 'timers',
+    name: 'timers.v1',
+    // The partition is that of the input topic that the timer fires into, never the hash of this key.
+    key: '<input topic>/<token>',
+    content: 'pending timers {due, topic, key, payload}; a tombstone when cancelled or fired',
+    policy: 'compact',
+    // Timers of seconds leave two records each until a segment is rolled and compacted: roll and compact often. Deleting by age
+    // as well would drop timers of 90 days.
+    config: {
+      'segment.ms': String(600_000),
+      'segment.bytes': String(64 * 1024 * 1024),
+      'min.cleanable.dirty.ratio': '0.2',
+      'max.compaction.lag.ms': String(3_600_000),
+      'delete.retention.ms': String(86_400_000),
+    },
   }),
-} as const satisfies Record<string, Topic>;
-
-/** Pending timers of folds and of retries. It joins `topics` with the first flow that reads and writes it. */
-export const timersTopic = topic({
-  id: 'timers',
-  name: 'timers.v1',
-  // The partition is that of the input topic that the timer fires into, never the hash of this key.
-  key: '<input topic>/<token>',
-  content: 'pending timers {due, topic, key, payload}; a tombstone when cancelled or fired',
-  policy: 'compact',
-  // Timers of seconds leave two records each until a segment is rolled and compacted: roll and compact often. Deleting by age
-  // as well would drop timers of 90 days.
-  config: {
-    'segment.ms': String(600_000),
-    'segment.bytes': String(64 * 1024 * 1024),
-    'min.cleanable.dirty.ratio': '0.2',
-    'max.compaction.lag.ms': String(3_600_000),
-    'delete.retention.ms': String(86_400_000),
-  },
-});
-
-/** Topics of playbook runs. They join `topics` with the flow that reads and writes them. */
-export const playbookTopics = {
+  collections: topic({
+    id: 'collections',
+    name: 'collections.v1',
+    key: 'hash of tenant, run, rule and action key',
+    content: 'chunks of runs that commands over the whole run wait for',
+    // What `now` is in a step is the time of the broker, the same in every replay.
+    config: { 'message.timestamp.type': 'LogAppendTime' },
+    schema: 'collection-input.json',
+  }),
+  collectionChanges: topic({
+    id: 'collection-changes',
+    name: 'collection-changes.v1',
+    key: 'hash of tenant, run, rule and action key',
+    content: 'one record for each applied collection input, with the state after it',
+  }),
   runs: topic({
     id: 'runs',
     name: 'runs.v1',
@@ -156,6 +158,16 @@ export const playbookTopics = {
     name: 'correlation-changes.v1',
     key: 'correlation key',
     content: 'one record for each applied correlation input, with the state after it',
+    // Longer than the longest wait, so that lost states come back whole.
+    retentionHours: 92 * 24,
+  }),
+  deadLetters: topic({
+    id: 'dead-letters',
+    name: 'dead-letters.v1',
+    key: 'original key',
+    content: 'original bytes of what could not be handled, with reason headers',
+    retentionHours: year,
+    schema: 'dead-letter.json',
   }),
 } as const satisfies Record<string, Topic>;
 
@@ -165,7 +177,7 @@ export function commandTopic(type: string): Topic {
     id: `commands.${type}`,
     name: `commands.${type}.v1`,
     key: 'ordering key of the type',
-    content: `commands for the action type ${type}`,
+    content: `commands for the action type ${type}; one that waited comes back as its timer, {kind: timer, command, ...}`,
     schema: 'command.json',
   });
 }

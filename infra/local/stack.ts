@@ -118,7 +118,7 @@ export type Services = Supervised & {
 };
 
 /** In the order of starting; config-api first because it migrates the database. */
-const ORDER = ['config-api', 'recorder', 'actions', 'sinks', 'evaluator'];
+const ORDER = ['config-api', 'recorder', 'actions', 'playbooks', 'sinks', 'collector', 'evaluator'];
 
 /** The services of this checkout: folders of `services/` with a `main.ts`. */
 export function serviceNames(): string[] {

@@ -6,9 +6,11 @@ import type { Command, SmtpConnection } from '@tocsin/schemas/types.ts';
 import { email } from '@tocsin/topologies/actions/email/execute.ts';
 import type { Outcome } from '@tocsin/topologies/domain/action/outcome.ts';
 import { fakeEffects } from '@tocsin/topologies/ports/fakes/effects.ts';
+import { fakeLog } from '@tocsin/topologies/ports/fakes/log.ts';
 import { fakeLogger } from '@tocsin/topologies/ports/fakes/logger.ts';
 import { fakeMetrics } from '@tocsin/topologies/ports/fakes/metrics.ts';
 import type { OutRecord } from '@tocsin/topologies/ports/log.ts';
+import { createTimers } from '@tocsin/topologies/run/fold/timers.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createPerformer } from '@tocsin/topologies/run/perform.ts';
 import { fakeAssignment, fakeBatch } from '@tocsin/topologies/testing/assignments.ts';
@@ -250,21 +252,26 @@ async function perform(receiver: SmtpReceiver, command: Command): Promise<OutRec
   };
   const { topic } = commandBatch(command);
   const assignment = fakeAssignment(topic);
-  const handler = createPerformer({
-    action: email,
+  const common = {
     service: 'actions/email',
-    ports: { mail: mailer },
-    effects: fakeEffects(),
     outbox: createOutbox({ producer, clock: systemClock, logger }),
-    connection: async () => connectionTo(receiver),
-    laneSettings: () => ({ concurrency: 1, ratePerSecond: null }),
     clock: systemClock,
     metrics: fakeMetrics(),
     logger,
     signal: stop.signal,
-    onFailure: (error) => {
+    onFailure: (error: Error) => {
       throw error;
     },
+  };
+  const client = fakeLog({ clock: systemClock, topics: { [topics.timers.name]: 1 } });
+  const handler = createPerformer({
+    ...common,
+    action: email,
+    ports: { mail: mailer },
+    effects: fakeEffects(),
+    timers: createTimers({ ...common, client, input: topic }),
+    connection: async () => connectionTo(receiver),
+    laneSettings: () => ({ concurrency: 1, ratePerSecond: null }),
   });
   await handler.onBatch(commandBatch(command), assignment);
   await expect.poll(() => assignment.completed, { timeout: 10_000 }).toEqual([[0, 1]]);

@@ -16,6 +16,7 @@ export type JsonSchema = AnySchemaObject;
 
 const documentNames: readonly DocumentName[] = [
   'action.json',
+  'collection-input.json',
   'command.json',
   'config-record.json',
   'connection.json',
@@ -76,7 +77,8 @@ function explain(error: ErrorObject): Issue {
 
 // A union reports the errors of every branch; the useful ones are those of the branch that got furthest.
 function closest(errors: readonly ErrorObject[]): ErrorObject[] {
-  const inner = errors.filter((error) => error.keyword !== 'oneOf' && error.keyword !== 'anyOf');
+  const wrappers = new Set(['oneOf', 'anyOf', 'if']);
+  const inner = errors.filter((error) => !wrappers.has(error.keyword));
   if (inner.length === 0) return [...errors];
   const wrongBranch = new Set(
     inner.filter((error) => error.keyword === 'const').map((error) => branchOf(error.schemaPath)),

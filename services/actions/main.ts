@@ -15,8 +15,10 @@ import { actions } from '@tocsin/topologies/actions/registry.ts';
 import type { ActionPorts } from '@tocsin/topologies/domain/action/define-action.ts';
 import { actionFlows } from '@tocsin/topologies/flows/actions.ts';
 import { createConnectionLookup, laneSettingsOf } from '@tocsin/topologies/run/connections.ts';
+import { createTimers } from '@tocsin/topologies/run/fold/timers.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createPerformer } from '@tocsin/topologies/run/perform.ts';
+import { commandTopic } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
 import { pruneRegularly } from './prune.ts';
 
@@ -69,25 +71,33 @@ await runService(config.service, async (context) => {
   onStop(() => outbox.stop());
   for (const flow of actionFlows.filter(({ title }) => config.types.includes(title))) {
     const action = actions[flow.title as keyof typeof actions];
-    const { needs, ledger } = action.manifest;
+    const { needs, ledger, lane } = action.manifest;
     const service = `actions/${flow.title}`;
+    const common = {
+      service,
+      outbox,
+      clock,
+      metrics,
+      logger: logger.child({ type: flow.title }),
+      signal,
+      onFailure: fail,
+    };
+    const performer = createPerformer({
+      ...common,
+      action,
+      ports: Object.fromEntries(needs.map((need) => [need, ports[need]])),
+      effects: ledgers[ledger],
+      timers: createTimers({ ...common, client, input: commandTopic(flow.title).name }),
+      connection,
+      laneSettings: laneSettingsOf(() => source.table, lane),
+    });
+    source.onChange((changes) => {
+      for (const { kind, id } of changes) if (kind === 'connection') performer.connectionChanged(id);
+    });
     const consumer = client.consumer({
       group: flow.group?.id ?? '',
       topics: flow.reads.map((topic) => topic.name),
-      handler: createPerformer({
-        action,
-        service,
-        ports: Object.fromEntries(needs.map((need) => [need, ports[need]])),
-        effects: ledgers[ledger],
-        outbox,
-        connection,
-        laneSettings: laneSettingsOf(() => source.table),
-        clock,
-        metrics,
-        logger: logger.child({ type: flow.title }),
-        signal,
-        onFailure: fail,
-      }),
+      handler: performer,
       onFailure: fail,
       onNotice: (notice) => {
         metrics.count('tocsin_consumer_notices_total', { service, kind: notice.kind });

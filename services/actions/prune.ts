@@ -6,7 +6,7 @@ import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import { commandTopic } from '@tocsin/topologies/topics.ts';
 
 const hourMs = 3_600_000;
-/** A command cannot come again after the retention of its topic; the margin covers segments that are deleted late. */
+/** After its end a command cannot come again once the retention of its topic is over; the margin covers segments that are deleted late. */
 const keepMs = ((commandTopic('any').retentionHours ?? 0) + 48) * hourMs;
 const pieces = 10_000;
 

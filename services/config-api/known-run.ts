@@ -18,8 +18,12 @@ export async function knownRun(
   if (run !== null) return run;
   const [refused] = (await runs.changes(key, 0, { limit: 200 })).slice(-1);
   if (refused !== undefined && number === undefined) {
-    const { reason } = refused['facts'] as { reason?: unknown };
-    throw new ApiError(404, 'not_started', `the run was not started: ${String(reason ?? refused['what'])}`);
+    const { reason, error } = refused['facts'] as { reason?: unknown; error?: unknown };
+    throw new ApiError(
+      404,
+      'not_started',
+      `the run was not started: ${String(reason ?? error ?? refused['what'])}`,
+    );
   }
   const page = { limit: 1, order: 'newest' } as const;
   const [started] = await audit.list({ object: `run/${key}`, verb: 'start' }, page);

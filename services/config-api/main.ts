@@ -5,11 +5,12 @@ import { loadPepper, openKeyring } from '@tocsin/adapters/postgres/api-keys.ts';
 import { createApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts';
 import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
-import { createConfigStore, publishedPlaybook } from '@tocsin/adapters/postgres/config-store.ts';
+import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { listen } from '@tocsin/adapters/postgres/listen.ts';
 import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
 import { startOutbox } from '@tocsin/adapters/postgres/outbox.ts';
+import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
 import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { loadKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
@@ -84,7 +85,8 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       approvals: createApprovalStore(db),
       audit: createAuditStore(db),
       producer,
-      playbookHead: (id) => publishedPlaybook(db, id),
+      playbookHead:
+        config.configDir === null ? (id) => publishedHead(db, id) : (id) => store.get('playbook', id),
       publicUrl: config.publicUrl,
       logger,
     },
@@ -113,7 +115,11 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
   const outbox = startOutbox({
     pool,
     producer,
-    topics: { config: topics.config.name, audit: topics.audit.name },
+    topics: {
+      config: topics.config.name,
+      audit: topics.audit.name,
+      'playbook-versions': topics.playbookVersions.name,
+    },
     logger,
   });
   onStop(() => outbox.stop());

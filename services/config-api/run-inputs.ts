@@ -7,7 +7,7 @@ import type { AuditEntry, ConfigStore, ConfigWriter } from '@tocsin/adapters/pos
 import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { RunInput } from '@tocsin/schemas/types.ts';
 import type { LogProducer } from '@tocsin/topologies/ports/log.ts';
-import { playbookTopics } from '@tocsin/topologies/topics.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
 import { unavailable } from './errors.ts';
 
 export interface KeyedInput {
@@ -44,7 +44,7 @@ export function createRunInputs(
         await writer.audit(entry);
       });
       const records = inputs.map(({ key, input }) => ({
-        topic: playbookTopics.runs.name,
+        topic: topics.runs.name,
         key,
         value: JSON.stringify(input),
       }));

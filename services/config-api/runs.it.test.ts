@@ -145,6 +145,22 @@ describe('starting', () => {
     });
   });
 
+  it('a draft starts nothing; what is published does, with its revision', async () => {
+    const real = await openTestApi(await newDatabase(), { producer: { send: async () => undefined } });
+    const steps = [{ id: 'a', action: 'gone' }];
+    const body = { id: 'q', enabled: false, steps };
+    expect((await real.call({ method: 'POST', url: '/api/playbooks', body })).statusCode).toBe(201);
+    const run = () => real.call({ method: 'POST', url: '/api/playbooks/q/run', body: {} });
+    const draft = await run();
+    expect([draft.statusCode, draft.json().error.code]).toEqual([409, 'draft']);
+    const action = { id: 'gone', type: 'log', params: {} };
+    await real.call({ method: 'POST', url: '/api/actions', body: action });
+    const headers = { 'if-match': '"1"' };
+    await real.call({ method: 'PUT', url: '/api/playbooks/q', body: { steps }, headers });
+    expect((await run()).json()).toMatchObject({ playbook: 'q', revision: 2 });
+    await real.close();
+  });
+
   it('an unknown playbook is unknown', async () => {
     expect((await start({}, {}, 'nothing')).statusCode).toBe(404);
     expect((await start({}, {}, '..%2fx')).statusCode).toBe(404);
@@ -166,7 +182,7 @@ describe('starting', () => {
       expect.stringContaining('revision 2 of newer is not known'),
     ]);
     expect((await get(`/api/runs/${refused}/history?number=0`)).json().items).toMatchObject([
-      { what: 'ignored', input: 'start' },
+      { what: 'note', input: 'start' },
     ]);
   });
 });

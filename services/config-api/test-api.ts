@@ -8,10 +8,11 @@ import { loadPepper, openKeyring } from '@tocsin/adapters/postgres/api-keys.ts';
 import { createApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts';
 import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
-import { createConfigStore, publishedPlaybook } from '@tocsin/adapters/postgres/config-store.ts';
+import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
+import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
 import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { parseKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
@@ -75,7 +76,7 @@ export async function openTestApi(
     approvals: createApprovalStore(db),
     audit: createAuditStore(db),
     producer: { send: async () => undefined },
-    playbookHead: (id) => publishedPlaybook(db, id),
+    playbookHead: (id) => publishedHead(db, id),
     publicUrl: null,
     logger: silentLogger,
     ...change,

@@ -3,13 +3,14 @@
 import { createRunStore } from '@tocsin/adapters/postgres/run-store.ts';
 import type { Db } from '@tocsin/adapters/postgres/schema.ts';
 import type { Playbook, PlaybookStep, RunInput } from '@tocsin/schemas/types.ts';
-import { decideRun } from '@tocsin/topologies/domain/playbooks/decide.ts';
 import type { RunState } from '@tocsin/topologies/domain/playbooks/machine/state.ts';
 import { programOf } from '@tocsin/topologies/domain/playbooks/play-kit.ts';
 import { rowsOf } from '@tocsin/topologies/domain/playbooks/projection.ts';
-import type { RunEvent } from '@tocsin/topologies/domain/playbooks/run-change.ts';
+import { type RunEvent, readRunEvent } from '@tocsin/topologies/domain/playbooks/run-change.ts';
+import { createRunFold } from '@tocsin/topologies/domain/playbooks/run-fold.ts';
 import { LogError, type OutRecord } from '@tocsin/topologies/ports/log.ts';
-import { playbookTopics } from '@tocsin/topologies/topics.ts';
+import { applyInputs, type HeldState } from '@tocsin/topologies/run/fold/apply-inputs.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
 
 export interface TestRuns {
   readonly producer: { send(records: readonly OutRecord[]): Promise<void> };
@@ -34,7 +35,12 @@ export function createTestRuns(
   more: Partial<Playbook> = {},
 ): TestRuns {
   const program = programOf(steps, more);
-  const states = new Map<string, { state: RunState | null; version: number }>();
+  const fold = createRunFold({
+    definitions: (_id, revision) => (revision === 1 ? program : null),
+    input: topics.runs,
+    changelog: topics.runEvents,
+  });
+  const states = new Map<string, HeldState<RunState>>();
   const timers = new Map<string, number>();
   const held: { key: string; input: RunInput }[] = [];
   let offset = 0;
@@ -48,7 +54,7 @@ export function createTestRuns(
       async send(records) {
         if (runs.mode === 'fail') throw new LogError('broker away', { retriable: true });
         for (const record of records) {
-          if (record.topic !== playbookTopics.runs.name) throw new Error(`unexpected topic ${record.topic}`);
+          if (record.topic !== topics.runs.name) throw new Error(`unexpected topic ${record.topic}`);
           const one = { key: String(record.key), input: JSON.parse(String(record.value)) as RunInput };
           runs.inputs.push(one);
           if (runs.mode === 'hold') held.push(one);
@@ -60,21 +66,13 @@ export function createTestRuns(
       for (const { key, input } of held.splice(0)) await runs.apply(key, input);
     },
     async apply(key, input) {
-      const before = states.get(key) ?? { state: null, version: 0 };
-      const at = Date.now();
-      const moment = { now: at, partition: 0, offset: offset++, key };
-      const definitions = (_id: string, revision: number) => (revision === 1 ? program : null);
-      const step = decideRun(before.state, input, moment, {
-        definitions,
-        runsTopic: playbookTopics.runs.name,
-      });
-      const version = before.version + 1;
-      states.set(key, { state: step.state, version: step.state === null ? 0 : version });
-      const { state, changes } = step;
-      const event: RunEvent = { v: 1, key, version, offset: moment.offset, at, state, changes };
-      // As a reader of the topic sees it.
-      await createRunStore(db()).write([rowsOf(JSON.parse(JSON.stringify(event)) as RunEvent)]);
-      for (const effect of step.effects)
+      const moment = { now: Date.now(), partition: 0, offset: offset++, key };
+      const applied = applyInputs(fold, [{ input, moment }], states);
+      states.set(key, applied.states.get(key) ?? { state: null, version: 0 });
+      const read = readRunEvent(Buffer.from(applied.changes[0]?.text ?? ''));
+      if (!('event' in read)) throw new Error(read.detail);
+      await createRunStore(db()).write([rowsOf(read.event)]);
+      for (const { effect } of applied.effects)
         if (effect.kind === 'timer') timers.set(effect.token, effect.due);
         else if (effect.kind === 'cancel-timer') timers.delete(effect.token);
         else
@@ -82,7 +80,7 @@ export function createTestRuns(
             topic: effect.record.topic,
             value: JSON.parse(String(effect.record.value)) as Record<string, unknown>,
           });
-      return event;
+      return read.event;
     },
   };
   return runs;

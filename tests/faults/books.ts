@@ -110,9 +110,10 @@ export async function collect(
   const json = async <T>(topic: string): Promise<T[]> =>
     (await readTopic(client, topic)).map(({ value }) => JSON.parse(String(value)) as T);
   const commands: Delivery[] = [];
+  // What a timer wrote is a command that was there before.
   for (const type of ['webhook', 'email'])
-    for (const { command_id: commandId, source } of await json<Command>(commandTopic(type).name))
-      commands.push({ commandId, input: source.id });
+    for (const record of await json<Command | { readonly kind: 'timer' }>(commandTopic(type).name))
+      if (!('kind' in record)) commands.push({ commandId: record.command_id, input: record.source.id });
   const outcomes: (Outcome & { input: string })[] = (await json<Result>(topics.results.name)).map(
     (result) => ({
       input: String(result.source['id']),

@@ -7,7 +7,7 @@ import type { Verdict } from './checker.ts';
 import { hecToken, mailDocuments, sinkDocuments, webhookDocuments } from './documents.ts';
 import { type LoadRecord, load, mailRule, rules } from './load.ts';
 import { type Process, type System, startSystem } from './system.ts';
-import { untilIdle } from './topic.ts';
+import { pendingTimers, until, untilIdle } from './topic.ts';
 
 export interface Full {
   readonly system: System;
@@ -68,6 +68,8 @@ export async function startFull(): Promise<Full> {
       evaluator,
       load: (run, count) => load(run, count, [...rules, mailRule]),
       async verdict(records, timeoutMs = 60_000) {
+        await untilIdle(system.client, Object.values(readings), timeoutMs);
+        await until('timers fire', async () => (await pendingTimers(system.client)) === 0, timeoutMs, 500);
         await untilIdle(system.client, Object.values(readings), timeoutMs);
         return verdictOf(system.client, records, { webhook, mail, hec });
       },

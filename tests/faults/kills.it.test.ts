@@ -7,7 +7,7 @@ import { problemsOf } from './checker.ts';
 import { concurrency, type Full, sinkInFlight, startFull } from './full.ts';
 import { mailRule } from './load.ts';
 import { type Process, randomPause } from './system.ts';
-import { until, untilIdle, waiting } from './topic.ts';
+import { pendingTimers, until, untilIdle, waiting } from './topic.ts';
 
 let full: Full;
 
@@ -145,6 +145,38 @@ test('action worker killed when the mail server has the message and before it an
   // Webhooks in flight may come twice; a mail never does, in no run of this file.
   const ids = mail.mails.map(({ parsed }) => parsed.messageId);
   expect(new Set(ids).size).toBe(ids.length);
+}, 120_000);
+
+test('action worker killed while commands wait for a retry of seconds: no offset waits, each comes at its time', async () => {
+  const { system, actions, webhook } = full;
+  const records = full.load('parked', 60);
+  const waitMs = 9_000;
+  const refusedAt = new Map<string, number>();
+  const takenAt = new Map<string, number>();
+  webhook.answerWith(({ id }) => {
+    const isFirst = !refusedAt.has(id);
+    (isFirst ? refusedAt : takenAt).set(id, performance.now());
+    return isFirst ? { status: 425, headers: { 'retry-after': String(waitMs / 1000) } } : { status: 204 };
+  });
+  const expected = records.flatMap(({ input }) => input.hits.filter(({ rule }) => rule !== mailRule.id));
+  await publish(system.client, records);
+  await until(
+    'all are refused and parked',
+    async () => (await pendingTimers(system.client)) >= expected.length,
+  );
+  await untilIdle(system.client, [readings.webhook]);
+  await actions.kill();
+  expect(takenAt.size).toBe(0);
+  await actions.start();
+  const verdict = await full.verdict(records);
+  show('action worker killed while commands are parked', verdict, `parked=${expected.length}`);
+  // To the checker the second request of each is one more delivery that nobody counted: it cannot know that the first was refused.
+  expect(problemsOf(verdict).filter((problem) => !problem.startsWith('uncounted'))).toEqual([]);
+  expect([...takenAt.keys()].sort()).toEqual([...new Set(expected.map(({ commandId }) => commandId))].sort());
+  for (const [id, at] of takenAt) expect(at - refusedAt.get(id)!).toBeGreaterThanOrEqual(waitMs - 50);
+  // Each was asked twice, and not once more for the kill.
+  expect(webhook.requests.filter(({ id }) => takenAt.has(id)).length).toBe(2 * expected.length);
+  webhook.answerWith({ status: 204 });
 }, 120_000);
 
 /**

@@ -1,6 +1,7 @@
 // Reads a whole topic, bytes and all, and waits until groups have nothing left to read.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogClient } from '@tocsin/topologies/ports/log.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
 
 export interface Stored {
   readonly topic: string;
@@ -70,6 +71,15 @@ export async function untilIdle(
     }
     await delay(150);
   }
+}
+
+/** Timers that wait for their time: commands among them are in nobody's lag. */
+export async function pendingTimers(client: LogClient): Promise<number> {
+  const pending = new Set<string>();
+  for (const { key, value } of await readTopic(client, topics.timers.name))
+    if (value === null) pending.delete(key ?? '');
+    else pending.add(key ?? '');
+  return pending.size;
 }
 
 /** Polls until `holds`; rejects after `timeoutMs` with `what`. */

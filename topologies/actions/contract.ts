@@ -17,7 +17,7 @@ import type {
 } from '../domain/action/define-action.ts';
 import { failureCodes, type Outcome } from '../domain/action/outcome.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
-import { type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
+import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
 import { HttpFailure, type HttpFailureClass } from '../ports/http.ts';
@@ -35,6 +35,8 @@ export interface ContractFixture {
   readonly connection: ResolvedConnection | null;
   /** Secret names that the connection uses; their values must not come out anywhere but in the request. */
   readonly secrets: readonly string[];
+  /** Body of every 2xx answer, for receivers that say in it whether they took the request. */
+  readonly accepted?: string;
 }
 
 export interface Fakes {
@@ -43,8 +45,8 @@ export interface Fakes {
   readonly lineLog: FakeLineLog;
 }
 
-export function fakes(): Fakes {
-  return { http: fakeHttp(), mail: fakeMail(), lineLog: fakeLineLog() };
+export function fakes(answer: FakeAnswer = 200): Fakes {
+  return { http: fakeHttp(answer), mail: fakeMail(), lineLog: fakeLineLog() };
 }
 
 export const contractNow = Date.UTC(2026, 3, 28, 12, 0, 1);
@@ -123,6 +125,8 @@ const canary = 'canary-7d1f0c93-do-not-print';
 
 export function contract(action: Action, fixture: ContractFixture): void {
   const { manifest } = action;
+  const { accepted = '' } = fixture;
+  const answering = (): Fakes => fakes({ status: 200, body: accepted });
   const secrets = Object.fromEntries(
     fixture.secrets.map((name) => [name, new SecretValue(`${canary}-${name}`)]),
   );
@@ -159,7 +163,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     });
 
     it('has no effect with parameters that do not fit', async () => {
-      const ports = fakes();
+      const ports = answering();
       const outcome = await run(ports, { params: { ...fixture.params, no_such_parameter: 1 } });
       expect(outcome).toMatchObject({ status: 'failed', code: 'invalid_params', retry: 'never' });
       expect(effects(ports)).toEqual(effects(fakes()));
@@ -177,7 +181,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     });
 
     it('works, and uses only the ports that it needs', async () => {
-      const ports = fakes();
+      const ports = answering();
       expect(checkDocument('command.json', command())).toEqual([]);
       expect(await run(ports)).toMatchObject({ status: 'done' });
       const used = {
@@ -190,11 +194,11 @@ export function contract(action: Action, fixture: ContractFixture): void {
     });
 
     it('sends the same twice for the same command, with the command id as its key', async () => {
-      const [one, two] = [fakes(), fakes()];
+      const [one, two] = [answering(), answering()];
       await run(one);
       await run(two, {}, { attempt: 2 });
       expect(effects(two)).toEqual(effects(one));
-      const other = fakes();
+      const other = answering();
       await run(other, { command_id: 'ffffffffffffffffffffffffffffffff' });
       expect(effects(other)).not.toEqual(effects(one));
       if (manifest.idempotency === 'key')
@@ -202,7 +206,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     });
 
     it('keeps secrets out of outcomes and of what is shown of them', async () => {
-      const ports = fakes();
+      const ports = answering();
       const outcomes = [await run(ports)];
       if (manifest.needs.includes('http')) {
         ports.http.answer(
@@ -218,10 +222,46 @@ export function contract(action: Action, fixture: ContractFixture): void {
       expect(`${inspect(outcomes, { depth: 9 })}${JSON.stringify(outcomes)}`).not.toContain(canary);
     });
 
+    it('a dry run shows what would be sent: nothing leaves, no secret is shown, the same for the same command', async () => {
+      const dry = () => action.preview(command({ dry_run: true }), { connection, now: contractNow });
+      // Whatever opens something has no port to open it with: a preview is given none.
+      const outcome = dry();
+      expect(outcome).toMatchObject({ status: 'done', output: expect.anything() });
+      const text = JSON.stringify(outcome);
+      expect(text).not.toContain(canary);
+      // Nor in another spelling, as in a basic authorization.
+      for (const part of text.matchAll(/[A-Za-z0-9+/=_-]{16,}/g))
+        expect(Buffer.from(part[0], 'base64').toString('latin1')).not.toContain(canary);
+      expect(dry()).toEqual(outcome);
+      const ports = answering();
+      await run(ports);
+      for (const text of sentTexts(ports))
+        expect(JSON.stringify(outcome)).toContain(JSON.stringify(text).slice(1, -1));
+    });
+
+    it('a dry run fails as an attempt does that fails before it sends', async () => {
+      const preview = (params: Readonly<Record<string, unknown>>, over: Partial<ActionContext> = {}) =>
+        action.preview(command({ params }), { connection, now: contractNow, ...over });
+      const misfit = { ...fixture.params, no_such_parameter: 1 };
+      expect(preview(misfit)).toEqual(await run(fakes(), { params: misfit }));
+      if (manifest.connection !== null)
+        expect(preview(fixture.params, { connection: null })).toEqual(
+          await run(fakes(), {}, { connection: null }),
+        );
+      for (const name of fixture.secrets) {
+        const { [name]: _, ...others } = connection?.secrets ?? {};
+        const without = connection && { ...connection, secrets: others };
+        const ports = fakes();
+        const outcome = await run(ports, {}, { connection: without });
+        if (outcome.status === 'failed' && sentTexts(ports).length === 0)
+          expect(preview(fixture.params, { connection: without })).toEqual(outcome);
+      }
+    });
+
     it('runs once as it says: one effect for the whole set, or one for the first row; otherwise one for each', async () => {
-      const once = fakes();
+      const once = answering();
       await run(once, manifest.runOnce === 'all' ? { mode: 'all', row_index: 'all' } : firstOnly());
-      const each = fakes();
+      const each = answering();
       for (const [index, row] of rows.entries())
         await run(each, {
           mode: 'each',
@@ -238,22 +278,22 @@ export function contract(action: Action, fixture: ContractFixture): void {
     const { missing } = fixture;
     if (missing !== null)
       it('names template fields that have no value', async () => {
-        const outcome = await run(fakes(), { params: { ...missing } });
+        const outcome = await run(answering(), { params: { ...missing } });
         const text = outcome.status === 'done' ? (outcome.warnings ?? []).join('\n') : outcome.detail;
         expect(text).toContain('nowhere.to_be_found');
       });
 
     it('fails without its connection, and does not throw', async () => {
       if (manifest.connection === null)
-        return expect(await run(fakes(), {}, { connection: null })).toMatchObject({ status: 'done' });
-      expect(await run(fakes(), {}, { connection: null })).toMatchObject({
+        return expect(await run(answering(), {}, { connection: null })).toMatchObject({ status: 'done' });
+      expect(await run(answering(), {}, { connection: null })).toMatchObject({
         status: 'failed',
         code: 'unknown_connection',
       });
     });
 
     if (manifest.needs.includes('http')) {
-      httpContract(run);
+      httpContract(run, accepted);
     }
   });
 
@@ -266,10 +306,19 @@ export function contract(action: Action, fixture: ContractFixture): void {
   }
 }
 
-function httpContract(run: (ports: Fakes) => Promise<Outcome>): void {
+/** Where a request goes and what a message is about, as texts that a dry run has to show. */
+function sentTexts(ports: Fakes): string[] {
+  return [
+    ...ports.http.requests.map(({ url }) => new URL(url).host),
+    ...ports.mail.sent.flatMap(({ message }) => [message.subject, ...message.to]),
+    ...ports.lineLog.lines,
+  ];
+}
+
+function httpContract(run: (ports: Fakes) => Promise<Outcome>, accepted: string): void {
   it.each(httpTable)('status %i', async (status, code, retry) => {
     const ports = fakes();
-    ports.http.answer(status);
+    ports.http.answer({ status, body: status >= 200 && status < 300 ? accepted : '' });
     const outcome = await run(ports);
     if (code === null) return expect(outcome.status).toBe('done');
     expect(outcome).toMatchObject({ status: 'failed', code, retry, status_code: status });

@@ -16,6 +16,8 @@ export interface DeadLetter {
   /** Service or service/instance. */
   readonly service: string;
   readonly attempts: number;
+  /** When it failed first, epoch ms. */
+  readonly firstAt?: number;
   /** Epoch ms. */
   readonly at: number;
   readonly key: Buffer | null;
@@ -44,6 +46,7 @@ export function deadLetterRecord(letter: DeadLetter, topicName: string = topics.
     ['x-dlq-attempts', String(letter.attempts)],
     ['x-dlq-at', new Date(letter.at).toISOString()],
   ];
+  if (letter.firstAt !== undefined) headers.push(['x-dlq-first-at', new Date(letter.firstAt).toISOString()]);
   if (letter.commandId !== undefined) headers.push(['x-dlq-command-id', letter.commandId]);
   if (letter.part !== undefined) headers.push(['x-dlq-part', oneLine(letter.part).slice(0, 1024)]);
   let value = letter.value;

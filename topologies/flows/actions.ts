@@ -9,8 +9,9 @@ export const actionFlows: readonly PerformFlow[] = Object.values(actions).map(({
   service: 'actions',
   title: manifest.id,
   reads: [commandTopic(manifest.id)],
-  tables: [topics.config],
-  writes: [topics.results, topics.events, topics.deadLetters],
+  tables: [topics.config, topics.timers],
+  // Timers fire into the topic that the flow reads.
+  writes: [topics.results, topics.events, topics.deadLetters, topics.timers, commandTopic(manifest.id)],
   group: actionGroup(manifest.id),
   touches: [manifest.title],
 }));

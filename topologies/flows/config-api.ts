@@ -1,5 +1,5 @@
 // People and pipelines change configuration: PostgreSQL is its home, the outbox publishes it. What they do to runs goes to the log at once.
-import { playbookTopics, topics } from '../topics.ts';
+import { topics } from '../topics.ts';
 import type { PerformFlow } from './flow.ts';
 
 export const configApiFlow: PerformFlow = {
@@ -8,7 +8,7 @@ export const configApiFlow: PerformFlow = {
   title: 'configuration',
   reads: [],
   tables: [],
-  writes: [topics.config, topics.audit, playbookTopics.runs],
+  writes: [topics.config, topics.playbookVersions, topics.audit, topics.runs],
   group: null,
   touches: ['PostgreSQL'],
 };

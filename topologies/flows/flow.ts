@@ -22,6 +22,8 @@ export interface DecideFlow extends FlowShape {
 /** Pure per key: (state, input) -> {state, effects}; one owner per partition. */
 export interface FoldFlow extends FlowShape {
   readonly kind: 'fold';
+  /** Written with every input; read by this flow alone, when the store lost its states. One of `writes`. */
+  readonly changelog: Topic;
 }
 
 /** Async: (command, ports) -> outcome. */

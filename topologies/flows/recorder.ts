@@ -1,6 +1,6 @@
 // Results of actions and changes of runs become the history that people search.
 import { groups } from '../groups.ts';
-import { playbookTopics, topics } from '../topics.ts';
+import { topics } from '../topics.ts';
 import type { PerformFlow } from './flow.ts';
 
 export const recorderFlow: PerformFlow = {
@@ -19,7 +19,7 @@ export const runRecorderFlow: PerformFlow = {
   kind: 'perform',
   service: 'recorder',
   title: 'runs and approvals',
-  reads: [playbookTopics.runEvents],
+  reads: [topics.runEvents],
   tables: [],
   writes: [topics.deadLetters],
   group: groups.runRecorder,

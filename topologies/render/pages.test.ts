@@ -25,7 +25,13 @@ describe('generated pages', () => {
 describe('topology', () => {
   test('every topic has a writer (or is external) and a reader (or is an end)', () => {
     const written = new Set(flows.flatMap((flow) => flow.writes.map((topic) => topic.name)));
-    const read = new Set(flows.flatMap((flow) => [...flow.reads, ...flow.tables].map((topic) => topic.name)));
+    const read = new Set(
+      flows.flatMap((flow) =>
+        [...flow.reads, ...flow.tables, ...(flow.kind === 'fold' ? [flow.changelog] : [])].map(
+          (topic) => topic.name,
+        ),
+      ),
+    );
     const ends = new Set([topics.deadLetters.name, topics.audit.name]);
     expect(
       allTopics()
@@ -37,6 +43,15 @@ describe('topology', () => {
         .filter((topic) => !ends.has(topic.name) && !read.has(topic.name))
         .map((topic) => topic.name),
     ).toEqual([]);
+  });
+
+  test('input, changelog and timers of a fold have the same partitions', () => {
+    for (const flow of flows)
+      if (flow.kind === 'fold') {
+        expect(flow.writes).toContain(flow.changelog);
+        for (const topic of [flow.changelog, ...flow.tables.filter(({ id }) => id === topics.timers.id)])
+          expect([topic.name, topic.partitions]).toEqual([topic.name, flow.reads[0]?.partitions]);
+      }
   });
 
   test('a group belongs to one flow', () => {

@@ -18,8 +18,18 @@ test.each([
   expect(laneSettingsOf(() => table)(document.id)).toEqual({ concurrency: promised, ratePerSecond: null });
 });
 
-test('its own limits win', () => {
+test('its own limits win, also over those of the action type', () => {
   const { config: document } = smtpConnection({ concurrency: 2, rate_per_second: 0.5 });
   const table = { ...emptyConfig, connections: new Map([[document.id, { document, revision: 1 }]]) };
   expect(laneSettingsOf(() => table)(document.id)).toEqual({ concurrency: 2, ratePerSecond: 0.5 });
+  expect(laneSettingsOf(() => table, { ratePerSecond: 1 })(document.id).ratePerSecond).toBe(0.5);
+});
+
+test('an action type has a rate of its own where the connection names none', () => {
+  const { config: document } = httpConnection();
+  const table = { ...emptyConfig, connections: new Map([[document.id, { document, revision: 1 }]]) };
+  expect(laneSettingsOf(() => table, { ratePerSecond: 1 })(document.id)).toEqual({
+    concurrency: 8,
+    ratePerSecond: 1,
+  });
 });

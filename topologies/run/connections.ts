@@ -1,7 +1,7 @@
 // Finds the connection of a command as it is now and resolves its secrets: a rotated credential is used at once, also
 // by commands that were decided before.
 import type { Connection } from '@tocsin/schemas/types.ts';
-import type { ResolvedConnection } from '../domain/action/define-action.ts';
+import type { ActionManifest, ResolvedConnection } from '../domain/action/define-action.ts';
 import type { Failed } from '../domain/action/outcome.ts';
 import type { ConfigTable } from '../domain/config/config-table.ts';
 import { SecretError, type SecretsPort, type SecretValue } from '../ports/secrets.ts';
@@ -46,8 +46,11 @@ function unknown(id: string, found: Connection | undefined): Failed {
   return { status: 'failed', code: 'unknown_connection', retry: 'backoff', detail: why };
 }
 
-/** Limits of the lane that serves a connection. */
-export function laneSettingsOf(table: () => ConfigTable): (connection: string | null) => LaneSettings {
+/** Limits of the lane that serves a connection; `defaults` are those of the action type. */
+export function laneSettingsOf(
+  table: () => ConfigTable,
+  defaults: ActionManifest['lane'] = {},
+): (connection: string | null) => LaneSettings {
   return (id) => {
     // Without a destination there is nobody to spare; what is written at the same time is written together.
     if (id === null) return { concurrency: 256, ratePerSecond: null };
@@ -55,7 +58,7 @@ export function laneSettingsOf(table: () => ConfigTable): (connection: string | 
     // The defaults of schemas/documents/connection.json.
     return {
       concurrency: config?.concurrency ?? (config?.type === 'smtp' ? 4 : 8),
-      ratePerSecond: config?.rate_per_second ?? null,
+      ratePerSecond: config?.rate_per_second ?? defaults.ratePerSecond ?? null,
     };
   };
 }

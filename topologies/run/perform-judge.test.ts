@@ -83,3 +83,10 @@ it.each([
   [3_600_000, '1 h'],
   [86_700_000, '24 h 5 min'],
 ])('%i ms is %s', (ms, words) => expect(inWords(ms)).toBe(words));
+
+it('remembers when an attempt failed first, whatever it failed with later', () => {
+  const first = judgeAttempt(attempts(), failure(), 5_000, rules).attempts;
+  const refusal = failure({ code: 'http_401_403', retry: 'pause' });
+  const second = judgeAttempt({ ...first, count: 2 }, refusal, 9_000, rules).attempts;
+  expect([first.failedSince, second.failedSince]).toEqual([5_000, 5_000]);
+});

@@ -10,16 +10,18 @@ import { nextDelay } from '../domain/action/retry-policy.ts';
 import type { LaneVerdict } from './lane.ts';
 import { isDown } from './perform-command.ts';
 
-/** What is known of a command's attempts so far; lost with the process. */
+/** What is known of a command's attempts so far; kept while it is parked, otherwise lost with the process. */
 export interface Attempts {
   /** Attempts that count against the retry policy. */
   readonly count: number;
   readonly possibleDuplicate: boolean;
   /** The destination refuses us since then without a break, epoch ms, and how often it was asked. */
   readonly refused: { readonly since: number; readonly times: number } | null;
+  /** When an attempt failed first, epoch ms. */
+  readonly failedSince: number | null;
 }
 
-export const noAttempts: Attempts = { count: 0, possibleDuplicate: false, refused: null };
+export const noAttempts: Attempts = { count: 0, possibleDuplicate: false, refused: null, failedSince: null };
 
 export interface JudgeRules {
   readonly commandId: string;
@@ -56,10 +58,11 @@ export function judgeAttempt(
   const verdict = outcome.retry === 'pause' ? 'pause' : isDown(outcome) ? 'down' : 'up';
   if (outcome.uncertain === true && rules.hold) return end(verdict, held(outcome));
   const possibleDuplicate = attempts.possibleDuplicate || outcome.uncertain === true;
+  const failedSince = attempts.failedSince ?? now;
   if (outcome.retry === 'pause') {
     const refused = { since: attempts.refused?.since ?? now, times: (attempts.refused?.times ?? 0) + 1 };
     const forMs = now - refused.since;
-    const paused = { ...attempts, possibleDuplicate, refused };
+    const paused = { ...attempts, possibleDuplicate, refused, failedSince };
     if (forMs > rules.pauseMaxMs) {
       const detail = `gave up: not accepted for ${inWords(forMs)} (asked ${times(refused.times)}): ${outcome.detail}`;
       return end(verdict, { ...outcome, detail }, paused);
@@ -67,7 +70,7 @@ export function judgeAttempt(
     const uncounted = { ...paused, count: attempts.count - 1 };
     return { verdict, attempts: uncounted, next: { step: 'retry', failure: outcome, delayMs: null } };
   }
-  const failed = { ...attempts, possibleDuplicate, refused: null };
+  const failed = { ...attempts, possibleDuplicate, refused: null, failedSince };
   const delayMs = nextDelay(rules.retry, attempts.count, rules.commandId, outcome);
   if (delayMs === null) {
     const detail = `gave up after ${attempts.count === 1 ? '1 attempt' : `${attempts.count} attempts`}: ${outcome.detail}`;

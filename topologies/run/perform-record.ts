@@ -1,15 +1,13 @@
-// Records how a command ended, or that it waits: ledger, result, event, dead letters, and only then the offset.
+// Records how a command ended, or that it waits: ledger, result, event, answer, dead letters, and only then the offset.
 //
 // Invariant: a command's offset completes and its bytes are given back after its final outcome was acknowledged by the log.
-// Where the log refuses the records of an outcome for good, a dead letter with the command's own bytes stands for them;
-// where it refuses that as well, the service fails: nothing ends in silence.
+// Where the log refuses the records of an outcome for good, a dead letter with the command's own bytes stands for them.
 //
 // Surprise: the ledger is written first. A worker that dies in between leaves the records unwritten; the command is read
 // again, answers from the ledger, and they are written then, under the same ids.
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { Failed, Outcome } from '../domain/action/outcome.ts';
 import { resultOf, resultRecord } from '../domain/action/results.ts';
-import { letterOfRecord } from '../domain/dead-letter.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EffectsPort } from '../ports/effects.ts';
 import type { OutRecord } from '../ports/log.ts';
@@ -17,7 +15,9 @@ import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
 import type { CommandRoom } from './command-room.ts';
 import type { Outbox } from './outbox.ts';
-import { endedEvent, type Job, nextOffsetOf, type Taken } from './perform-command.ts';
+import { endedEvent, type Job, letterOf, nextOffsetOf, type Refused, type Taken } from './perform-command.ts';
+import { createConclude, type Ending, type LetterFacts, refusalOf } from './perform-conclude.ts';
+import { dryOutput, refusalReply, replyTo } from './perform-reply.ts';
 
 export interface RecorderOptions {
   readonly type: string;
@@ -29,17 +29,21 @@ export interface RecorderOptions {
   readonly metrics: MetricsPort;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** What was taken is no longer in memory: it is complete, or somebody else reads it again. */
+  readonly onGone: (taken: Taken) => void;
   /** Not even a dead letter can be written: the service must end. */
   readonly onFailure: (error: Error) => void;
 }
 
 export interface Recorder {
   /** A record that is no command: dead letter, then its offset. Rejects when the log refuses the letter. */
-  refuse(taken: Taken, reason: string, detail: string): Promise<void>;
+  refuse(taken: Taken, refused: Refused): Promise<void>;
+  /** What a dry run showed: result and answer, neither event nor dead letter, because nothing was to happen. */
+  dry(taken: Taken, command: Command, outcome: Outcome): Promise<void>;
   /** The final outcome of an attempt that began at `startedAt` (epoch ms). */
   end(job: Job, outcome: Outcome, startedAt: number): Promise<void>;
   /** A command that the ledger answers: what its first reader may have left unwritten is written again. */
-  repeat(job: Job, outcome: Outcome): Promise<void>;
+  repeat(job: Job, outcome: Outcome, possibleDuplicate: boolean): Promise<void>;
   /** Another attempt follows; false when the service stopped first. `nextAttemptAt` null: when the destination is tried again. */
   retry(job: Job, failure: Failed, startedAt: number, nextAttemptAt: number | null): Promise<boolean>;
   /** Takes the mark of a beginning back, when nothing can have happened; false when the service stopped first. */
@@ -54,60 +58,43 @@ export interface Recorder {
 export const ledgerRetryMs = 1_000;
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { type, service, effects, outbox, room, clock, metrics, logger, signal } = options;
+  const { type, service, effects, outbox, room, clock, metrics, logger, signal, onGone } = options;
 
   function complete(taken: Taken): void {
     const { batch, index, assignment } = taken;
     assignment.complete(batch.offset(index), nextOffsetOf(batch, index));
+    forget(taken);
+  }
+
+  function forget(taken: Taken): void {
     room.giveBack(taken.bytes);
+    onGone(taken);
   }
 
   function letter(taken: Taken, reason: string, error: string, about: LetterFacts): OutRecord {
     metrics.count('tocsin_dead_letters_total', { service, reason });
-    return letterOfRecord(taken.batch, taken.index, {
-      stage: 'command',
-      reason,
-      error,
-      service,
-      at: clock.now(),
-      ...about,
-    });
+    return letterOf(taken, { reason, error, service, at: clock.now(), ...about });
   }
 
   /** One letter for a command that failed, one for every part that a command left undelivered. */
   function letters(job: Job, outcome: Outcome, attempts: number): OutRecord[] {
-    const about = { attempts, commandId: job.command.command_id };
+    const about = { attempts, ...factsOf(job) };
     if (outcome.status === 'failed') return [letter(job, outcome.code, outcome.detail, about)];
     return (outcome.undelivered ?? []).map((part) =>
       letter(job, part.code, part.detail, { ...about, part: part.to }),
     );
   }
 
-  async function conclude(job: Job, records: readonly OutRecord[], outcome: Outcome): Promise<void> {
-    try {
-      await outbox.send(records);
-    } catch (error) {
-      if (signal.aborted) return;
-      const { command_id } = job.command;
-      logger.error('the log refuses the result of a command', { type, command_id, error: String(error) });
-      const ended = outcome.status === 'done' ? 'succeeded' : `failed with ${outcome.code}`;
-      const detail = `the command ${ended}; the log refuses its result: ${messageOf(error)}`;
-      const about = { attempts: Math.max(1, job.attempts.count), commandId: command_id };
-      try {
-        await outbox.send([letter(job, 'unrecorded', detail, about)]);
-      } catch (refused) {
-        if (signal.aborted) return;
-        options.onFailure(
-          new Error(
-            `command ${command_id} of ${service} ended and neither its result nor a dead letter can be written: ${messageOf(refused)}`,
-            { cause: refused },
-          ),
-        );
-        return;
-      }
-    }
-    complete(job);
-  }
+  const conclude = createConclude({
+    type,
+    service,
+    outbox,
+    logger,
+    signal,
+    letter,
+    complete,
+    onFailure: options.onFailure,
+  });
 
   /** Repeats a write to the ledger until it is there; false when the service stops first. */
   async function inLedger(write: () => Promise<void>): Promise<boolean> {
@@ -130,19 +117,47 @@ export function createRecorder(options: RecorderOptions): Recorder {
   return {
     complete,
     release,
-    forget: (taken) => room.giveBack(taken.bytes),
-    async refuse(taken, reason, detail) {
+    forget,
+    async refuse(taken, { reason, detail, read }) {
       await outbox.send([letter(taken, reason, detail, { attempts: 0 })]);
+      const reply = refusalReply(read, reason, detail);
+      const refused = await refusalOf(outbox, reply);
+      if (refused !== null) {
+        if (signal.aborted) return;
+        logger.error('the log refuses the answer to a command', { type, error: String(refused) });
+      }
       complete(taken);
+    },
+    async dry(taken, command, outcome) {
+      const at = clock.now();
+      const status = outcome.status === 'done' ? 'succeeded' : 'failed';
+      metrics.count('tocsin_actions_total', { type, status: 'dry_run', code: codeOf(outcome) });
+      const moment = { attempt: 0, startedAt: at, finishedAt: at, possibleDuplicate: false };
+      const shown: Outcome =
+        outcome.status === 'done' ? { ...outcome, output: dryOutput(outcome.output) } : outcome;
+      await conclude({
+        taken,
+        command,
+        outcome,
+        records: [resultRecord({ ...resultOf(command, status, outcome, moment), dry_run: true })],
+        reply: replyTo(command, status, shown, 0),
+        facts: { attempts: 0, commandId: command.command_id },
+      });
     },
     async end(job, outcome, startedAt) {
       const { command, attempts } = job;
       const finishedAt = clock.now();
       const done = outcome.status === 'done';
       const held = !done && outcome.code === 'uncertain';
-      if (!held && !(await inLedger(() => effects.finish(command.command_id, outcome, finishedAt)))) return;
+      if (
+        !held &&
+        !(await inLedger(() =>
+          effects.finish(command.command_id, outcome, finishedAt, attempts.possibleDuplicate),
+        ))
+      )
+        return;
       const status = done ? 'succeeded' : held ? 'held' : 'failed';
-      metrics.count('tocsin_actions_total', { type, status, code: done ? '' : outcome.code });
+      metrics.count('tocsin_actions_total', { type, status, code: codeOf(outcome) });
       metrics.observe('tocsin_action_latency_seconds', (finishedAt - command.created_at) / 1000, { type });
       const result = resultOf(command, status, outcome, {
         attempt: attempts.count,
@@ -156,9 +171,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
         ...(held ? { status } : {}),
       });
       const records = [resultRecord(result), event, ...letters(job, outcome, attempts.count)];
-      await conclude(job, records, outcome);
+      await conclude(endingOf(job, outcome, records, replyTo(command, status, outcome, attempts.count)));
     },
-    async repeat(job, outcome) {
+    async repeat(job, outcome, possibleDuplicate) {
       const { command } = job;
       const at = clock.now();
       metrics.count('tocsin_actions_total', { type, status: 'suppressed', code: '' });
@@ -166,7 +181,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
         attempt: 0,
         startedAt: at,
         finishedAt: at,
-        possibleDuplicate: false,
+        possibleDuplicate,
       });
       // How many attempts it took is not in the ledger: the event leaves it out, the letter says the least it can be.
       const records = [
@@ -174,7 +189,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
         endedEvent(command, outcome, at, {}),
         ...letters(job, outcome, 1),
       ];
-      await conclude(job, records, outcome);
+      const status = outcome.status === 'done' ? 'suppressed' : 'failed';
+      await conclude(endingOf(job, outcome, records, replyTo(command, status, outcome, 0)));
     },
     async retry(job, failure, startedAt, nextAttemptAt) {
       const { command, attempts } = job;
@@ -200,12 +216,19 @@ export function createRecorder(options: RecorderOptions): Recorder {
   };
 }
 
-interface LetterFacts {
-  readonly attempts: number;
-  readonly commandId?: string;
-  readonly part?: string;
+function endingOf(
+  job: Job,
+  outcome: Outcome,
+  records: readonly OutRecord[],
+  reply: readonly OutRecord[],
+): Ending {
+  const facts = { attempts: Math.max(1, job.attempts.count), ...factsOf(job) };
+  return { taken: job, command: job.command, outcome, records, reply, facts };
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function factsOf({ command, attempts }: Job): Omit<LetterFacts, 'attempts'> {
+  const { failedSince } = attempts;
+  return { commandId: command.command_id, ...(failedSince === null ? {} : { firstAt: failedSince }) };
 }
+
+const codeOf = (outcome: Outcome): string => (outcome.status === 'done' ? '' : outcome.code);

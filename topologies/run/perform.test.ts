@@ -4,69 +4,36 @@ import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, Result } from '@tocsin/schemas/types.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Action, ActionManifest } from '../domain/action/define-action.ts';
-import type { Failed, Outcome } from '../domain/action/outcome.ts';
+import type { Outcome } from '../domain/action/outcome.ts';
 import { type FakeClock, fakeClock } from '../ports/fakes/clock.ts';
 import { type FakeEffects, fakeEffects } from '../ports/fakes/effects.ts';
+import { fakeLog } from '../ports/fakes/log.ts';
 import { fakeLogger } from '../ports/fakes/logger.ts';
 import { type FakeMetrics, fakeMetrics } from '../ports/fakes/metrics.ts';
-import { LogError, type OutRecord } from '../ports/log.ts';
-import { fakeAssignment, fakeBatch } from '../testing/assignments.ts';
-import { commandTopic, topics } from '../topics.ts';
+import { LogError, type OutRecord, type RecordBatch } from '../ports/log.ts';
+import {
+  probeCommand as command,
+  failure as failed,
+  probeManifest as manifest,
+  probeTopic as topic,
+} from '../testing/action-kit.ts';
+import { type FakeAssignment, type FakeRecord, fakeAssignment, fakeBatch } from '../testing/assignments.ts';
+import { topics } from '../topics.ts';
+import { createTimers } from './fold/timers.ts';
 import { createOutbox } from './outbox.ts';
 import { createPerformer, type PerformOptions } from './perform.ts';
-
-const topic = commandTopic('probe').name;
-const manifest: ActionManifest = {
-  id: 'probe',
-  title: 'Probe',
-  summary: 'Answers as it is told.',
-  since: '0.1.0',
-  params: { type: 'object' },
-  examples: [],
-  needs: [],
-  connection: null,
-  runOnce: 'first',
-  defaultMode: 'each',
-  idempotency: 'key',
-  ledger: 'fast',
-};
-
-function command(number: number, extra: Partial<Command> = {}): Command {
-  return {
-    v: 1,
-    command_id: number.toString(16).padStart(32, '0'),
-    type: 'probe',
-    trigger: 'rule',
-    source: { id: `evt-${number}`, kind: 'event', topic: 'findings.v1', partition: 0, offset: number },
-    rule: { id: 'r', revision: 1 },
-    action: { id: 'a', key: 'a', revision: 1 },
-    mode: 'each',
-    row_index: 0,
-    params: {},
-    subject: { event: { event: 'finding.new' } },
-    hops: 1,
-    created_at: 0,
-    ...extra,
-  };
-}
-
-const failed = (code: Failed['code'], retry: Failed['retry'], extra: Partial<Failed> = {}): Failed => ({
-  status: 'failed',
-  code,
-  retry,
-  detail: code,
-  ...extra,
-});
 
 let clock: FakeClock;
 let effects: FakeEffects;
 let metrics: FakeMetrics;
 let sent: OutRecord[];
-let calls: { id: string; attempt: number; at: number }[];
+let calls: { id: string; attempt: number; at: number; again?: boolean | undefined }[];
 let answers: Outcome[];
 let logDown: boolean;
 let stop: AbortController;
 let failures: Error[];
+let fired: (record: FakeRecord) => void;
+let firedOffset: number;
 /** Refuses for good what it says yes to. */
 let refused: (record: OutRecord) => boolean;
 
@@ -81,6 +48,8 @@ beforeEach(() => {
   stop = new AbortController();
   failures = [];
   refused = () => false;
+  fired = () => undefined;
+  firedOffset = 1_000;
 });
 
 function performer(overrides: Partial<PerformOptions> = {}, execute?: Action['execute']) {
@@ -90,34 +59,53 @@ function performer(overrides: Partial<PerformOptions> = {}, execute?: Action['ex
       if (logDown) throw new LogError('down', { retriable: true });
       if (records.some(refused)) throw new LogError('message too large', { retriable: false });
       sent.push(...records);
+      for (const record of records) if (record.topic === topic) fired(record as FakeRecord);
     },
     async close() {},
   };
   const action: Action = {
     manifest,
     check: () => [],
+    preview: () => ({ status: 'done', output: {} }),
     execute:
       execute ??
       (async (given, context) => {
-        calls.push({ id: given.command_id, attempt: context.attempt, at: context.now });
+        calls.push({
+          id: given.command_id,
+          attempt: context.attempt,
+          at: context.now,
+          ...(context.possibleDuplicate === true ? { again: true } : {}),
+        });
         return answers.shift() ?? { status: 'done', ref: 'ok' };
       }),
   };
-  return createPerformer({
+  const common = { service: 'actions/probe', clock, metrics, logger, signal: stop.signal };
+  const outbox = createOutbox({ producer, clock, logger });
+  const onFailure = (error: Error): void => void failures.push(error);
+  const client = fakeLog({ clock, topics: { [topics.timers.name]: 1 } });
+  const handler = createPerformer({
+    ...common,
     action,
-    service: 'actions/probe',
     ports: {},
     effects,
-    outbox: createOutbox({ producer, clock, logger }),
+    outbox,
+    timers: createTimers({ ...common, client, outbox, input: topic, onFailure }),
     connection: async () => failed('unknown_connection', 'backoff'),
     laneSettings: () => ({ concurrency: 4, ratePerSecond: null }),
-    clock,
-    metrics,
-    logger,
-    signal: stop.signal,
-    onFailure: (error) => failures.push(error),
+    onFailure,
     ...overrides,
   });
+  let owned: FakeAssignment | null = null;
+  return {
+    ...handler,
+    async onBatch(batch: RecordBatch, assignment: FakeAssignment) {
+      if (owned !== assignment) await handler.startAt?.(assignment);
+      owned = assignment;
+      // What timers write into the topic comes back as the log would bring it.
+      fired = (record) => void handler.onBatch(fakeBatch(topic, [record], firedOffset++), assignment);
+      await handler.onBatch(batch, assignment);
+    },
+  };
 }
 
 const commands = (...list: Command[]) =>
@@ -129,6 +117,8 @@ const results = (): Result[] =>
   sent
     .filter((record) => record.topic === topics.results.name)
     .map((record) => JSON.parse(String(record.value)));
+/** What was completed of the records that no timer wrote. */
+const read = (assignment: FakeAssignment) => assignment.completed.filter(([offset]) => offset < 1_000);
 const letters = (): OutRecord[] => sent.filter((record) => record.topic === topics.deadLetters.name);
 const events = (): string[] =>
   sent
@@ -248,7 +238,7 @@ describe('retries', () => {
     answers = [];
     await clock.advance(60_000);
     expect(results().at(-1)?.status).toBe('succeeded');
-    expect(assignment.completed).toEqual([[0, 1]]);
+    expect(read(assignment)).toEqual([[0, 1]]);
   });
 
   test('a destination that refuses for longer than the limit ends in a dead letter', async () => {
@@ -262,7 +252,7 @@ describe('retries', () => {
     expect(header(letters()[0], 'x-dlq-error')).toBe(words);
     expect(results().at(-1)).toMatchObject({ status: 'failed', detail: words });
     expect(results().map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1, 1, 1]);
-    expect(assignment.completed).toEqual([[0, 1]]);
+    expect(read(assignment)).toEqual([[0, 1]]);
   });
 
   test('a destination that is down is probed by one command at a time, the others burn no attempts', async () => {
@@ -276,7 +266,8 @@ describe('retries', () => {
     expect(calls.length).toBeLessThan(20);
     answers = [];
     await clock.advance(120_000);
-    expect(assignment.completed.length).toBe(50);
+    expect(read(assignment).length).toBe(50);
+    expect(results().filter(({ status }) => status === 'succeeded').length).toBe(50);
   });
 });
 
@@ -306,11 +297,43 @@ describe('ledger', () => {
     ]);
   });
 
+  test('a repeat that a worker made and did not record is told by the one that answers from the ledger', async () => {
+    await effects.begin(command(1).command_id, 0);
+    await effects.finish(command(1).command_id, { status: 'done', ref: 'before' }, 0, true);
+    await performer().onBatch(commands(command(1)), fakeAssignment(topic));
+    await clock.advance(0);
+    expect(results()).toMatchObject([{ status: 'suppressed', possible_duplicate: true }]);
+  });
+
+  test('a failure is attempted again in a higher round, and answers every other redelivery', async () => {
+    await effects.begin(command(1).command_id, 0);
+    await effects.finish(command(1).command_id, failed('http_4xx', 'never'), 0);
+    for (const [offset, round] of [2, 2, 3].entries())
+      await performer().onBatch(commands(command(1, { round })), fakeAssignment(topic, offset));
+    await clock.advance(0);
+    expect(calls.length).toBe(1);
+    expect(results()).toMatchObject([
+      { status: 'succeeded', attempt: 1 },
+      { status: 'suppressed' },
+      { status: 'suppressed' },
+    ]);
+    expect(results()[0]).not.toHaveProperty('possible_duplicate');
+  });
+
+  test('what was held is attempted in a higher round, as a possible duplicate', async () => {
+    await effects.begin(command(1).command_id, 0);
+    const again = command(1, { round: 2, on_uncertain: 'hold' });
+    await performer().onBatch(commands(again), fakeAssignment(topic));
+    await clock.advance(0);
+    expect(results()).toMatchObject([{ status: 'succeeded', possible_duplicate: true }]);
+  });
+
   test('begun and not finished: repeated under the same id and counted, when the receiver can tell', async () => {
     await effects.begin(command(1).command_id, 0);
     await performer().onBatch(commands(command(1)), fakeAssignment(topic));
     await clock.advance(0);
     expect(results()).toMatchObject([{ status: 'succeeded', possible_duplicate: true }]);
+    expect(calls).toMatchObject([{ attempt: 1, again: true }]);
     expect(metrics.total('tocsin_action_possible_duplicates_total')).toBe(1);
   });
 
@@ -333,10 +356,21 @@ describe('ledger', () => {
     expect(results().at(-1)).toMatchObject({ status: 'held', code: 'uncertain' });
   });
 
+  test('the attempt after an uncertain failure is told so', async () => {
+    answers = [failed('timeout', 'backoff', { uncertain: true }), { status: 'done' }];
+    await performer().onBatch(commands(command(1)), fakeAssignment(topic));
+    await clock.advance(60_000);
+    expect(calls.map(({ attempt, again }) => [attempt, again])).toEqual([
+      [1, undefined],
+      [2, true],
+    ]);
+  });
+
   test('a known failure is not a possible duplicate on the next attempt', async () => {
     answers = [failed('connect', 'backoff'), { status: 'done' }];
     await performer().onBatch(commands(command(1)), fakeAssignment(topic));
     await clock.advance(60_000);
+    expect(calls.map(({ again }) => again)).toEqual([undefined, undefined]);
     expect(metrics.total('tocsin_action_possible_duplicates_total')).toBe(0);
   });
 
@@ -542,6 +576,7 @@ test('a connection that cannot be looked up now leaves no trace of an attempt', 
     action: {
       manifest: { ...manifest, connection: 'http', idempotency: 'none' } as ActionManifest,
       check: () => [],
+      preview: () => ({ status: 'done' }),
       execute: async (_, context) => ({ status: 'done', ref: String(context.attempt) }),
     },
   });

@@ -1,11 +1,14 @@
 // Runs the commands of one action type: takes them, attempts them in the lane of their destination, and has the outcome recorded.
 //
-// Invariant: a command's offset completes after its final outcome was acknowledged by the log. A command that waits
-// for a retry holds the commit (not its neighbours); after a restart it is read again and the ledger says what is known.
+// Invariant: a command's offset completes after its final outcome, or the timer that brings it back, was acknowledged by the log.
+// A command that waits for seconds holds the commit (not its neighbours); one that waits for longer is parked and does not.
+//
+// Surprise: what was parked and not committed when a worker died is read again; its pending timer says that it is to be left alone,
+// and the ledger what is known when the timer has fired already.
 
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { Action, ActionPorts, ResolvedConnection } from '../domain/action/define-action.ts';
-import type { Failed, Outcome } from '../domain/action/outcome.ts';
+import type { Failed } from '../domain/action/outcome.ts';
 import { unreadableRecord } from '../domain/dead-letter.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EffectsPort } from '../ports/effects.ts';
@@ -13,11 +16,16 @@ import type { Assignment, BatchHandler, RecordBatch } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
 import { createCommandRoom } from './command-room.ts';
-import { createLane, type Lane, type LaneSettings, type LaneVerdict } from './lane.ts';
+import type { Timers } from './fold/timers.ts';
+import type { LaneSettings } from './lane.ts';
+import { createOpenWork } from './open-work.ts';
 import type { Outbox } from './outbox.ts';
-import { type Job, readCommand } from './perform-command.ts';
-import { judgeAttempt, noAttempts, uncertain } from './perform-judge.ts';
+import { createParking } from './parking.ts';
+import { type Job, offsetOf, readRecord, type Taken } from './perform-command.ts';
+import { dryOutcome } from './perform-dry.ts';
+import { noAttempts } from './perform-judge.ts';
 import { createRecorder, ledgerRetryMs } from './perform-record.ts';
+import { createRunner } from './perform-run.ts';
 
 /** The connection of a command as it is now, or why it cannot be had. */
 export type ConnectionLookup = (id: string) => Promise<ResolvedConnection | Failed>;
@@ -29,6 +37,8 @@ export interface PerformOptions {
   readonly ports: Partial<ActionPorts>;
   readonly effects: EffectsPort;
   readonly outbox: Outbox;
+  /** Of the command topic, with the same outbox: commands that wait for long become its timers. */
+  readonly timers: Timers;
   readonly connection: ConnectionLookup;
   readonly laneSettings: (connection: string | null) => LaneSettings;
   readonly clock: Clock;
@@ -38,20 +48,38 @@ export interface PerformOptions {
   readonly signal: AbortSignal;
   /** Bytes of commands taken and not finished, over all partitions; default 64 MiB. */
   readonly maxQueuedBytes?: number;
+  /** Characters of commands that are parked; default 256 Mi. Beyond it commands wait in memory and hold their offsets. */
+  readonly maxParkedChars?: number;
   /** An outcome cannot be recorded in any form: the service must end loudly; the command stays uncommitted. */
   readonly onFailure: (error: Error) => void;
   /** A destination that refuses us is waited for this long before its commands are given up, ms; default 24 h. */
   readonly pauseMaxMs?: number;
 }
 
-export function createPerformer(options: PerformOptions): BatchHandler {
-  const { action, service, effects, outbox, clock, metrics, logger, signal, onFailure } = options;
-  const { maxQueuedBytes = 64 * 1024 * 1024, pauseMaxMs = 24 * 3_600_000 } = options;
+export interface Performer extends BatchHandler {
+  /** The connection is another one now: commands that wait for its destination are tried at once. */
+  connectionChanged(id: string): void;
+}
+
+export function createPerformer(options: PerformOptions): Performer {
+  const { action, service, effects, outbox, timers, clock, metrics, logger, signal, onFailure } = options;
+  const { maxQueuedBytes = 64 * 1024 * 1024, maxParkedChars = 256 * 1024 * 1024 } = options;
   const type = action.manifest.id;
-  const lanes = new Map<string, Lane>();
-  /** Attempts in progress by assignment: a revoke waits for them, not for commands that wait for a retry. */
-  const running = new Map<Assignment, Set<Promise<unknown>>>();
+  // A revoke waits for attempts in progress, not for commands that wait for a retry. The recorder answers for everything that can be
+  // expected; work that rejects is a defect, and its command has no outcome.
+  const work = createOpenWork(onFailure);
   const room = createCommandRoom(maxQueuedBytes);
+  /** Commands in memory by id, each with those of the same id that wait until it is gone. */
+  const present = new Map<string, Job[]>();
+  const parking = createParking({
+    type,
+    timers,
+    outbox,
+    clock,
+    metrics,
+    logger,
+    maxChars: maxParkedChars,
+  });
   const recorder = createRecorder({
     type,
     service,
@@ -62,165 +90,80 @@ export function createPerformer(options: PerformOptions): BatchHandler {
     metrics,
     logger,
     signal,
+    onGone,
     onFailure,
   });
+  const connectionOf = async (command: Command): Promise<ResolvedConnection | Failed | null> =>
+    action.manifest.connection === null ? null : options.connection(command.connection ?? '');
+  const runner = createRunner(options, { recorder, parking, work, connectionOf });
 
-  function laneOf(command: Command): Lane {
-    const id = command.connection ?? null;
-    const name = id ?? '';
-    let lane = lanes.get(name);
-    if (lane === undefined) {
-      lane = createLane({ settings: () => options.laneSettings(id), clock, signal });
-      lanes.set(name, lane);
-    }
-    return lane;
+  /** Commands of one id one after the other: each finds in the ledger what became of the one before it. */
+  function begin(job: Job): void {
+    // Read again after a crash, or fired twice: its timer is still to come.
+    const { assignment, command } = job;
+    if (parking.has(assignment.partition, command.command_id, offsetOf(job))) recorder.complete(job);
+    else runner.submit(job);
   }
 
-  const holds = (command: Command): boolean =>
-    (command.on_uncertain ?? (action.manifest.idempotency === 'key' ? 'retry' : 'hold')) === 'hold';
-
-  async function attempt(job: Job): Promise<LaneVerdict> {
-    const { command } = job;
-    const startedAt = clock.now();
-    const state = await effects.begin(command.command_id, startedAt);
-    if (state.state === 'finished') {
-      track(job.assignment, recorder.repeat(job, state.outcome));
-      return 'up';
-    }
-    if (state.state === 'uncertain' && !job.attempts.possibleDuplicate) {
-      if (holds(command)) {
-        const outcome = uncertain('an earlier attempt was begun and its outcome is not known');
-        track(job.assignment, recorder.end(job, outcome, startedAt));
-        return 'up';
-      }
-      job.attempts = { ...job.attempts, possibleDuplicate: true };
-    }
-    const connection = await connectionOf(job);
-    if (job.attempts.possibleDuplicate) metrics.count('tocsin_action_possible_duplicates_total', { type });
-    job.attempts = { ...job.attempts, count: job.attempts.count + 1 };
-    const outcome =
-      connection !== null && 'status' in connection ? connection : await execute(job, connection, startedAt);
-    metrics.observe('tocsin_action_seconds', (clock.now() - startedAt) / 1000, { type });
-    return settle(job, outcome, startedAt);
-  }
-
-  /** Rejects when it cannot be looked up now; nothing was attempted then, and the ledger knows it. */
-  async function connectionOf(job: Job): Promise<ResolvedConnection | Failed | null> {
-    if (action.manifest.connection === null) return null;
-    try {
-      return await options.connection(job.command.connection ?? '');
-    } catch (error) {
-      if (!job.attempts.possibleDuplicate) await recorder.release(job.command);
-      throw error;
-    }
-  }
-
-  async function execute(job: Job, connection: ResolvedConnection | null, now: number): Promise<Outcome> {
-    const { command, attempts } = job;
-    try {
-      return await action.execute(command, {
-        ports: options.ports,
-        connection,
-        now,
-        attempt: attempts.count,
-        signal,
-      });
-    } catch (error) {
-      logger.error('action threw', { type, command_id: command.command_id, error: String(error) });
-      const detail = `the action threw: ${error instanceof Error ? error.message : String(error)}`;
-      return { status: 'failed', code: 'bug', retry: 'never', detail };
-    }
-  }
-
-  // Beside the lane: the receiver is free for the next command while this one is recorded.
-  function settle(job: Job, outcome: Outcome, startedAt: number): LaneVerdict {
-    const { command } = job;
-    const { verdict, attempts, next } = judgeAttempt(job.attempts, outcome, clock.now(), {
-      commandId: command.command_id,
-      retry: command.retry ?? {},
-      hold: holds(command),
-      pauseMaxMs,
-    });
-    job.attempts = attempts;
-    track(
-      job.assignment,
-      next.step === 'end'
-        ? recorder.end(job, next.outcome, startedAt)
-        : later(job, next.failure, next.delayMs, startedAt),
-    );
-    return verdict;
-  }
-
-  async function later(job: Job, failure: Failed, delayMs: number | null, startedAt: number): Promise<void> {
-    const nextAttemptAt = delayMs === null ? null : clock.now() + delayMs;
-    if (await recorder.retry(job, failure, startedAt, nextAttemptAt)) again(job, delayMs ?? 0);
-  }
-
-  function again(job: Job, delayMs: number): void {
-    void clock.sleep(delayMs, signal).then(
-      () => submit(job),
-      () => undefined,
-    );
-  }
-
-  // The ledger and the configuration may be unreachable: nothing is known to have happened then, so the job simply comes again.
-  async function guarded(job: Job): Promise<LaneVerdict> {
-    if (job.assignment.signal.aborted) {
-      // The partition has another owner now, who reads the command again.
-      recorder.forget(job);
-      return 'up';
-    }
-    try {
-      return await attempt(job);
-    } catch (error) {
-      if (!signal.aborted) {
-        metrics.count('tocsin_action_infrastructure_errors_total', { type });
-        logger.warn('effects ledger or connection not available, command waits', {
-          type,
-          error: String(error),
-        });
-        again(job, ledgerRetryMs);
-      }
-      return 'up';
-    }
-  }
-
-  function track(assignment: Assignment, work: Promise<unknown>): void {
-    const open = running.get(assignment) ?? new Set();
-    running.set(assignment, open);
-    open.add(work);
-    void work
-      // The recorder answers for everything that can be expected; what is left is a defect, and its command has no outcome.
-      .catch((error: unknown) => onFailure(error instanceof Error ? error : new Error(String(error))))
-      .finally(() => {
-        open.delete(work);
-        if (open.size === 0) running.delete(assignment);
-      });
-  }
-
-  function run(job: Job): Promise<LaneVerdict> {
-    const verdict = guarded(job);
-    track(job.assignment, verdict);
-    return verdict;
-  }
-
-  function submit(job: Job): void {
-    // After an attempt that counted it has lost its place among the commands of its key.
-    const key = job.attempts.count === 0 ? (job.batch.key(job.index)?.toString('latin1') ?? null) : null;
-    laneOf(job.command).submit({ key, run: () => run(job) });
+  function onGone(taken: Taken): void {
+    const id = 'command' in taken ? (taken as Job).command.command_id : null;
+    if (id === null) return;
+    const next = present.get(id)?.shift();
+    if (next === undefined) present.delete(id);
+    else begin(next);
   }
 
   async function take(batch: RecordBatch, index: number, assignment: Assignment): Promise<void> {
     const value = batch.value(index);
-    const taken = { batch, index, assignment, bytes: value?.length ?? 0 };
-    room.take(taken.bytes);
-    if (value === null) return recorder.complete(taken);
-    const parsed = readCommand(value, type);
-    if ('reason' in parsed) return recorder.refuse(taken, parsed.reason, parsed.detail);
-    submit({ ...taken, command: parsed.command, attempts: noAttempts });
+    const bytes = value?.length ?? 0;
+    room.take(bytes);
+    if (value === null) return recorder.complete({ batch, index, assignment, bytes });
+    const read = readRecord(value, type);
+    const { parked } = read;
+    const taken: Taken = {
+      batch,
+      index,
+      assignment,
+      bytes,
+      ...(parked === undefined ? {} : { origin: parked.origin }),
+    };
+    if ('reason' in read) return recorder.refuse(taken, read);
+    const { command } = read;
+    if (command.dry_run === true) return work.track(assignment, dryRun(taken, command));
+    const { attempts, waits } = parked ?? { attempts: noAttempts, waits: 0 };
+    const job: Job = { ...taken, command, attempts, waits, inlineUntil: null };
+    if (parked !== undefined) parking.arrived(assignment.partition, command.command_id, parked);
+    const others = present.get(command.command_id);
+    if (others !== undefined) others.push(job);
+    else {
+      present.set(command.command_id, []);
+      begin(job);
+    }
+  }
+
+  /** Beside ledger and lane: nothing happens that they could guard. */
+  async function dryRun(taken: Taken, command: Command): Promise<void> {
+    while (!taken.assignment.signal.aborted && !signal.aborted)
+      try {
+        const connection = await connectionOf(command);
+        return await recorder.dry(taken, command, dryOutcome(action, command, connection, clock.now()));
+      } catch (error) {
+        logger.warn('connection not available, a dry run waits', { type, error: String(error) });
+        await clock.sleep(ledgerRetryMs, signal).catch(() => undefined);
+      }
+    recorder.forget(taken);
   }
 
   return {
+    connectionChanged: (id) => runner.lane(id).tryNow(),
+    async startAt(assignment) {
+      try {
+        for (const away of await parking.onAssigned(assignment)) runner.lane(away).look();
+      } catch (error) {
+        if (!assignment.signal.aborted && !signal.aborted) throw error;
+      }
+      return null;
+    },
     async onUnreadable(range) {
       metrics.count('tocsin_dead_letters_total', { service, reason: 'unreadable' });
       await outbox.send([unreadableRecord(range, { stage: 'command', service, at: clock.now() })]);
@@ -233,9 +176,8 @@ export function createPerformer(options: PerformOptions): BatchHandler {
       }
     },
     async onRevoked(assignment) {
-      // Work that ends may have begun other work: an attempt begins the recording of its outcome.
-      for (let open = running.get(assignment); open !== undefined; open = running.get(assignment))
-        await Promise.allSettled(open);
+      await work.settled(assignment);
+      parking.onRevoked(assignment.partition);
     },
   };
 }

@@ -175,6 +175,48 @@ describe('crashes', () => {
     await drive.stop();
   });
 
+  test('a receiver that wants an hour between attempts gets its hour, through crashes of the worker', async () => {
+    const answers = [{ status: 429, headers: { 'retry-after': '3600' } }, { status: 401 }];
+    const at: number[] = [];
+    const drive = await startDrive({
+      documents,
+      secrets,
+      http: () => {
+        at.push(drive.clock.now());
+        return answers[at.length - 1] ?? 200;
+      },
+    });
+    await drive.publish(topics.findings, finding, 'a-1001');
+    await drive.advance(1_000);
+    expect(drive.log.records(topics.timers.name).length).toBe(1);
+    for (let crash = 0; crash < 3; crash += 1) {
+      await drive.crash('webhook');
+      await drive.advance(20 * 60_000);
+      if (crash < 2) expect(at.length).toBe(1);
+    }
+    await drive.advance(3_600_000);
+    expect(at.length).toBe(3);
+    expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(3_600_000);
+    expect(finals(drive).filter(({ type }) => type === 'webhook')).toMatchObject([{ status: 'succeeded' }]);
+    await drive.stop();
+  }, 60_000);
+
+  test('a connection that is mended is used at once', async () => {
+    const drive = await startDrive({
+      documents,
+      secrets,
+      http: ({ url }) => (url.startsWith('https://new.example.com') ? 200 : 401),
+    });
+    await drive.publish(topics.findings, finding, 'a-1001');
+    await drive.advance(100_000);
+    drive.configure({ ...documents[0], host: 'new.example.com' } as ConfigDocument, 2);
+    await drive.advance(1_500);
+    expect(finals(drive).filter(({ type }) => type === 'webhook')).toMatchObject([
+      { status: 'succeeded', attempt: 1 },
+    ]);
+    await drive.stop();
+  });
+
   test('services that are killed again and again lose nothing and act once under one id', async () => {
     const drive = await startDrive({ documents, secrets });
     for (let round = 0; round < 10; round += 1) {

@@ -16,4 +16,20 @@ describe('systemClock', () => {
     stop.abort(reason);
     await expect(sleeping).rejects.toBe(reason);
   });
+  // A timer of Node ends after 1 ms when it is told to wait for longer than 2,147,483,647 ms.
+  it.each([2 ** 31 - 1, 2 ** 31, 90 * 86_400_000])('sleeps %i ms, and not for a moment', async (ms) => {
+    const stop = new AbortController();
+    let ended = false;
+    const sleeping = systemClock.sleep(ms, stop.signal).then(() => {
+      ended = true;
+    });
+    await systemClock.sleep(30);
+    expect(ended).toBe(false);
+    const reason = new Error('stopping');
+    stop.abort(reason);
+    await expect(sleeping).rejects.toBe(reason);
+  });
+  it.each([0, -5, 5])('a sleep of %i ms ends', async (ms) => {
+    await systemClock.sleep(ms);
+  });
 });

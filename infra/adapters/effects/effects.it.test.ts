@@ -91,6 +91,11 @@ describe('postgres', () => {
     await ledger().begin('old-4', 20);
     const left = await pool.query("select command_id from effects where command_id like 'old-%' order by 1");
     expect(left.rows.map((row) => row.command_id)).toEqual(['old-3', 'old-4']);
+    // Begun long ago and finished just now: a redelivery may still come.
+    await ledger().finish('old-3', { status: 'done' }, 30);
+    expect(await pruneEffects(pool, 25)).toBe(1);
+    expect(await ledger().begin('old-3', 40)).toMatchObject({ state: 'finished' });
+    expect(await pruneEffects(pool, 31)).toBe(1);
   });
 
   it('begin and release racing never give two fresh at once', async () => {

@@ -11,7 +11,7 @@ import type { Fold, FoldEffect } from '@tocsin/topologies/run/fold/fold.ts';
 import { createFoldRunner } from '@tocsin/topologies/run/fold/fold-runner.ts';
 import { createTimers } from '@tocsin/topologies/run/fold/timers.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
-import { type Topic, timersTopic, topics } from '@tocsin/topologies/topics.ts';
+import { type Topic, topics } from '@tocsin/topologies/topics.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../clock/system.ts';
 import { createLogClient } from '../log/conformance/create-client.ts';
@@ -25,7 +25,7 @@ const named = (part: string): Topic => ({ ...topics.results, id: part, name: `${
 const input = named('input');
 const changelog = named('changes');
 const rings = named('rings');
-const timerTopic: Topic = { ...timersTopic, name: `${base}-timers`, partitions };
+const timerTopic: Topic = { ...topics.timers, name: `${base}-timers`, partitions };
 const prefix = `${base}:`;
 const logger = fakeLogger();
 
@@ -108,6 +108,8 @@ async function startMember() {
     },
     restore: (...given) => alive(() => real.restore(...given)),
     clear: (...given) => alive(() => real.clear(...given)),
+    overdue: (...given) => real.overdue(...given),
+    tallies: (...given) => real.tallies(...given),
   };
   const mortal: LogProducer = { ...producer, send: (records) => alive(() => producer.send(records)) };
   const stop = new AbortController();

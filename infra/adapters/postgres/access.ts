@@ -9,6 +9,7 @@ export const resources = [
   'connections',
   'sinks',
   'lists',
+  'playbooks',
   'secrets',
   'executions',
   'types',
@@ -43,7 +44,7 @@ const readAll = everyRead.filter((scope) => scope !== 'read:audit');
  */
 export const roles = {
   viewer: readAll,
-  editor: [...readAll, 'write:rules', 'write:actions', 'write:sinks', 'write:lists'],
+  editor: [...readAll, 'write:rules', 'write:actions', 'write:sinks', 'write:lists', 'write:playbooks'],
   operator: [...readAll, 'write:runs'],
   approver: [...everyRead, 'write:approvals'],
   admin: ['admin'],

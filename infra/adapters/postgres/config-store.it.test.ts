@@ -37,6 +37,7 @@ it('many services migrate an empty database at once, and one of them does it', a
     '0003_history',
     '0004_effects',
     '0005_secrets',
+    '0006_playbook_versions',
     '0007_runs',
     '0008_key_users',
     '0009_audit_chain',

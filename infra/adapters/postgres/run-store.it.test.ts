@@ -1,10 +1,10 @@
 // The projection of runs in PostgreSQL: whatever part of the changelog comes again, the rows are those of its end.
 import type { Playbook, PlaybookStep, RunInput } from '@tocsin/schemas/types.ts';
 import { newDatabase } from '@tocsin/testing/servers.ts';
-import type { RunStep } from '@tocsin/topologies/domain/playbooks/decide.ts';
 import { type Stage, stage } from '@tocsin/topologies/domain/playbooks/play-kit.ts';
 import { rowsOf } from '@tocsin/topologies/domain/playbooks/projection.ts';
 import type { RunRows } from '@tocsin/topologies/domain/playbooks/projection-rows.ts';
+import type { RunStep } from '@tocsin/topologies/domain/playbooks/run-step.ts';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { migrate, openDatabase } from './migrate.ts';

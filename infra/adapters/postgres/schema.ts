@@ -9,6 +9,9 @@ type OptionalTime = ColumnType<Date | null, Date | string | null | undefined, Da
 export type Db = Kysely<Database>;
 export type Transaction = KyselyTransaction<Database>;
 
+/** Ids of topics in the topology. */
+export type OutboxTopic = 'config' | 'audit' | 'playbook-versions';
+
 export interface Database {
   config_revisions: {
     kind: string;
@@ -21,11 +24,17 @@ export interface Database {
   config_heads: { kind: string; id: string; revision: number; deleted: boolean };
   outbox: {
     seq: Generated<string>;
-    topic: 'config' | 'audit';
+    topic: OutboxTopic;
     key: string;
     value: string | null;
     created_at: Time;
     published_at: OptionalTime;
+  };
+  playbook_versions: {
+    id: string;
+    revision: number;
+    version: Written<Record<string, unknown>>;
+    created_at: Time;
   };
   outbox_owner: { one: Generated<boolean>; owner: string; sending_since: OptionalTime };
   audit: {

@@ -5,7 +5,7 @@ import type { StartInput } from '@tocsin/schemas/types.ts';
 import { runLimits } from '@tocsin/topologies/domain/playbooks/limits.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Dependencies } from '../dependencies.ts';
-import { notFound, unprocessable } from '../errors.ts';
+import { ApiError, notFound, unprocessable } from '../errors.ts';
 import { idempotencyHeader, idempotencyOf, onceOutside } from '../idempotency.ts';
 import type { RunInputs } from '../run-inputs.ts';
 import { checkedId } from './documents.ts';
@@ -64,7 +64,14 @@ export function runStartRoutes(
       const { params, dry_run: dryRun } = request.body;
       const result = await onceOutside(store, request, pepper, async () => {
         const head = await playbookHead(playbook);
-        if (head === null) throw notFound();
+        if (head === null) {
+          if ((await store.get('playbook', playbook)) === null) throw notFound();
+          throw new ApiError(
+            409,
+            'draft',
+            'the newest revision is a draft: switch the playbook on to publish it',
+          );
+        }
         const key = runKeyOf(actor.id, playbook, idempotencyOf(request, pepper)?.key);
         const input: StartInput = {
           kind: 'start',

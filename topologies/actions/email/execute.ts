@@ -2,16 +2,17 @@
 //
 // Surprise: once the server has accepted one recipient of several, the command is done whatever happens to the others;
 // a retry would reach the accepted ones twice. Each of the others becomes a dead letter, and a warning for people.
-import type { SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Command, SmtpConnection } from '@tocsin/schemas/types.ts';
 import { checked } from '../../domain/action/check-params.ts';
-import type { ActionContext } from '../../domain/action/define-action.ts';
+import type { PreviewContext } from '../../domain/action/define-action.ts';
 import { failed, isFailed, withTemplates } from '../../domain/action/fail.ts';
 import { judgeMailFailure, judgeReceipt } from '../../domain/action/judge-smtp.ts';
 import type { Done, Failed, Json, Outcome, Undelivered } from '../../domain/action/outcome.ts';
+import { shownItems, shownText } from '../../domain/action/preview.ts';
 import { MailFailure, type MailMessage, type MailPort, type SmtpServer } from '../../ports/mail.ts';
 import { manifest } from './manifest.ts';
 import { checkEmail, type EmailParams } from './params.ts';
-import { emailMessages } from './request.ts';
+import { type EmailMessages, emailMessages } from './request.ts';
 
 export const email = checked({
   manifest,
@@ -19,19 +20,61 @@ export const email = checked({
   checkConnection: (_params, connection) =>
     connection.type === 'smtp' ? [] : [{ path: '', message: 'needs an SMTP connection' }],
   modeOf: (params) => (params['is_once'] === true || params['merge'] === true ? 'all' : null),
+  preview(command, context) {
+    const built = build(command, context);
+    if (isFailed(built)) return built;
+    const { host, port, security } = built.server;
+    return {
+      status: 'done',
+      output: {
+        server: { host, port, security },
+        messages: built.messages.slice(0, shownItems).map(shownMessage),
+        total: built.messages.length,
+      },
+      ...(built.warnings.length > 0 ? { warnings: built.warnings } : {}),
+    };
+  },
   async execute(command, context): Promise<Outcome> {
     const { mail } = context.ports;
     if (mail === undefined) throw new TypeError('email needs the mail port');
-    const config = context.connection?.config;
-    if (config?.type !== 'smtp') return failed('unknown_connection', 'the action has no SMTP connection');
-    const server = serverOf(config, context);
-    if (isFailed(server)) return server;
-    const params = command.params as unknown as EmailParams;
-    const built = withTemplates(() => emailMessages(command, params, config, context.now));
+    const built = build(command, context);
     if (isFailed(built)) return built;
-    return sendAll(mail, server, built.messages, built.warnings);
+    return sendAll(mail, built.server, built.messages, built.warnings);
   },
 });
+
+function build(
+  command: Command,
+  context: PreviewContext,
+): (EmailMessages & { readonly server: SmtpServer }) | Failed {
+  const config = context.connection?.config;
+  if (config?.type !== 'smtp') return failed('unknown_connection', 'the action has no SMTP connection');
+  const server = serverOf(config, context);
+  if (isFailed(server)) return server;
+  const params = command.params as unknown as EmailParams;
+  const built = withTemplates(() => emailMessages(command, params, config, context.now));
+  return isFailed(built) ? built : { ...built, server };
+}
+
+/** A message as a dry run shows it; files by their names and sizes. */
+function shownMessage(message: MailMessage): Json {
+  const { from, to, replyTo, subject, messageId, headers, text, html, attachments } = message;
+  return {
+    from,
+    to: [...to],
+    ...(replyTo === undefined ? {} : { reply_to: replyTo }),
+    subject,
+    message_id: messageId,
+    headers: headers.map(([name, value]) => [name, value]),
+    text: shownText(text),
+    ...(html === undefined ? {} : { html: shownText(html) }),
+    attachments: attachments.map(({ filename, contentType, content }) => ({
+      filename,
+      content_type: contentType,
+      bytes: content.length,
+    })),
+  };
+}
 
 async function sendAll(
   mail: MailPort,
@@ -101,7 +144,7 @@ async function sendOne(mail: MailPort, server: SmtpServer, message: MailMessage)
   }
 }
 
-function serverOf(config: SmtpConnection, context: ActionContext): SmtpServer | Failed {
+function serverOf(config: SmtpConnection, context: PreviewContext): SmtpServer | Failed {
   const password = context.connection?.secrets['password']?.reveal();
   if (config.username !== undefined && password === undefined)
     return failed('secret', `connection ${config.id}: secrets.password is missing`, 'pause');

@@ -1,7 +1,9 @@
 // Everything that decides whether parameters fit an action type: its JSON Schema, then its own checks.
 import { compileCheck, formatIssues, type Issue } from '@tocsin/schemas/codecs/validate.ts';
-import type { Action } from './define-action.ts';
+import type { Command } from '@tocsin/schemas/types.ts';
+import type { Action, PreviewContext } from './define-action.ts';
 import { failed } from './fail.ts';
+import type { Failed } from './outcome.ts';
 
 const compiled = new WeakMap<object, (value: unknown) => Issue[]>();
 
@@ -21,15 +23,15 @@ export function checkParams(action: Pick<Action, 'manifest' | 'check'>, params: 
  * Commands come from a topic, and what was saved long ago or came from a file may have passed no check at all.
  */
 export function checked(action: Action): Action {
+  const refusal = (command: Command, { connection }: PreviewContext): Failed | null => {
+    const issues = checkParams(action, command.params);
+    if (issues.length === 0 && connection !== null)
+      issues.push(...(action.checkConnection?.(command.params, connection.config) ?? []));
+    return issues.length === 0 ? null : failed('invalid_params', formatIssues(issues));
+  };
   return {
     ...action,
-    async execute(command, context) {
-      const config = context.connection?.config;
-      const issues = checkParams(action, command.params);
-      if (issues.length === 0 && config !== undefined)
-        issues.push(...(action.checkConnection?.(command.params, config) ?? []));
-      if (issues.length > 0) return failed('invalid_params', formatIssues(issues));
-      return action.execute(command, context);
-    },
+    preview: (command, context) => refusal(command, context) ?? action.preview(command, context),
+    execute: async (command, context) => refusal(command, context) ?? action.execute(command, context),
   };
 }

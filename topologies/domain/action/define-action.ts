@@ -1,4 +1,4 @@
-// What an action type is: a manifest (data) and two functions. Everything else about it lives in its folder.
+// What an action type is: a manifest (data) and three functions. Everything else about it lives in its folder.
 
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
@@ -42,6 +42,8 @@ export interface ActionManifest {
    * none: a repeat acts twice; an uncertain attempt is held by default.
    */
   readonly idempotency: 'key' | 'none';
+  /** Limits of a destination whose connection sets none, where they are not those of all connections. */
+  readonly lane?: { readonly ratePerSecond?: number };
   /** Where the effects ledger of this type lives: 'durable' (PostgreSQL) or 'fast' (Redis). */
   readonly ledger: 'durable' | 'fast';
 }
@@ -62,6 +64,8 @@ export interface ActionContext extends PreviewContext {
   readonly ports: Partial<ActionPorts>;
   /** From 1. */
   readonly attempt: number;
+  /** An earlier attempt may have had its effect: a receiver that can be asked is asked before it is repeated. */
+  readonly possibleDuplicate?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -83,7 +87,7 @@ export interface Action {
    * A dry run: what execute would send, rendered and checked, as `output`; credentials are left out and nothing is opened. Failures are
    * those that execute returns before it sends. Throws TemplateError as execute's templates do.
    */
-  preview?(command: Command, context: PreviewContext): Outcome;
+  preview(command: Command, context: PreviewContext): Outcome;
   /** One attempt. Expected failures are returned; a throw is a bug: dead letter, no retry. */
   execute(command: Command, context: ActionContext): Promise<Outcome>;
 }

@@ -14,6 +14,8 @@ export interface HttpTarget {
   readonly origin: string;
   /** Path prefix without a final slash; empty when there is none. */
   readonly basePath: string;
+  /** Path and query that are themselves a credential (secrets.secret_path), below the prefix; null without one. Never shown. */
+  readonly secretPath: string | null;
   /** At most one header with the credential. */
   readonly authorization: readonly (readonly [string, string])[];
   readonly tls?: HttpTls;
@@ -85,9 +87,14 @@ export function httpTarget(connection: ResolvedConnection | null): HttpTarget | 
   const protocol = config.protocol ?? 'https';
   const port = config.port === undefined ? '' : `:${config.port}`;
   const key = connection.secrets.tls_key?.reveal();
+  const origin = new URL(`${protocol}://${hostOf(config.host)}${port}`).origin;
+  const basePath = prefixOf(config.base_path ?? '');
+  const secretPath = secretPathOf(connection, origin, basePath);
+  if (secretPath !== null && typeof secretPath !== 'string') return secretPath;
   return {
-    origin: new URL(`${protocol}://${hostOf(config.host)}${port}`).origin,
-    basePath: prefixOf(config.base_path ?? ''),
+    origin,
+    basePath,
+    secretPath,
     authorization,
     timeoutMs: config.timeout_ms ?? 15_000,
     allowCidrs: config.allow_cidrs ?? [],
@@ -95,6 +102,32 @@ export function httpTarget(connection: ResolvedConnection | null): HttpTarget | 
       ? { tls: { ...config.tls, ...(key === undefined ? {} : { key }) } }
       : {}),
   };
+}
+
+// The path of a webhook as its vendor shows it: a path, or the whole address, which must be the connection's own.
+function secretPathOf(
+  { config, secrets }: ResolvedConnection,
+  origin: string,
+  basePath: string,
+): string | null | Failed {
+  const given = secrets.secret_path?.reveal().trim();
+  if (given === undefined) return null;
+  const refused = (why: string): Failed => ({
+    status: 'failed',
+    code: 'secret',
+    retry: 'pause',
+    detail: `connection ${config.id}: secrets.secret_path ${why}`,
+  });
+  const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(given);
+  const text = whole ? given : `${origin}${basePath}/${given.replace(/^\/+/, '')}`;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  if (!URL.canParse(text) || /[\s\\\u0000-\u001f\u007f]/.test(text)) return refused('is no path');
+  const url = new URL(text);
+  if (url.origin !== origin || url.username !== '' || url.password !== '')
+    return refused('is an address of another host');
+  if (url.pathname.length < 2) return refused('is no path');
+  if (!`${url.pathname}/`.startsWith(`${basePath}/`)) return refused('is not below base_path');
+  return `${url.pathname.slice(basePath.length)}${url.search}`;
 }
 
 function authorizationOf(

@@ -39,6 +39,17 @@ export function judgeHttp(
   };
 }
 
+/** A success by its status whose body says otherwise, or nothing that `whose` (a receiver) would say: a login page, a proxy. */
+export function notTheirs(response: HttpResponse, subject: string, whose: string): Failed {
+  return {
+    status: 'failed',
+    code: 'bad_response',
+    retry: 'never',
+    detail: `${subject} answered ${response.status} with a body that is not one of ${whose}`,
+    status_code: response.status,
+  };
+}
+
 function classify(status: number): {
   readonly code: FailureCode;
   readonly retry: 'never' | 'backoff' | 'pause';

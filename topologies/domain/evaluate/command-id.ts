@@ -19,9 +19,12 @@ export interface CommandIdentity {
  * index or `all`, each as its length in UTF-8 bytes in decimal, a colon, and the bytes (a netstring without comma).
  */
 export function commandId({ tenant, sourceId, ruleId, actionKey, rowIndex }: CommandIdentity): string {
+  return hashFields(['v1', tenant, sourceId, ruleId, actionKey, String(rowIndex)]);
+}
+
+/** 32 hex characters of a list of fields, hashed as `commandId` says. */
+export function hashFields(fields: readonly string[]): string {
   const hash = createHash('sha256');
-  for (const field of ['v1', tenant, sourceId, ruleId, actionKey, String(rowIndex)]) {
-    hash.update(`${Buffer.byteLength(field)}:${field}`);
-  }
+  for (const field of fields) hash.update(`${Buffer.byteLength(field)}:${field}`);
   return hash.digest('hex').slice(0, 32);
 }

@@ -4,33 +4,34 @@
 // The surprise: `first` and `all` speak of the rows that match the rule, not of all rows of the run.
 import type { Command, ThenAction } from '@tocsin/schemas/types.ts';
 import { actionKeys, isActionEntry, type RuleRevision } from '../rules/parse-rule.ts';
-import { commandId } from './command-id.ts';
+import { type Collected, chunkProblem, collectChunk } from './collect.ts';
+import { type CommandFrame, commandOf, type Share } from './command.ts';
 import { type Mode, type ResolvedMode, resolveMode } from './mode.ts';
 import { type Refusal, refusal } from './refusal.ts';
 import type { EvaluatorTables } from './tables.ts';
-import type { Rows, Trigger } from './trigger.ts';
+import type { Trigger } from './trigger.ts';
 
 export interface Plan {
   readonly commands: readonly Command[];
   readonly refused: readonly Refusal[];
+  /** For the collector: this chunk, for actions that need the whole run. */
+  readonly collected: readonly Collected[];
 }
 
-/** A rule that matched: the event (rows null), or rows by their index in this input, ascending, at least one. */
+/**
+ * A rule that matched: the event (rows null), or rows by their index in this input, ascending. No rows at all: the rule follows
+ * the run that this chunk is part of, and matched nothing here.
+ */
 export interface RuleMatch {
   readonly rule: RuleRevision;
   readonly rows: readonly number[] | null;
-}
-
-/** What one command is about. */
-interface Share {
-  readonly rowIndex: number | 'all';
-  readonly subject: Command['subject'];
 }
 
 /** Commands in the order of `then`, and within one action in the order of rows. */
 export function planCommands(match: RuleMatch, trigger: Trigger, tables: EvaluatorTables): Plan {
   const commands: Command[] = [];
   const refused: Refusal[] = [];
+  const collected: Collected[] = [];
   const { then } = match.rule.document;
   const keys = actionKeys(then);
   for (const [index, entry] of then.entries()) {
@@ -38,8 +39,9 @@ export function planCommands(match: RuleMatch, trigger: Trigger, tables: Evaluat
     const plan = planAction(entry, keys[index] as string, match, trigger, tables);
     commands.push(...plan.commands);
     refused.push(...plan.refused);
+    collected.push(...plan.collected);
   }
-  return { commands, refused };
+  return { commands, refused, collected };
 }
 
 function planAction(
@@ -53,6 +55,7 @@ function planAction(
   const names = { rule: rule.id, action: entry.action };
   const refuse = (reason: Refusal['reason'], detail: string, count?: number): Plan => ({
     commands: [],
+    collected: [],
     refused: [
       refusal(
         reason,
@@ -77,31 +80,34 @@ function planAction(
     params,
     modeOf: tables.modeOf,
   });
-  const { mode } = resolved;
-  const shares = sharesOf(match, trigger, mode);
-  if (shares === null) {
-    const { chunk, chunks } = trigger.rows as Rows;
-    return refuse(
-      'needs_complete_run',
-      `mode ${mode} needs the whole run; this is chunk ${chunk} of ${chunks}`,
-      1,
-    );
+  const frame = frameOf(resolved, { key, params, match, trigger, action });
+  const { rows } = trigger;
+  if (rows !== null && match.rows !== null && rows.isPart && resolved.mode !== 'each') {
+    const problem = chunkProblem(rows);
+    if (problem !== null)
+      return refuse('invalid_chunk', `mode ${resolved.mode} needs the whole run; ${problem}`);
+    return { commands: [], refused: [], collected: [collectChunk(frame, rows, match.rows)] };
   }
+  // null is for chunks, which were collected above.
+  const shares = sharesOf(match, trigger, resolved.mode) ?? [];
   const max = tables.maxCommandsPerTrigger;
-  const commands = shares
-    .slice(0, max)
-    .map((share) => commandOf(share, resolved, { key, params, match, trigger, action }));
-  if (shares.length <= max) return { commands, refused: [] };
+  const commands = shares.slice(0, max).map((share) => commandOf(frame, share));
+  if (shares.length <= max) return { commands, refused: [], collected: [] };
   const left = shares.length - max;
-  return {
-    commands,
-    refused: refuse('fanout_limit', `${left} of ${shares.length} commands are over the limit of ${max}`, left)
-      .refused,
-  };
+  const { refused } = refuse(
+    'fanout_limit',
+    `${left} of ${shares.length} commands are over the limit of ${max}`,
+    left,
+  );
+  return { commands, refused, collected: [] };
 }
 
 /** The shares of a mode; null when this chunk alone cannot tell. */
-function sharesOf({ rule, rows: matching }: RuleMatch, { event, rows }: Trigger, mode: Mode): Share[] | null {
+export function sharesOf(
+  { rule, rows: matching }: RuleMatch,
+  { event, rows }: Trigger,
+  mode: Mode,
+): Share[] | null {
   if (rows === null || matching === null)
     return [{ rowIndex: 0, subject: { event: event as Record<string, unknown> } }];
   const { search, base, chunk, chunks } = rows;
@@ -127,23 +133,15 @@ interface CommandParts {
   readonly action: NonNullable<ReturnType<EvaluatorTables['actions']['get']>>;
 }
 
-function commandOf(
-  share: Share,
+function frameOf(
   { mode, runOnce }: ResolvedMode,
   { key, params, match, trigger, action }: CommandParts,
-): Command {
+): CommandFrame {
   const { document: rule, revision } = match.rule;
   const { document: config } = action;
   const { source, tenant } = trigger;
   return {
     v: 1,
-    command_id: commandId({
-      tenant: tenant ?? '',
-      sourceId: source.id,
-      ruleId: rule.id,
-      actionKey: key,
-      rowIndex: share.rowIndex,
-    }),
     ...(tenant === undefined ? {} : { tenant }),
     type: config.type,
     trigger: 'rule',
@@ -158,11 +156,9 @@ function commandOf(
     ...(config.connection === undefined ? {} : { connection: config.connection }),
     mode,
     ...(runOnce ? { run_once: true } : {}),
-    row_index: share.rowIndex,
     params,
     ...(config.retry === undefined ? {} : { retry: config.retry }),
     ...(config.on_uncertain === undefined ? {} : { on_uncertain: config.on_uncertain }),
-    subject: share.subject,
     hops: trigger.hops,
     created_at: trigger.createdAt,
   };

@@ -1,7 +1,8 @@
 // What comes out of the run of a search job: modes, rows, chunks, limits.
+import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig, Command, Rule, ThenAction } from '@tocsin/schemas/types.ts';
 import { describe, expect, test } from 'vitest';
-import { decide } from './decide.ts';
+import { decide, noDecision } from './decide.ts';
 import { action, eventInput, finding, rule, run, searchInput, tables } from './fixtures.ts';
 
 const rows = [
@@ -139,7 +140,7 @@ describe('rows', () => {
   });
   test.each(['each', 'first', 'all'] as const)('no row, no command: %s', (mode) => {
     const decision = decide(searchInput(run([])), tables([onRows({ action: 'email', mode })]));
-    expect(decision).toEqual({ commands: [], matched: [], refused: [], notes: [{ reason: 'no_rows' }] });
+    expect(decision).toEqual({ ...noDecision, notes: [{ reason: 'no_rows' }] });
   });
   test('no matching row, no command', () => {
     const when = { failures: { gt: 100 } };
@@ -193,27 +194,113 @@ describe('runs in several chunks', () => {
     expect(decisions[1]?.commands[0]?.source.id).toBe('failed-logins/2026-04-28T12:00#1');
     expect(decisions[1]?.commands[0]?.subject).not.toHaveProperty('total_rows');
   });
-  test('all is refused', () => {
-    expect(chunk(0, onRows({ action: 'log' }))).toMatchObject({
-      commands: [],
-      refused: [
-        {
-          reason: 'needs_complete_run',
-          deadLetter: true,
-          detail: 'rule r, action log: mode all needs the whole run; this is chunk 0 of 2',
+  test('all: every chunk gives the collector its matching rows and what the command will be', () => {
+    const document = onRows({ action: 'log' }, { when: { failures: { gt: 10 } } });
+    const decisions = [0, 1].map((index) => chunk(index, document));
+    expect(decisions.flatMap(({ commands, refused }) => [...commands, ...refused])).toEqual([]);
+    const [first, second] = decisions.map(({ collected }) => collected);
+    expect(first).toMatchObject([
+      {
+        chunk: {
+          kind: 'chunk',
+          chunk: 0,
+          chunks: 2,
+          row_base: 0,
+          row_count: 3,
+          matching: 2,
+          rows: [rows[1], rows[2]],
+          indexes: [1, 2],
+          template: {
+            mode: 'all',
+            source: { id: 'failed-logins/2026-04-28T12:00', kind: 'search-result' },
+            search: { job_id: 'failed-logins', run_id: '2026-04-28T12:00', name: 'Failed logins' },
+            rule: { id: 'r', revision: 3 },
+          },
         },
-      ],
-    });
+      },
+    ]);
+    expect(second).toMatchObject([{ key: first?.[0]?.key, chunk: { chunk: 1, row_base: 3 } }]);
+    for (const { chunk: input } of [...(first ?? []), ...(second ?? [])])
+      expect(checkDocument('collection-input.json', input)).toEqual([]);
   });
-  test('first is the first row of chunk 0', () => {
-    const document = onRows({ action: 'webhook', mode: 'first' });
-    expect(outline(chunk(0, document).commands)).toBe('first: 0');
-    expect(chunk(1, document)).toMatchObject({ commands: [], refused: [] });
+  test('all: a chunk without a matching row is told too', () => {
+    const { collected, matched } = chunk(1, onRows({ action: 'log' }, { when: { failures: { gt: 99 } } }));
+    expect(collected).toMatchObject([{ chunk: { chunk: 1, row_count: 3, matching: 0, rows: [] } }]);
+    expect(matched).toEqual([]);
   });
-  test('first with conditions is refused where an earlier chunk may have had a match', () => {
-    const document = onRows({ action: 'webhook', mode: 'first' }, { when: { user: 'eve' } });
-    expect(outline(chunk(0, document).commands)).toBe('first: 2');
-    expect(chunk(1, document)).toMatchObject({ commands: [], refused: [{ reason: 'needs_complete_run' }] });
+  test('all: a chunk without rows is told too', () => {
+    const input = searchInput(run([], { chunk: 1, chunks: 2 }));
+    const { collected } = decide(input, tables([onRows({ action: 'log' })]));
+    expect(collected).toMatchObject([{ chunk: { row_count: 0, matching: 0 } }]);
+    expect(collected[0]?.chunk).not.toHaveProperty('row_base');
+  });
+  test('first: the first matching row of the chunk', () => {
+    const { collected, commands } = chunk(1, onRows({ action: 'webhook', mode: 'first' }));
+    expect(commands).toEqual([]);
+    expect(collected).toMatchObject([{ chunk: { matching: 3, rows: [rows[0]], indexes: [0] } }]);
+  });
+  test('rules, entries, tenants, runs and jobs do not share a key', () => {
+    const two: [ThenAction, ThenAction] = [{ action: 'log' }, { action: 'log', key: 'again' }];
+    const keys = [
+      {},
+      { tenant: 't' },
+      { job_id: 'failed-logins/2026-04-28T12:00', run_id: 'x' },
+      { run_id: 'other' },
+    ].flatMap((more) =>
+      decide(
+        searchInput(run(rows, { chunk: 0, chunks: 2, ...more })),
+        tables([onRows(two), { ...onRows(two), id: 'r2' }]),
+      ).collected.map(({ key }) => key),
+    );
+    expect(new Set(keys).size).toBe(16);
+  });
+  test.each<[string, Partial<Rule>, number]>([
+    ['of another job', { when: { 'search.job_id': 'other', failures: { gt: 1 } } }, 0],
+    ['of this job', { when: { 'search.job_id': { in: ['failed-logins', 'x'] }, failures: { gt: 99 } } }, 1],
+    ['of another name, which chunks may tell differently', { when: { 'search.name': 'other' } }, 1],
+    ['of every job', { when: { failures: { gt: 99 } } }, 1],
+    ['of another job or a row', { when: { any: [{ 'search.job_id': 'other' }, { failures: 99 }] } }, 1],
+    ['of a job that a row names', { when: { 'search.job_id': { field: 'user' } } }, 1],
+    ['on trial', { shadow: true }, 0],
+    ['switched off', { enabled: false }, 0],
+    ['over events', { source: 'events' }, 0],
+  ])('a rule %s follows the run: %#', (_name, more, expected) => {
+    const document = onRows({ action: 'log' }, more);
+    expect(chunk(0, document).collected.length).toBe(expected);
+  });
+  test.each([
+    [{ chunk: 2, chunks: 2 }, 'chunk 2 of 2: numbers begin at 0 and end below the number of chunks'],
+    [{ chunk: 1 }, 'chunk 1 of 1: numbers begin at 0 and end below the number of chunks'],
+    [{ chunk: 0, chunks: 1_001 }, 'a run of 1001 chunks; at most 1000 are put together'],
+  ])('%j is refused for actions that need the whole run, and no other', (numbers, problem) => {
+    const document = onRows([{ action: 'log' }, { action: 'webhook' }]);
+    const decision = decide(searchInput(run(rows, numbers)), tables([document]));
+    expect(decision.refused).toMatchObject([
+      {
+        reason: 'invalid_chunk',
+        deadLetter: true,
+        detail: `rule r, action log: mode all needs the whole run; ${problem}`,
+      },
+    ]);
+    expect([outline(decision.commands), decision.collected]).toEqual(['each: 0 1 2', []]);
+  });
+  test('what cannot act does not follow, and is refused only where a row matches', () => {
+    const document = onRows([{ action: 'gone' }, { action: 'off', mode: 'all' }], { when: { user: 'eve' } });
+    const known = tables([document], [action('off', { type: 'log', enabled: false })]);
+    const judge = (some: typeof rows) => decide(searchInput(run(some, { chunk: 0, chunks: 2 })), known);
+    expect(judge(rows).refused.map(({ reason }) => reason)).toEqual(['unknown_action', 'action_disabled']);
+    expect(judge(rows.slice(0, 2))).toMatchObject({ refused: [], collected: [] });
+  });
+  test('a run behind too many actions is not collected', () => {
+    const decision = decide(
+      searchInput(run(rows, { chunk: 0, chunks: 2, hops: 9 })),
+      tables([
+        onRows({ action: 'log' }),
+        { ...onRows({ action: 'log' }, { when: { user: 'nobody' } }), id: 's' },
+      ]),
+    );
+    expect(decision.collected).toEqual([]);
+    expect(decision.refused.map(({ reason }) => reason)).toEqual(['loop_detected']);
   });
 });
 

@@ -1,4 +1,5 @@
 // An input that passed its checks: where it came from, what rules look at, what actions get to see.
+import { createHash } from 'node:crypto';
 import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, EventEnvelope, SearchResult } from '@tocsin/schemas/types.ts';
 import type { Note } from './refusal.ts';
@@ -22,8 +23,16 @@ export interface Rows {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   /** Index of rows[0] within the run. */
   readonly base: number;
+  /** What the producer says of `base`; null when it says nothing. */
+  readonly givenBase: number | null;
   readonly chunk: number;
   readonly chunks: number;
+  /** Other chunks belong to the run as well, or this one is numbered as if they did. */
+  readonly isPart: boolean;
+  /** Source id of the run, the same for all its chunks. */
+  readonly run: string;
+  /** Of all rows, 8 characters: tells a repeated chunk from another one with its number. */
+  digest(): string;
   /** The search result without its rows. */
   readonly search: Record<string, unknown>;
 }
@@ -84,8 +93,27 @@ function searchTrigger(result: SearchResult, input: EvaluatorInput): Trigger {
     hops: (result.hops ?? 0) + 1,
     createdAt: input.now,
     event: null,
-    rows: { rows, base: result.row_base ?? 0, chunk, chunks, search },
+    rows: {
+      rows,
+      base: result.row_base ?? 0,
+      givenBase: result.row_base ?? null,
+      chunk,
+      chunks,
+      isPart: chunks > 1 || chunk > 0,
+      run,
+      digest: digestOf(rows),
+      search,
+    },
     notes: rows.length === 0 ? [{ reason: 'no_rows' }] : [],
+  };
+}
+
+// Made when it is asked for, and once: several rules may collect the same chunk.
+function digestOf(rows: SearchResult['rows']): () => string {
+  let digest: string | null = null;
+  return () => {
+    digest ??= createHash('sha256').update(JSON.stringify(rows)).digest('base64url').slice(0, 8);
+    return digest;
   };
 }
 

@@ -483,8 +483,8 @@ describe('starts', () => {
     const moment = { now: started, partition: 0, offset: 0, key: 'k' };
     const source = { id: 'e', kind: 'event' as const, topic: 't', partition: 0, offset: 0 };
     const start = { kind: 'start' as const, playbook: 'p', revision: 9, by: 'x', event: {}, source };
-    const step = decideRun(null, start, moment, { definitions: () => null, runsTopic: 'runs.v1' });
-    expect(step).toMatchObject({ state: null, effects: [], changes: [{ what: 'ignored' }] });
+    const options = { definitions: () => null, runsTopic: 'runs.v1' };
+    expect(() => decideRun(null, start, moment, options)).toThrow('revision 9 of p is not known');
   });
 
   test('an event that is too large, a run that takes too long or starts too much', () => {

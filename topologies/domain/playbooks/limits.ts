@@ -35,6 +35,13 @@ export const runLimits = {
   inboxEvents: 50,
   inboxBytes: 64 * 1024,
   inboxTtl: day,
+  /** Events that a run remembers so that one that comes again counts once. */
+  heard: 100,
+  /** UTF-16 code units of the text that a wait looks for, with the path where it looks. */
+  correlation: 1024,
+  /** Inputs that the engine failed on and that `retry` applies: how many, and how large together. */
+  missed: 50,
+  missedBytes: 64 * 1024,
   /** Deadline of an action, a wait or an approval that says nothing, ms. */
   deadline: day,
   /** How much earlier than due a timer may come in by the clock of the log, ms; one that is earlier is set again. */

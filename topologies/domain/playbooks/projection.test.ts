@@ -1,11 +1,11 @@
 // What people search of runs, from the changelog of the real state machine.
 import type { PlaybookStep } from '@tocsin/schemas/types.ts';
 import { describe, expect, test } from 'vitest';
-import type { RunStep } from './decide.ts';
 import { event as finding, firstRun, type Stage, stage, started } from './play-kit.ts';
 import { keptStateBytes, rowsOf } from './projection.ts';
 import { newestRows } from './projection-rows.ts';
 import { type RunEvent, readRunEvent } from './run-change.ts';
+import type { RunStep } from './run-step.ts';
 
 let version = 0;
 

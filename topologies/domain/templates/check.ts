@@ -2,6 +2,7 @@
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Escape } from './escape.ts';
 import { checkHtmlPlaces } from './html-context.ts';
+import { checkMrkdwnPlaces } from './mrkdwn-context.ts';
 import { parseTemplate, type Template, TemplateError, type TemplateNode } from './parse.ts';
 import { allowsRaw } from './render.ts';
 
@@ -11,6 +12,7 @@ export function checkTemplate(text: unknown, kind: Escape, path: string): Issue[
   try {
     const template = parseTemplate(text, { raw: allowsRaw(kind) });
     if (kind === 'html') checkHtmlPlaces(template);
+    if (kind === 'mrkdwn') checkMrkdwnPlaces(template);
     return [];
   } catch (error) {
     if (error instanceof TemplateError) return [{ path, message: error.message }];

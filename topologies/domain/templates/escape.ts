@@ -4,7 +4,7 @@
 // becomes a whole JSON value, so that `{"cvss": {{cvss}}}` keeps numbers and `{"a": {{title}}}` stays valid.
 
 /** Where rendered text goes. */
-export type Escape = 'html' | 'json' | 'header' | 'url' | 'text' | 'none';
+export type Escape = 'html' | 'json' | 'header' | 'url' | 'text' | 'chat' | 'mrkdwn' | 'markdown' | 'none';
 
 /** Text of a value as a person would write it: null is empty, short lists are joined, objects are JSON. */
 export function textOf(value: unknown): string {

@@ -3,6 +3,7 @@
 // Invariant: time and output are bounded whatever the values are (templateLimits). A missing name renders as nothing
 // and is reported by name; a missing section is simply not shown, because asking is what sections are for.
 import { type Escape, escapeHeader, escapeHtml, escapeText, escapeUrl, JsonPlace, textOf } from './escape.ts';
+import { escapeMarkdown, escapeMrkdwn, fencedText } from './escape-chat.ts';
 import { lookup, type Views } from './lookup.ts';
 import { parseTemplate, type Template, TemplateError, type TemplateNode, templateLimits } from './parse.ts';
 
@@ -102,6 +103,12 @@ function escapeValue(value: unknown, state: State): string {
       return escapeUrl(textOf(value));
     case 'text':
       return escapeText(textOf(value));
+    case 'chat':
+      return fencedText(textOf(value));
+    case 'mrkdwn':
+      return escapeMrkdwn(textOf(value), state.parts.at(-1)?.endsWith('<'));
+    case 'markdown':
+      return escapeMarkdown(textOf(value));
     case 'none':
       return textOf(value);
   }

@@ -18,9 +18,10 @@ import type {
 import type { Logger } from '../../ports/logger.ts';
 import type { MetricsPort } from '../../ports/metrics.ts';
 import type { Outbox } from '../outbox.ts';
-import { applyInputs, type FoldInput, type HeldState } from './apply-inputs.ts';
-import type { Fold, FoldChange, FoldEffect } from './fold.ts';
+import { type Applied, applyInputs, type FoldInput } from './apply-inputs.ts';
+import type { Fold, FoldEffect } from './fold.ts';
 import { readChangelog } from './rebuild.ts';
+import { createStateCache, type StateCache } from './state-cache.ts';
 
 /** Turns timer effects into records, and hears when they are in the log. */
 export interface FoldTimers {
@@ -46,21 +47,20 @@ export interface FoldRunnerOptions<State, Input> {
   readonly metrics: MetricsPort;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Inputs of one step, at most; default 256. Fewer for large states: a step writes all that it changes in one script. */
+  readonly maxInputs?: number;
 }
 
-/** Inputs of one step. */
-const maxInputs = 256;
+const defaultMaxInputs = 256;
 /** Wait between two tries while the store does not answer, ms. */
 const retryMs = 500;
-/** States kept in memory per partition. */
-const maxCached = 20_000;
 
 interface Owned<State> {
   readonly place: FoldPlace;
   token: string;
   /** Last applied input. */
   offset: number | null;
-  readonly cache: Map<string, HeldState<State>>;
+  readonly cache: StateCache<State>;
 }
 
 export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State, Input>): BatchHandler {
@@ -88,7 +88,7 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     for (;;) {
       const token = options.newToken();
       const claimed = await insist(assignment, 'claim', () => store.claim(place, token, clock.now()));
-      const state: Owned<State> = { place, token, offset: claimed.offset, cache: new Map() };
+      const state: Owned<State> = { place, token, offset: claimed.offset, cache: createStateCache() };
       const rebuilt = claimed.offset === null ? await rebuild(assignment, state) : claimed.offset;
       if (rebuilt !== 'fenced') {
         state.offset = rebuilt;
@@ -156,7 +156,7 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     held: Owned<State>,
     keys: readonly string[],
   ): Promise<Exclude<Loaded, { status: 'ok' }> | null> {
-    const missing = keys.filter((key) => !held.cache.has(key));
+    const missing = keys.filter((key) => !held.cache.isFresh(key, clock.now()));
     if (missing.length === 0) return null;
     const { place, token, offset } = held;
     const found = await insist(assignment, 'load', () => store.load(place, token, offset, missing));
@@ -164,28 +164,16 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     missing.forEach((key, k) => {
       const stored = found.states[k];
       const state = stored == null ? null : (JSON.parse(stored.body) as State);
-      held.cache.set(key, { state, version: stored?.version ?? 0 });
+      held.cache.put(key, { state, version: stored?.version ?? 0 }, stored?.body ?? null, clock.now());
     });
     return null;
   }
 
-  function keep(held: Owned<State>, states: ReadonlyMap<string, HeldState<State>>): void {
-    for (const [key, state] of states) {
-      held.cache.delete(key);
-      held.cache.set(key, state);
-    }
-    for (const key of held.cache.keys()) {
-      if (held.cache.size <= maxCached) break;
-      held.cache.delete(key);
-    }
+  function keep({ cache }: Owned<State>, { states, writes }: Applied<State, Input>): void {
+    const bodies = new Map(writes.map(({ key, body }) => [key, body]));
+    for (const [key, state] of states) cache.put(key, state, bodies.get(key) ?? null, clock.now());
+    cache.trim();
   }
-
-  const changeRecord = (partition: number, change: FoldChange<State>): OutRecord => ({
-    topic: fold.changelog.name,
-    key: change.key,
-    partition,
-    value: JSON.stringify(change),
-  });
 
   /** Records [from, to) of the batch. False when the partition is read again, or gone. */
   async function runStep(
@@ -216,7 +204,11 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     if (held.offset !== null && last <= held.offset) return true;
     const moved = await load(assignment, held, [...new Set(inputs.map(({ moment }) => moment.key))]);
     if (moved !== null) return readAgain(assignment, moved, batch.offset(from));
-    const applied = applyInputs(fold, inputs, held.cache);
+    await fold.prepare?.(
+      inputs.map(({ input, moment }) => ({ state: held.cache.states.get(moment.key)?.state ?? null, input })),
+      AbortSignal.any([assignment.signal, signal]),
+    );
+    const applied = applyInputs(fold, inputs, held.cache.states);
     for (const { input, error } of applied.faults) {
       logger.error('a step failed', { fold: fold.id, key: input.moment.key, error });
       out.push(deadLetter(batch, indexOf.get(input.moment.offset)!, 'step_failed', error));
@@ -227,13 +219,14 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
       else throw new Error(`the fold ${fold.id} sets timers and has none`);
     }
     await outbox.send(out);
-    await outbox.send(applied.changes.map((change) => changeRecord(partition, change)));
+    const { name: topic } = fold.changelog;
+    await outbox.send(applied.changes.map(({ key, text }) => ({ topic, key, partition, value: text })));
     timers?.applied(partition, applied.effects);
     const step = { from: held.offset, to: last, now: clock.now(), writes: applied.writes };
     const outcome = await insist(assignment, 'advance', () => store.advance(held.place, held.token, step));
     const done = outcome.status === 'ok' || (outcome.status === 'offset' && outcome.offset === last);
     if (!done) return readAgain(assignment, outcome, batch.offset(from));
-    keep(held, applied.states);
+    keep(held, applied);
     held.offset = last;
     metrics.count('tocsin_fold_inputs_total', { fold: fold.id }, inputs.length);
     return true;
@@ -252,6 +245,7 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     },
     async onBatch(batch, assignment) {
       try {
+        const { maxInputs = defaultMaxInputs } = options;
         for (let from = 0; from < batch.count; from += maxInputs) {
           const to = Math.min(batch.count, from + maxInputs);
           if (!(await runStep(batch, assignment, from, to))) return;

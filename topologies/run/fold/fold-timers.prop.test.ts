@@ -9,7 +9,7 @@ import { fakeLogger } from '../../ports/fakes/logger.ts';
 import { fakeMetrics } from '../../ports/fakes/metrics.ts';
 import type { FoldStore } from '../../ports/fold-store.ts';
 import type { LogConsumer, LogProducer } from '../../ports/log.ts';
-import { type Topic, timersTopic, topics } from '../../topics.ts';
+import { type Topic, topics } from '../../topics.ts';
 import { createOutbox } from '../outbox.ts';
 import type { Fold, FoldEffect } from './fold.ts';
 import { createFoldRunner } from './fold-runner.ts';
@@ -72,7 +72,7 @@ type Fault = 'no' | 'before advance' | 'after advance' | 'before the input of a 
 
 function world() {
   const clock = fakeClock(1_777_377_600_000);
-  const names = [input.name, changelog.name, rings, timersTopic.name];
+  const names = [input.name, changelog.name, rings, topics.timers.name];
   const log = fakeLog({ clock, topics: Object.fromEntries(names.map((name) => [name, partitions])) });
   const store = fakeFoldStore();
   const logger = fakeLogger();
@@ -96,7 +96,7 @@ function world() {
       ...real,
       send(records) {
         if (isDead) return never;
-        const isRemoval = records.some(({ topic, value }) => topic === timersTopic.name && value === null);
+        const isRemoval = records.some(({ topic, value }) => topic === topics.timers.name && value === null);
         const isFire = records.some(({ topic }) => topic === input.name);
         if (fault === 'before a removal' && isRemoval) return die();
         if (fault === 'before the input of a timer' && isFire) return die();

@@ -11,6 +11,11 @@ function sortedArray() {
     set(token: string, due: number, body: string) {
       all = [...all.filter((timer) => timer.token !== token), { token, due, body }].sort(order);
     },
+    move(token: string, due: number) {
+      const held = all.find((timer) => timer.token === token);
+      if (held !== undefined) this.set(token, due, held.body);
+      return held !== undefined;
+    },
     cancel(token: string) {
       const before = all.length;
       all = all.filter((timer) => timer.token !== token);
@@ -21,6 +26,8 @@ function sortedArray() {
       all = all.filter((timer) => !taken.includes(timer));
       return taken;
     },
+    all: () => all,
+    chars: () => all.reduce((sum, { token, body }) => sum + token.length + body.length, 0),
     size: () => all.length,
     nextDue: () => all[0]?.due ?? null,
   };
@@ -35,6 +42,7 @@ const due = fc.oneof(
 const operation = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.constant('set' as const), token, due) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('cancel' as const), token, fc.constant(0)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('move' as const), token, due) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('take' as const), fc.integer({ min: 0, max: 5 }), due) },
 );
 
@@ -49,9 +57,18 @@ test('the heap does what a sorted array does', () => {
         if (kind === 'set') {
           heap.set(subject, at, `body ${step}`);
           model.set(subject, at, `body ${step}`);
-        } else if (kind === 'cancel') expect(heap.cancel(subject)).toBe(model.cancel(subject));
+        } else if (kind === 'move') expect(heap.move(subject, at)).toBe(model.move(subject, at));
+        else if (kind === 'cancel') expect(heap.cancel(subject)).toBe(model.cancel(subject));
         else expect(heap.take(at, subject)).toEqual(model.take(at, subject));
-        expect([heap.size, heap.nextDue()]).toEqual([model.size(), model.nextDue()]);
+        expect([heap.size, heap.nextDue(), heap.chars]).toEqual([
+          model.size(),
+          model.nextDue(),
+          model.chars(),
+        ]);
+        const pending = new Map<string, PendingTimer>();
+        heap.each((timer) => void pending.set(timer.token, timer));
+        expect([...pending.values()]).toEqual(expect.arrayContaining(model.all()));
+        expect([pending.size, heap.has('t7')]).toEqual([model.size(), pending.has('t7')]);
       }
       const rest = model.size();
       expect(heap.take(Infinity, rest + 1)).toEqual(model.take(Infinity, rest + 1));

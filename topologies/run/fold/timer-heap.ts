@@ -19,6 +19,13 @@ export interface TimerHeap {
   nextDue(): number | null;
   /** Sets a timer; one that is pending under this token moves and takes the new body. `due` must be finite. */
   set(token: string, due: number, body: string): void;
+  /** Moves a timer that is pending under this token; false when none is. */
+  move(token: string, due: number): boolean;
+  has(token: string): boolean;
+  /** Calls `visit` for every pending timer, in no order. */
+  each(visit: (timer: PendingTimer) => void): void;
+  /** Characters of the bodies and tokens that are pending. */
+  readonly chars: number;
   /** Whether one was pending. */
   cancel(token: string): boolean;
   /** Takes out, in order, at most `max` timers with due <= now. */
@@ -38,6 +45,7 @@ export function createTimerHeap(): TimerHeap {
   const free: number[] = [];
   const slots = new Map<string, number>();
   let size = 0;
+  let chars = 0;
 
   const isBefore = (a: number, b: number): boolean =>
     due[a]! < due[b]! || (due[a] === due[b] && tokens[a]! < tokens[b]!);
@@ -92,6 +100,7 @@ export function createTimerHeap(): TimerHeap {
       down(up(index));
     }
     slots.delete(tokens[slot]!);
+    chars -= tokens[slot]!.length + bodies[slot]!.length;
     // The texts go now; the slot waits for the next timer.
     tokens[slot] = '';
     bodies[slot] = '';
@@ -108,6 +117,7 @@ export function createTimerHeap(): TimerHeap {
       const held = slots.get(token);
       if (held !== undefined) {
         due[held] = at;
+        chars += body.length - bodies[held]!.length;
         bodies[held] = body;
         down(up(place[held]!));
         return;
@@ -116,10 +126,25 @@ export function createTimerHeap(): TimerHeap {
       due[slot] = at;
       tokens[slot] = token;
       bodies[slot] = body;
+      chars += token.length + body.length;
       slots.set(token, slot);
       put(size, slot);
       size += 1;
       up(size - 1);
+    },
+    move(token, at) {
+      const slot = slots.get(token);
+      if (slot === undefined) return false;
+      due[slot] = at;
+      down(up(place[slot]!));
+      return true;
+    },
+    has: (token) => slots.has(token),
+    each(visit) {
+      for (const [token, slot] of slots) visit({ token, due: due[slot]!, body: bodies[slot]! });
+    },
+    get chars() {
+      return chars;
     },
     cancel(token) {
       const slot = slots.get(token);

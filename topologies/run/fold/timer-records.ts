@@ -21,6 +21,12 @@ export function bodyOf(key: string, payload: TimerEffect['payload']): string {
   return JSON.stringify(payload === undefined ? [key] : [key, payload]);
 }
 
+/** The payload in a body; empty when it has none. */
+export function payloadOf(body: string): Readonly<Record<string, unknown>> {
+  const [, payload = {}] = JSON.parse(body) as [string, Record<string, unknown>?];
+  return payload;
+}
+
 /** Value `{due, topic, key, payload?}`. */
 export function pendingRecord(
   place: TimerPlace,

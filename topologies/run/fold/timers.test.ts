@@ -6,7 +6,7 @@ import { fakeLogger } from '../../ports/fakes/logger.ts';
 import { fakeMetrics } from '../../ports/fakes/metrics.ts';
 import { type LogClient, LogError, type LogProducer } from '../../ports/log.ts';
 import { assignmentOf, type HandMadeAssignment } from '../../testing/batches.ts';
-import { timersTopic, topics } from '../../topics.ts';
+import { topics } from '../../topics.ts';
 import { createOutbox, type Outbox } from '../outbox.ts';
 import type { FoldEffect } from './fold.ts';
 import type { FoldTimers } from './fold-runner.ts';
@@ -27,7 +27,7 @@ function world() {
   const clock = fakeClock(start);
   const log = fakeLog({
     clock,
-    topics: { [input]: 2, 'other.v1': 2, [timersTopic.name]: 2, [topics.deadLetters.name]: 1 },
+    topics: { [input]: 2, 'other.v1': 2, [topics.timers.name]: 2, [topics.deadLetters.name]: 1 },
   });
   const metrics = fakeMetrics();
   const logger = fakeLogger();
@@ -123,7 +123,7 @@ describe('one owner', () => {
       due: start + second,
       fired_at: start + second,
     });
-    const kept = log.records(timersTopic.name);
+    const kept = log.records(topics.timers.name);
     expect(kept.map(({ partition, key, value }) => [partition, String(key), value === null])).toEqual([
       [1, 'runs.v1/t.1', false],
       [1, 'runs.v1/t.1', true],
@@ -167,6 +167,34 @@ describe('one owner', () => {
       ['b', 2 * second, 2 * second],
       ['a', 5 * second, 5 * second],
     ]);
+  });
+
+  test('a pending timer may be hastened, in memory only; what is not pending may not', async () => {
+    const { clock, started, fires } = world();
+    const owner = await started();
+    await apply(owner, timer('a', start + day, { n: 1 }), timer('b', start + day));
+    const { timers } = owner;
+    expect([timers.has(0, 'a'), timers.has(0, 'x'), timers.has(1, 'a')]).toEqual([true, false, false]);
+    const seen: unknown[] = [];
+    timers.each(0, (token, due, payload) => seen.push([token, due - start, payload]));
+    expect(seen).toEqual([
+      ['a', day, { n: 1 }],
+      ['b', day, {}],
+    ]);
+    expect(timers.chars).toBe('a["run-1",{"n":1}]b["run-1"]'.length);
+    await clock.advance(10);
+    expect([timers.hasten(0, 'a', start + 20), timers.hasten(0, 'x', 0)]).toEqual([true, false]);
+    await clock.advance(10);
+    expect(fires().map(({ token, fired_at }) => [token, fired_at - start])).toEqual([['a', 20]]);
+    // Another owner knows the time in the log, which is never sooner.
+    expect(timers.hasten(0, 'b', start + second)).toBe(true);
+    timers.onRevoked(0);
+    expect([timers.has(0, 'b'), timers.chars]).toEqual([false, 0]);
+    await started();
+    await clock.advance(2 * second);
+    expect(fires().length).toBe(1);
+    await clock.advance(day);
+    expect(fires().map(({ token }) => token)).toEqual(['a', 'b']);
   });
 
   test('a wall clock set back an hour fires nothing early; set forward, what is due then', async () => {
@@ -230,13 +258,13 @@ describe('one owner', () => {
     const bad = ['{', '[]', '{"due":"soon","key":"k"}', '{"due":1}', '{"due":1,"key":"k","payload":3}'];
     await log.producer().send([
       ...bad.map((value, n) => ({
-        topic: timersTopic.name,
+        topic: topics.timers.name,
         partition: 0,
         key: `runs.v1/bad${n}`,
         value,
       })),
-      { topic: timersTopic.name, partition: 0, key: null, value: 'x' },
-      { topic: timersTopic.name, partition: 0, key: 'runs.v1/good', value: '{"due":1,"key":"k"}' },
+      { topic: topics.timers.name, partition: 0, key: null, value: 'x' },
+      { topic: topics.timers.name, partition: 0, key: 'runs.v1/good', value: '{"due":1,"key":"k"}' },
     ]);
     await started();
     await clock.advance(second);
@@ -440,7 +468,7 @@ describe('while inputs of timers are on their way', () => {
     owner.assignment.revoke();
     go();
     await clock.advance(second);
-    expect(log.records(timersTopic.name).filter(({ value }) => value === null)).toEqual([]);
+    expect(log.records(topics.timers.name).filter(({ value }) => value === null)).toEqual([]);
   });
 });
 

@@ -11,7 +11,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { type LogClient, LogError, type OutRecord, type RecordBatch } from '../../ports/log.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { MetricsPort } from '../../ports/metrics.ts';
-import { timersTopic } from '../../topics.ts';
+import { topics } from '../../topics.ts';
 import type { Outbox } from '../outbox.ts';
 import type { FoldTimers } from './fold-runner.ts';
 import { readPartition } from './read-partition.ts';
@@ -19,6 +19,7 @@ import { createTimerHeap, type PendingTimer, type TimerHeap } from './timer-heap
 import {
   bodyOf,
   firedRecord,
+  payloadOf,
   pendingRecord,
   readTimer,
   removalRecord,
@@ -43,6 +44,21 @@ export interface TimersOptions {
   readonly maxSleepMs?: number;
 }
 
+/** The timers of a fold, and what others may ask of those that are pending. */
+export interface Timers extends FoldTimers {
+  /** Whether a timer is pending; one on its way into the input topic is not. */
+  has(partition: number, token: string): boolean;
+  /** A pending timer fires from `due` (epoch ms) on instead; forgotten when the owner changes. False when none is pending. */
+  hasten(partition: number, token: string, due: number): boolean;
+  /** Every pending timer of a partition, in no order. */
+  each(
+    partition: number,
+    visit: (token: string, due: number, payload: Readonly<Record<string, unknown>>) => void,
+  ): void;
+  /** Characters of all that is pending, over all partitions. */
+  readonly chars: number;
+}
+
 /** Most timers in one slice; other work has its turn between two. */
 const maxSlice = 500;
 /** Wait between two tries while the log does not answer, ms. */
@@ -62,9 +78,9 @@ interface Held {
   wake: () => void;
 }
 
-export function createTimers(options: TimersOptions): FoldTimers {
+export function createTimers(options: TimersOptions): Timers {
   const { input, service, outbox, clock, metrics, logger, signal, maxSleepMs = 1_000 } = options;
-  const topic = options.topic ?? timersTopic.name;
+  const topic = options.topic ?? topics.timers.name;
   const owned = new Map<number, Held>();
   const placeOf = (partition: number): TimerPlace => ({ topic, input, partition });
 
@@ -212,6 +228,11 @@ export function createTimers(options: TimersOptions): FoldTimers {
     metrics.gauge('tocsin_timers_pending', 0, { topic: input, partition: String(partition) });
   }
 
+  function wakeInTime(held: Held): void {
+    const due = held.heap.nextDue();
+    if (due !== null && held.sleepsUntil !== null && due < held.sleepsUntil) held.wake();
+  }
+
   return {
     record(partition, key, effect) {
       const { token } = effect;
@@ -258,8 +279,22 @@ export function createTimers(options: TimersOptions): FoldTimers {
         else if (effect.kind === 'cancel-timer') held.heap.cancel(effect.token);
       }
       gauge(held);
-      const due = held.heap.nextDue();
-      if (due !== null && held.sleepsUntil !== null && due < held.sleepsUntil) held.wake();
+      wakeInTime(held);
+    },
+    has: (partition, token) => owned.get(partition)?.heap.has(token) ?? false,
+    hasten(partition, token, due) {
+      const held = owned.get(partition);
+      if (held === undefined || !held.heap.move(token, due)) return false;
+      wakeInTime(held);
+      return true;
+    },
+    each(partition, visit) {
+      owned.get(partition)?.heap.each(({ token, due, body }) => visit(token, due, payloadOf(body)));
+    },
+    get chars() {
+      let sum = 0;
+      for (const { heap } of owned.values()) sum += heap.chars;
+      return sum;
     },
   };
 }

@@ -7,7 +7,7 @@ import type { ProgramStep } from '../program.ts';
 import { digestOf, stepCommandId } from '../tokens.ts';
 import { namesIn, resolveReferences } from '../values.ts';
 import { type RunContext, viewsAt } from './context.ts';
-import { shown, tell, tokenOf } from './draft.ts';
+import { produce, shown, tell, tokenOf } from './draft.ts';
 import type { Draft, Node } from './state.ts';
 
 export interface Prepared {
@@ -122,12 +122,12 @@ export function sendCommand(
       number: state.run,
       step: place,
     },
+    ...(state.dry_run === undefined ? {} : { dry_run: state.dry_run }),
     ...(step.step.timeout === undefined ? {} : { timeout_ms: durationMs(step.step.timeout) }),
     hops: state.hops,
     created_at: moment.now,
   };
-  const record = { topic: commandTopic(prepared.type).name, key: moment.key, value: JSON.stringify(command) };
-  draft.effects.push({ kind: 'produce', record });
+  produce(draft, commandTopic(prepared.type).name, moment.key, command);
   tell(draft, {
     what: 'command',
     place,

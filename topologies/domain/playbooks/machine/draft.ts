@@ -53,9 +53,18 @@ export function cancelTimers(draft: Draft, place: string, node: Node): void {
   delete node.due;
 }
 
+/** The correlator no longer looks for the event of this node. */
+export function stopListening(draft: Draft, place: string, node: Node): void {
+  if (node.listens === undefined) return;
+  const token = tokenOf(draft, place, node.e);
+  produce(draft, topics.correlations.name, node.listens, { kind: 'done', run: draft.moment.key, token });
+  delete node.listens;
+}
+
 /** The node waits for something else from here on; what comes with an older token is stale. */
 export function nextEpoch(draft: Draft, place: string, node: Node): void {
   cancelTimers(draft, place, node);
+  stopListening(draft, place, node);
   node.e += 1;
 }
 
@@ -63,10 +72,13 @@ export function sizeOf(value: unknown): number {
   return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
 }
 
-/** The outputs as they are kept: larger ones as their size and digest. */
-export function keptOutputs(outputs: Json | undefined): Json | undefined {
+/** The outputs as they are kept: those of more than `max` bytes as their size and digest. */
+export function keptOutputs(
+  outputs: Json | undefined,
+  max: number = runLimits.outputBytes,
+): Json | undefined {
   const bytes = sizeOf(outputs);
-  if (bytes <= runLimits.outputBytes) return outputs;
+  if (bytes <= max) return outputs;
   return { truncated: true, bytes, sha256: digestOf(outputs) };
 }
 
@@ -109,16 +121,17 @@ export function emit(draft: Draft, event: string, name: string, data: Record<str
         : { playbook_name: program.version.document.name }),
       revision: state.revision,
       ...(state.source === undefined ? {} : { source_id: state.source.id }),
+      ...(state.dry_run === undefined ? {} : { dry_run: state.dry_run }),
       ...data,
     },
   };
-  const record = { topic: topics.events.name, key: moment.key, value: JSON.stringify(envelope) };
-  draft.effects.push({ kind: 'produce', record });
+  produce(draft, topics.events.name, moment.key, envelope);
+}
+
+export function produce(draft: Draft, topic: string, key: string, value: unknown): void {
+  draft.effects.push({ kind: 'produce', record: { topic, key, value: JSON.stringify(value) } });
 }
 
 export function produceInput(draft: Draft, key: string, input: Record<string, unknown>): void {
-  draft.effects.push({
-    kind: 'produce',
-    record: { topic: draft.runsTopic, key, value: JSON.stringify(input) },
-  });
+  produce(draft, draft.runsTopic, key, input);
 }

@@ -17,6 +17,7 @@ import {
   produceInput,
   setFact,
   stepAt,
+  stopListening,
   tell,
 } from './draft.ts';
 import { completeRun, endRun, nextUndo } from './ending.ts';
@@ -181,6 +182,7 @@ function conclude(
 ): void {
   const { id, kind } = stepAt(draft, place);
   cancelTimers(draft, place, node);
+  stopListening(draft, place, node);
   for (const item of node.items ?? []) draft.state.bytes -= JSON.stringify(item).length;
   delete draft.state.nodes[place];
   if (kind === 'approve')

@@ -2,10 +2,11 @@
 //
 // The numbers are those of the invariants: I1 nothing is stuck, I2 what is told as sent was sent, under an id of its own, I3 a step ends once, I4 a repetition gives
 // the same, I5 order of lists, I6 nothing before its time, I7 no timer outlives its wait, I8 quorum of distinct people, I9 silence in a
-// pause and after the end, I10 the states are what all inputs give.
+// pause and after the end, I10 the states are what all inputs give. Of events and waits see check-meetings.ts.
 import type { Approve } from '@tocsin/schemas/types.ts';
 import { decideRun } from '../decide.ts';
 import type { RunChange, RunState } from '../machine/state.ts';
+import { meetings } from './check-meetings.ts';
 import type { Entry, World } from './simulate.ts';
 
 const ends = ['succeeded', 'skipped', 'failed', 'rejected', 'expired', 'cancelled', 'left'];
@@ -23,6 +24,7 @@ export function violations(world: World): string[] {
     ...quorums(world),
     ...silence(world),
     ...statesFromInputs(world),
+    ...meetings(world),
   ];
 }
 
