@@ -2,6 +2,7 @@
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { createPostgresEffects } from '@tocsin/adapters/effects/postgres.ts';
 import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
+import { createFileStore } from '@tocsin/adapters/files/directory.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { createLineLog } from '@tocsin/adapters/line-log/file.ts';
@@ -53,7 +54,8 @@ await runService(config.service, async (context) => {
     ...(config.logToStdout ? { echo: process.stdout } : {}),
   });
   onStop(() => lineLog.close());
-  const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog };
+  const files = createFileStore({ folder: config.reportFolder, maxBytes: config.reportMaxBytes });
+  const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog, files };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
   const secrets = openSecrets({
     env: config.environment,

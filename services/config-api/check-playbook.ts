@@ -7,7 +7,7 @@ import type { ActionConfig, Connection, Playbook } from '@tocsin/schemas/types.t
 import { outlineOf } from '@tocsin/topologies/domain/playbooks/outline.ts';
 import { checkPlaybook } from '@tocsin/topologies/domain/playbooks/parse-playbook.ts';
 import type { ProgramStep } from '@tocsin/topologies/domain/playbooks/program.ts';
-import { namedByPlaybook } from '@tocsin/topologies/domain/playbooks/version-of.ts';
+import { namedByPlaybook, versionOf } from '@tocsin/topologies/domain/playbooks/version-of.ts';
 import { type Params, readLists, type TypeEntry } from './check-document.ts';
 
 export interface PlaybookIssues {
@@ -35,7 +35,7 @@ export async function playbookIssues(
   if (own.length > 0) return { own, names: [] };
   const named = namedByPlaybook(document);
   const actions = await readAll<ActionConfig>('action', named.actions);
-  const inActions = [...actions.values()].flatMap(({ connection }) => connection ?? []);
+  const inActions = [...actions.values()].flatMap(({ document: { connection } }) => connection ?? []);
   const connections = await readAll<Connection>('connection', [...named.connections, ...inActions]);
   const published = await writer.published(named.playbooks);
   const lists = await readLists(named.lists, writer);
@@ -47,16 +47,20 @@ export async function playbookIssues(
   });
   for (const step of outlineOf(document).steps.values())
     if (step.kind === 'action') names.push(...stepIssues(step));
+  // Beyond what is named, a version has a size.
+  if (names.length === 0)
+    names.push(...versionOf({ document, revision: 1, actions, playbooks: published }).issues);
   return { own, names: await Promise.all(names.map(explainDraft)) };
 
   async function readAll<Document>(
     kind: 'action' | 'connection',
     ids: readonly string[],
-  ): Promise<Map<string, Document>> {
-    const found = new Map<string, Document>();
+  ): Promise<Map<string, { document: Document; revision: number }>> {
+    const found = new Map<string, { document: Document; revision: number }>();
     for (const id of new Set(ids)) {
       const stored = await writer.get(kind, id);
-      if (stored !== null) found.set(id, stored.document as unknown as Document);
+      if (stored !== null)
+        found.set(id, { document: stored.document as unknown as Document, revision: stored.revision });
     }
     return found;
   }
@@ -69,7 +73,7 @@ export async function playbookIssues(
   }
 
   function stepIssues({ step, pointer }: ProgramStep): Issue[] {
-    const config = typeof step.action === 'string' ? actions.get(step.action) : step.action;
+    const config = typeof step.action === 'string' ? actions.get(step.action)?.document : step.action;
     if (config === undefined) return [];
     const isInline = typeof step.action === 'object';
     const entry = Object.hasOwn(types, config.type) ? types[config.type] : undefined;
@@ -87,21 +91,23 @@ export async function playbookIssues(
       if (unfit !== null) return [{ path: `${pointer}/action/connection`, message: unfit }];
     } else if (step.with === undefined) return [];
     const given = { ...config.params, ...step.with };
-    return paramIssues(entry, given, connections.get(config.connection ?? '')).map(({ path, message }) => {
-      const [, first = ''] = path.split('/');
-      if (step.with !== undefined && Object.hasOwn(step.with, first))
-        return { path: `${pointer}/with${path}`, message };
-      return isInline
-        ? { path: `${pointer}/action/params${path}`, message }
-        : { path: `${pointer}/with`, message: `${path}: ${message}` };
-    });
+    return paramIssues(entry, given, connections.get(config.connection ?? '')?.document).map(
+      ({ path, message }) => {
+        const [, first = ''] = path.split('/');
+        if (step.with !== undefined && Object.hasOwn(step.with, first))
+          return { path: `${pointer}/with${path}`, message };
+        return isInline
+          ? { path: `${pointer}/action/params${path}`, message }
+          : { path: `${pointer}/with`, message: `${path}: ${message}` };
+      },
+    );
   }
 
   function connectionIssue({ manifest }: TypeEntry, id: string | undefined): string | null {
     if (manifest.connection === null)
       return id === undefined ? null : `the type ${manifest.id} uses no connection`;
     if (id === undefined) return `the type ${manifest.id} needs a connection`;
-    const connection = connections.get(id);
+    const connection = connections.get(id)?.document;
     return connection === undefined || connection.type === manifest.connection
       ? null
       : `must be a connection of type ${manifest.connection}`;

@@ -376,6 +376,42 @@ describe('a playbook that cannot run', () => {
     expect((await triggered(dedupe('finding.*')))[0]).toMatch(/^\/trigger\/dedupe\/key\/0: /);
   });
 
+  it('more than a record holds with its actions', async () => {
+    const ids = Array.from({ length: 30 }, (_, n) => `large-${n}`);
+    for (const id of ids)
+      await post('actions', {
+        id,
+        type: 'webhook',
+        connection: 'hook',
+        params: {
+          path: '/',
+          body: { headline: 'x'.repeat(15_000), more: Array.from({ length: 3 }, () => 'y'.repeat(15_000)) },
+        },
+      });
+    expect(
+      await issuesOf(
+        post(
+          'playbooks',
+          playbook(
+            'sum',
+            ids.map((id) => act(id, id)),
+          ),
+        ),
+      ),
+    ).toEqual(['/steps: with its actions a playbook has at most 1000000 bytes']);
+    const store = api.dependencies.store.write({ id: 'import', scopes: ['admin'] }, (writer) =>
+      writer.put({
+        kind: 'playbook',
+        ...playbook(
+          'sum',
+          ids.map((id) => act(id, id)),
+        ),
+      } as never),
+    );
+    await expect(store).rejects.toThrow('playbook sum cannot be published: /steps: ');
+    expect(await outboxOf('sum')).toEqual([]);
+  });
+
   it('more than 64 KiB, and a body nested beyond all levels', async () => {
     const large = playbook('large', [act('a', 'note', { with: { text: 'x'.repeat(66_000) } })]);
     expect(await issuesOf(post('playbooks', large))).toEqual([

@@ -1,4 +1,4 @@
-// The evaluator: findings, search results and the engine's own events in; commands out.
+// The evaluator: findings, search results and the engine's own events in; commands and starts of runs out.
 import { randomInt } from 'node:crypto';
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { createPlaybookVersions } from '@tocsin/adapters/config/playbook-versions.ts';

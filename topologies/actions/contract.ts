@@ -17,6 +17,7 @@ import type {
 } from '../domain/action/define-action.ts';
 import { failureCodes, type Outcome } from '../domain/action/outcome.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
+import { type FakeFileStore, fakeFileStore } from '../ports/fakes/file-store.ts';
 import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
@@ -43,10 +44,11 @@ export interface Fakes {
   readonly http: FakeHttp;
   readonly mail: FakeMail;
   readonly lineLog: FakeLineLog;
+  readonly files: FakeFileStore;
 }
 
 export function fakes(answer: FakeAnswer = 200): Fakes {
-  return { http: fakeHttp(answer), mail: fakeMail(), lineLog: fakeLineLog() };
+  return { http: fakeHttp(answer), mail: fakeMail(), lineLog: fakeLineLog(), files: fakeFileStore() };
 }
 
 export const contractNow = Date.UTC(2026, 3, 28, 12, 0, 1);
@@ -146,6 +148,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     http: ports.http.requests.map(({ signal: _, ...request }) => request),
     mail: ports.mail.sent,
     lines: ports.lineLog.lines,
+    files: [...ports.files.files].map(([name, content]) => [name, content.toString()]),
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -188,6 +191,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         http: ports.http.requests.length,
         mail: ports.mail.sent.length,
         lineLog: ports.lineLog.lines.length,
+        files: ports.files.files.size,
       };
       for (const [name, count] of Object.entries(used))
         expect(count > 0, name).toBe(manifest.needs.includes(name as PortName));

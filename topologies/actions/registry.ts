@@ -3,10 +3,19 @@ import type { Action } from '../domain/action/define-action.ts';
 import { email } from './email/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
+import { report } from './report/execute.ts';
 import { slack } from './slack/execute.ts';
 import { teams } from './teams/execute.ts';
 import { webhook } from './webhook/execute.ts';
 
-export const actions = { email, log, mattermost, slack, teams, webhook } satisfies Record<string, Action>;
+export const actions = {
+  email,
+  log,
+  mattermost,
+  report,
+  slack,
+  teams,
+  webhook,
+} satisfies Record<string, Action>;
 
 export type ActionType = keyof typeof actions;

@@ -588,3 +588,28 @@ test('a connection that cannot be looked up now leaves no trace of an attempt', 
   // Without the look at the ledger it would be held as if the first attempt had reached the receiver.
   expect(results()).toMatchObject([{ status: 'succeeded', ref: '1', attempt: 1 }]);
 });
+
+test('a connection that the parameters do not need is not looked up; one that they do need is', async () => {
+  const looked: string[] = [];
+  const seen: unknown[] = [];
+  const handler = performer({
+    connection: async (id) => {
+      looked.push(id);
+      return failed('unknown_connection', 'never');
+    },
+    action: {
+      manifest: { ...manifest, connection: 'smtp' },
+      check: () => [],
+      needsConnection: ({ mail }) => mail === true,
+      preview: () => ({ status: 'done' }),
+      execute: async (_command, context) => {
+        seen.push(context.connection);
+        return { status: 'done' };
+      },
+    },
+  });
+  const list = [command(1), command(2, { params: { mail: true } }), command(3, { connection: 'c' })];
+  await handler.onBatch(commands(...list), fakeAssignment(topic));
+  await clock.advance(0);
+  expect([looked.sort(), seen]).toEqual([['', 'c'], [null]]);
+});

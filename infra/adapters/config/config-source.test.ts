@@ -67,7 +67,7 @@ test('newest revisions, deletions, bad records and later changes', async () => {
 test('a document that uses all levels of a body is read, although its record has one more', async () => {
   const client = fakeLog({ clock: fakeClock(), topics: { [topics.config.name]: 1 } });
   const deepest = 64;
-  const vars = '{"a":'.repeat(deepest - 2) + '1' + '}'.repeat(deepest - 2);
+  const vars = `${'{"a":'.repeat(deepest - 2)}1${'}'.repeat(deepest - 2)}`;
   const document = `{"kind":"playbook","id":"deep","steps":[{"id":"x","set":{}}],"vars":{"v":${vars}}}`;
   const value = `{"v":1,"revision":1,"updated_at":0,"document":${document}}`;
   expect([parseJson(Buffer.from(document)).ok, parseJson(Buffer.from(value)).ok]).toEqual([true, false]);

@@ -4,6 +4,7 @@
 // reference that was checked stays valid, and the order of the outbox is the order of the commits.
 // Surprise: a deletion is a revision too (document null); a document that comes back goes on counting.
 import { createHash } from 'node:crypto';
+import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { ConfigRecord, Playbook } from '@tocsin/schemas/types.ts';
 import { type ConfigKind, configKey } from '@tocsin/topologies/domain/config/config-table.ts';
 import { sql } from 'kysely';
@@ -167,17 +168,14 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
         conflict.columns(['kind', 'id']).doUpdateSet({ revision, deleted: document === null }),
       )
       .execute();
-    if (kind === 'playbook' && document !== null)
-      await publishVersion(
-        transaction,
-        {
-          document: document as unknown as Playbook,
-          revision,
-          by: actor.id,
-          at: created_at.getTime(),
-        },
-        (action) => get('action', action),
-      );
+    if (kind === 'playbook' && document !== null) {
+      const playbook = document as unknown as Playbook;
+      const saved = { document: playbook, revision, by: actor.id, at: created_at.getTime() };
+      const { issues } = await publishVersion(transaction, saved, (action) => get('action', action));
+      // It would start runs whose version nobody has.
+      if (issues.length > 0 && playbook.enabled !== false)
+        throw new Error(`playbook ${id} cannot be published: ${formatIssues(issues)}`);
+    }
     const record: ConfigRecord | null =
       document === null
         ? null

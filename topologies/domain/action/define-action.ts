@@ -2,6 +2,7 @@
 
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { FileStorePort } from '../../ports/file-store.ts';
 import type { HttpPort } from '../../ports/http.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
 import type { MailPort } from '../../ports/mail.ts';
@@ -13,6 +14,7 @@ export interface ActionPorts {
   readonly http: HttpPort;
   readonly mail: MailPort;
   readonly lineLog: LineLogPort;
+  readonly files: FileStorePort;
 }
 
 export type PortName = keyof ActionPorts;
@@ -44,6 +46,8 @@ export interface ActionManifest {
   readonly idempotency: 'key' | 'none';
   /** Limits of a destination whose connection sets none, where they are not those of all connections. */
   readonly lane?: { readonly ratePerSecond?: number };
+  /** 'whole': a command of a playbook carries all that the run knows; otherwise only what templates name. */
+  readonly runContext?: 'whole';
   /** Where the effects ledger of this type lives: 'durable' (PostgreSQL) or 'fast' (Redis). */
   readonly ledger: 'durable' | 'fast';
 }
@@ -76,6 +80,8 @@ export interface Action {
    * `params` already fits manifest.params. Paths are JSON Pointers into params.
    */
   check(params: Readonly<Record<string, unknown>>): Issue[];
+  /** Whether these parameters need the connection that the manifest names; without it they always do. */
+  needsConnection?(params: Readonly<Record<string, unknown>>): boolean;
   /** Contradictions between the parameters and the connection, at save and again before execution; paths as in check. */
   checkConnection?(
     params: Readonly<Record<string, unknown>>,

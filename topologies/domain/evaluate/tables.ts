@@ -1,4 +1,5 @@
-// What the evaluator knows besides the input: rules, lists, actions, action types, playbooks and what their runs wait for. Follows the configuration.
+// What the evaluator knows besides the input: rules, lists, actions, action types, playbooks and what their runs wait for. Follows
+// the configuration.
 //
 // Invariant: a rule that cannot be used is left out and reported; it never takes others down. A changed document costs the
 // work for that document, however many others there are.
@@ -11,18 +12,18 @@ import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig, Playbook, PlaybookVersion } from '@tocsin/schemas/types.ts';
 import type { ActionManifest } from '../action/define-action.ts';
 import { type ConfigChange, type ConfigTable, configKey, type Revision } from '../config/config-table.ts';
-import { waitsOf } from '../playbooks/waits-of.ts';
 import { compileCondition } from '../rules/compile.ts';
 import type { NamedList } from '../rules/context.ts';
 import { createMatcher, type Matcher } from '../rules/matcher/matcher.ts';
 import { buildNamedLists } from '../rules/named-list.ts';
 import { parseRule, type RuleRevision, unknownNames } from '../rules/parse-rule.ts';
 import { runPart } from '../rules/run-part.ts';
-import { triggerId, waitEntry } from './entries.ts';
+import { triggerId } from './entries.ts';
 import type { ModeOf } from './mode.ts';
 import { createPlaybookHeads, type PlaybookHead, type VersionOrigin } from './playbook-heads.ts';
 import { watchedPaths } from './screen.ts';
 import { createWantedParts } from './wanted-parts.ts';
+import { createWatchedEntries } from './watched-entries.ts';
 
 export interface EvaluatorTables {
   /** Enabled rules, triggers and waits (see entries.ts); watches `watchedPaths`. */
@@ -108,7 +109,7 @@ export function followConfig(
   const problems = new Map<string, string>();
   const playbooks = config.playbooks ?? new Map<string, Revision<Playbook>>();
   const heads = createPlaybookHeads(playbooks, config.actions, versions);
-  const waits = new Map<string, Set<string>>();
+  const entries = createWatchedEntries(rules, parts, eventRules);
   let lists: ReadonlyMap<string, NamedList> = new Map();
 
   function report(key: string, revision: number, issues: readonly Issue[]): void {
@@ -118,40 +119,16 @@ export function followConfig(
 
   const known = () => ({ actions: config.actions, playbooks, lists });
 
-  function watch(entry: RuleRevision): void {
-    rules.put(entry);
-    if (!readsEvents(entry)) return;
-    parts.add(entry.condition);
-    eventRules.set(entry.document.id, entry);
-  }
-
-  function unwatch(id: string): void {
-    rules.remove(id);
-    const before = eventRules.get(id);
-    if (before !== undefined) parts.remove(before.condition);
-    eventRules.delete(id);
-  }
-
   function followPlaybooks(changed: readonly string[], actionsChanged: boolean): readonly string[] {
     const triggers = heads.apply(changed, actionsChanged);
     for (const [id, entry] of triggers) {
-      unwatch(triggerId(id));
-      if (entry !== null) watch(entry);
+      entries.remove(triggerId(id));
+      if (entry !== null) entries.put(entry);
       const head = heads.heads.get(id);
       // Its version is published as well; this way no event falls between the two.
-      if (head !== undefined) learnWaits(head.document);
+      if (head !== undefined) entries.learn(head.document);
     }
     return [...triggers.keys()];
-  }
-
-  function learnWaits(document: Playbook): void {
-    for (const { event, at } of waitsOf(document)) {
-      const paths = waits.get(event);
-      if (paths === undefined) {
-        waits.set(event, new Set([at]));
-        watch(waitEntry(event));
-      } else paths.add(at);
-    }
   }
 
   function followRule(id: string): void {
@@ -249,7 +226,7 @@ export function followConfig(
     },
     actions: config.actions,
     playbooks: heads.heads,
-    waits,
+    waits: entries.waits,
     manifests,
     modeOf,
     maxCommandsPerTrigger,
@@ -261,7 +238,7 @@ export function followConfig(
     tables,
     apply,
     learn(learnt) {
-      for (const { document } of learnt) learnWaits(document);
+      for (const { document } of learnt) entries.learn(document);
     },
   };
 }

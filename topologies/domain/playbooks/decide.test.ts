@@ -48,6 +48,7 @@ describe('actions', () => {
     run.fire();
     expect(run.commands).toHaveLength(2);
     expect(run.commands[1]?.command_id).toBe(run.commands[0]?.command_id);
+    expect(run.commands[1]?.round).toBeGreaterThan(run.commands[0]?.round as number);
     expect(run.answer('a', { status: 'failed', token: first }).changes).toMatchObject([{ what: 'ignored' }]);
     expect(outline(run.answer('a', { token: first }))).toEqual(['a succeeded', 'run completed']);
   });
@@ -395,6 +396,7 @@ describe('operators', () => {
     run.send({ kind: 'retry', by: 'op', step: 'a' });
     expect(run.state.status).toBe('running');
     expect(run.commands[1]?.command_id).toBe(run.commands[0]?.command_id);
+    expect(run.commands[1]?.round).toBeGreaterThan(run.commands[0]?.round as number);
     run.answer('a', { status: 'failed', code: 'dns' });
     expect(outline(run.send({ kind: 'skip', by: 'op', step: 'a', output: { n: 4 } }))).toEqual(['a skipped']);
     expect(run.commands.at(-1)?.params).toMatchObject({ n: 4 });

@@ -290,11 +290,20 @@ function addDuration(text: string | undefined, path: string, issues: Issue[]): v
 }
 
 // Level by level and counted, so that neither depth nor parts that YAML anchors repeat can exhaust stack or memory.
+/** Why a document is too large or too deep to be a playbook; what tools keep in `meta` counts apart. */
 export function playbookSizeIssues(document: unknown): Issue[] {
-  const { bytes, documentDepth } = playbookLimits;
-  const tooLarge = [
-    { path: '', message: `a playbook has at most ${documentDepth} levels and ${bytes} bytes` },
+  if (typeof document !== 'object' || document === null) return [];
+  const { meta, ...rest } = document as Record<string, unknown>;
+  return [
+    ...sizeIssues(rest, '', playbookLimits.bytes),
+    ...sizeIssues(meta, '/meta', playbookLimits.metaBytes),
   ];
+}
+
+function sizeIssues(document: unknown, path: string, bytes: number): Issue[] {
+  const { documentDepth } = playbookLimits;
+  const what = path === '' ? 'a playbook' : 'it';
+  const tooLarge = [{ path, message: `${what} has at most ${documentDepth} levels and ${bytes} bytes` }];
   let level: unknown[] = [document];
   let seen = 0;
   for (let depth = 0; level.length > 0; depth++) {

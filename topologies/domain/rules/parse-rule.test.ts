@@ -85,6 +85,13 @@ describe('the document', () => {
         message: 'p is started by another entry; a playbook runs once for an event',
       },
     ]);
+    const early = then({ playbook: 'p', with: { a: { $: 'steps.x.status' }, b: '{{vars.y}}' } });
+    expect(checkRule(early)).toEqual([
+      {
+        path: '/then/0/with',
+        message: 'steps.x.status is not known when a run starts: event and finding are',
+      },
+    ]);
     const broken = then({ playbook: 'p', with: { a: { $: 'host' }, b: '{{#x}}' } });
     expect(checkRule(broken).map(({ path }) => path)).toEqual(['/then/0/with/a/$', '/then/0/with/b']);
   });

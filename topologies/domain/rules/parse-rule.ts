@@ -102,7 +102,7 @@ function thenIssues(rule: Rule): Issue[] {
     if (isActionEntry(entry) && keys.indexOf(keys[index] as string) < index)
       issues.push({ path: `/then/${index}/key`, message: `${keys[index]} is the key of another entry` });
     if (isActionEntry(entry)) continue;
-    issues.push(...checkValue(entry.with ?? {}, `/then/${index}/with`).issues);
+    issues.push(...paramIssues(entry.with ?? {}, `/then/${index}/with`));
     const other = rule.then.findIndex((one) => !isActionEntry(one) && one.playbook === entry.playbook);
     if (other < index)
       issues.push({
@@ -111,6 +111,14 @@ function thenIssues(rule: Rule): Issue[] {
       });
   }
   return issues;
+}
+
+// A run that is about to start has neither steps nor variables.
+function paramIssues(params: object, path: string): Issue[] {
+  const { names, issues } = checkValue(params, path);
+  const later = names.find((name) => /^(steps|run|params|vars)\./.test(name));
+  if (later === undefined) return [...issues];
+  return [...issues, { path, message: `${later} is not known when a run starts: event and finding are` }];
 }
 
 function unknownUses(rule: Rule, { actions, playbooks }: RuleCheck): Issue[] {

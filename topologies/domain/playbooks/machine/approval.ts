@@ -7,12 +7,13 @@ import type { Approve, DecisionInput } from '@tocsin/schemas/types.ts';
 import type { Json } from '../../action/outcome.ts';
 import { durationMs } from '../duration.ts';
 import { approvalId, type Gate, gateRefusal } from '../gate.ts';
+import { runLimits } from '../limits.ts';
 import type { ProgramStep } from '../program.ts';
 import { digestOf } from '../tokens.ts';
 import { resolveText } from '../values.ts';
 import { prepare } from './command.ts';
 import { viewsAt } from './context.ts';
-import { emit, setTimer, shown, stepAt, tell, tokenOf } from './draft.ts';
+import { emit, setTimer, shortened, shown, stepAt, tell, tokenOf } from './draft.ts';
 import { fail, succeed } from './flow.ts';
 import type { Draft, Node } from './state.ts';
 
@@ -145,7 +146,8 @@ export function decideApproval(draft: Draft, place: string, node: Node, input: D
     node.delegates = { ...node.delegates, [actor]: to as string };
     return;
   }
-  node.votes = [...(node.votes ?? []), { actor, verdict }];
+  const words = comment === undefined ? {} : { comment: shortened(comment, runLimits.commentChars) };
+  node.votes = [...(node.votes ?? []), { actor, verdict, at: draft.moment.now, ...words }];
   const count = node.votes.filter((vote) => vote.verdict === verdict).length;
   if (count < (approve.quorum?.[verdict] ?? 1)) return;
   if (verdict === 'reject') {

@@ -2,12 +2,14 @@
 import type { ActionConfig, Command, InlineAction } from '@tocsin/schemas/types.ts';
 import { commandTopic } from '../../../topics.ts';
 import type { Json } from '../../action/outcome.ts';
+import { wholeRunTypes } from '../../action/whole-run.ts';
 import { durationMs } from '../duration.ts';
+import { runLimits } from '../limits.ts';
 import type { ProgramStep } from '../program.ts';
 import { digestOf, stepCommandId } from '../tokens.ts';
 import { namesIn, resolveReferences } from '../values.ts';
-import { type RunContext, viewsAt } from './context.ts';
-import { produce, shown, tell, tokenOf } from './draft.ts';
+import { contextOf, type RunContext, viewsAt } from './context.ts';
+import { produce, shown, stepAt, tell, tokenOf } from './draft.ts';
 import type { Draft, Node } from './state.ts';
 
 export interface Prepared {
@@ -65,6 +67,52 @@ export function prepare(
   return { ...sent, digest: digestOf(sent) };
 }
 
+/**
+ * All that a run knows, for types that tell of the run itself. It is no part of the digest: what was approved is what is sent,
+ * not how far the run has come. Bounded by runLimits.contextBytes and the number of steps.
+ */
+function wholeOf(draft: Draft, named: Record<string, Json>, views: RunContext): Record<string, Json> {
+  const { state, program } = draft;
+  const { name } = program.version.document;
+  const outline = [...program.steps.values()].map(({ id, path, kind, step }) => {
+    const type = typeof step.action === 'object' ? step.action.type : actionType(draft, step.action);
+    return {
+      id,
+      path,
+      kind,
+      ...(step.name === undefined ? {} : { name: step.name }),
+      ...(type === undefined ? {} : { type }),
+    };
+  });
+  const open = Object.entries(state.nodes).map(([place, { s, at, due, votes }]) => ({
+    place,
+    step: stepAt(draft, place).id,
+    state: s,
+    since: at,
+    ...(due === undefined ? {} : { due: Math.min(...Object.values(due)) }),
+    ...(votes === undefined || votes.length === 0 ? {} : { votes }),
+  }));
+  return {
+    ...named,
+    run: {
+      ...(views['run'] as Record<string, Json>),
+      ...(name === undefined ? {} : { name }),
+      status: state.status,
+      transitions: state.transitions,
+    },
+    params: views['params'] as Json,
+    vars: state.vars,
+    steps: state.steps as unknown as Json,
+    outline,
+    open: open.slice(0, runLimits.openSteps) as unknown as Json,
+    ...(open.length > runLimits.openSteps ? { more_open: open.length - runLimits.openSteps } : {}),
+  };
+}
+
+function actionType({ program }: Draft, id: string | undefined): string | undefined {
+  return id === undefined ? undefined : program.version.actions[id]?.document.type;
+}
+
 /** The members of the context that templates name; of steps only those. */
 function namedOf(params: unknown, context: RunContext): Record<string, Json> {
   const names = namesIn(params).map((name) => name.split('.'));
@@ -94,6 +142,9 @@ export function sendCommand(
   const { config, action } = wantedBy(draft, step) as Wanted;
   const id = stepCommandId(moment.key, state.run, place);
   node.command = id;
+  const context = wholeRunTypes.has(prepared.type)
+    ? wholeOf(draft, prepared.context, contextOf(draft))
+    : prepared.context;
   const command: Command = {
     v: 1,
     command_id: id,
@@ -108,7 +159,7 @@ export function sendCommand(
     params: prepared.params,
     ...(config.retry === undefined ? {} : { retry: config.retry }),
     ...(config.on_uncertain === undefined ? {} : { on_uncertain: config.on_uncertain }),
-    subject: { event: { ...state.event }, context: prepared.context },
+    subject: { event: { ...state.event }, context },
     reply_to: {
       topic: draft.runsTopic,
       partition: moment.partition,
@@ -124,6 +175,8 @@ export function sendCommand(
     },
     ...(state.dry_run === undefined ? {} : { dry_run: state.dry_run }),
     ...(step.step.timeout === undefined ? {} : { timeout_ms: durationMs(step.step.timeout) }),
+    // Every wait of the step has its own: the worker attempts again what failed in an earlier one.
+    round: node.e,
     hops: state.hops,
     created_at: moment.now,
   };

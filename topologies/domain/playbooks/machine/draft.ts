@@ -68,6 +68,11 @@ export function nextEpoch(draft: Draft, place: string, node: Node): void {
   node.e += 1;
 }
 
+/** At most so many characters, with a mark where the rest was. */
+export function shortened(text: string, chars: number): string {
+  return text.length <= chars ? text : `${text.slice(0, chars - 1).toWellFormed()}…`;
+}
+
 export function sizeOf(value: unknown): number {
   return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
 }
@@ -87,17 +92,23 @@ export function shown(value: Json): Json {
   return bytes <= runLimits.shownBytes ? value : { truncated: true, bytes, sha256: digestOf(value) };
 }
 
-/** Writes what expressions see of a step. False: the run has no room for the outputs, and keeps the rest. */
+/** Bytes of what a step leaves behind that can grow. */
+function weightOf(fact: StepFact | undefined): number {
+  return sizeOf(fact?.outputs) + sizeOf(fact?.detail) + sizeOf(fact?.votes);
+}
+
+/** Writes what expressions see of a step. False: the run has no room for what can grow, and keeps the rest. */
 export function setFact(draft: Draft, id: string, fact: StepFact): boolean {
   const { state } = draft;
-  const growth = sizeOf(fact.outputs) - sizeOf(state.steps[id]?.outputs);
+  const before = weightOf(state.steps[id]);
+  const growth = weightOf(fact) - before;
   const fits = state.bytes + growth <= runLimits.contextBytes || growth <= 0;
   if (fits) {
     state.steps[id] = fact;
     state.bytes += growth;
   } else {
-    const { outputs: _, ...rest } = fact;
-    state.bytes -= sizeOf(state.steps[id]?.outputs);
+    const { outputs: _, detail: __, votes: ___, ...rest } = fact;
+    state.bytes -= before;
     state.steps[id] = rest;
   }
   return fits;

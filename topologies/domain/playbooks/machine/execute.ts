@@ -112,7 +112,7 @@ export function execute(draft: Draft, place: string, node: Node): void {
   delete node.then;
   if (entry.kind !== 'set' && entry.kind !== 'end') {
     tell(draft, { what: 'step', place, step: entry.id, status: 'running' });
-    setFact(draft, entry.id, { status: 'running', at: draft.moment.now });
+    setFact(draft, entry.id, { status: 'running', at: draft.moment.now, started_at: node.at });
   }
   try {
     start(draft, entry, place, node);
@@ -181,6 +181,7 @@ function startAction(draft: Draft, entry: ProgramStep, place: string, node: Node
     setFact(draft, entry.id, {
       status: 'running',
       at: draft.moment.now,
+      started_at: node.at,
       ...(node.command === undefined ? {} : { command_id: node.command }),
     });
   }
