@@ -204,6 +204,7 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
       .values({
         actor: actor.id,
         ip: actor.ip ?? null,
+        via: actor.via ?? null,
         verb: entry.verb,
         object: entry.object,
         revision: entry.revision ?? null,
@@ -211,7 +212,7 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
         after_sha256: entry.after ?? null,
         detail: entry.detail === undefined ? null : JSON.stringify(entry.detail),
       })
-      .returning(['seq', 'at'])
+      .returning(['seq', 'at', 'hash'])
       .executeTakeFirstOrThrow();
     const value = {
       v: 1,
@@ -219,7 +220,10 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
       at: row.at.getTime(),
       actor: actor.id,
       ip: actor.ip ?? null,
+      via: actor.via ?? null,
       ...entry,
+      // Of the row in the chain: with it here, a chain that was made anew is found out.
+      hash: row.hash.toString('hex'),
     };
     await transaction
       .insertInto('outbox')

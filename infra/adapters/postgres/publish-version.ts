@@ -25,6 +25,12 @@ export async function publishedHeads(db: Db, ids: readonly string[]): Promise<Re
   return new Map(rows.map(({ id, revision }) => [id, revision]));
 }
 
+/** The revision that a run would start with; null when there is none, or the newest one is a draft. */
+export async function publishedHead(db: Db, id: string): Promise<{ readonly revision: number } | null> {
+  const revision = (await publishedHeads(db, [id])).get(id);
+  return revision === undefined ? null : { revision };
+}
+
 export interface SavedPlaybook {
   readonly document: Playbook;
   readonly revision: number;

@@ -434,24 +434,33 @@ describe('starts', () => {
   });
 
   test('while it is live: ignored, counted, or started anew', () => {
+    const another = { source: { id: 'e2', kind: 'event', topic: 'findings.v1', partition: 0, offset: 2 } };
     const ignored = stage([act('a')], dedupe());
     ignored.start();
-    expect(ignored.start().changes).toMatchObject([
+    expect(ignored.start(another).changes).toMatchObject([
       { what: 'ignored', reason: 'a run with this key is live' },
     ]);
     const attached = stage([act('a')], dedupe('attach'));
     attached.start();
-    attached.start();
+    attached.start(another);
     expect([attached.state.run, attached.state.attached]).toEqual([firstRun, 1]);
     const restarted = stage([act('a')], dedupe('restart'));
     restarted.start();
-    expect(outline(restarted.start())).toEqual(['a cancelled', 'run cancelled', 'run running']);
+    expect(outline(restarted.start(another))).toEqual(['a cancelled', 'run cancelled', 'run running']);
     expect(restarted.state.run).toBe(firstRun + 1);
     expect(new Set(restarted.commands.map(({ command_id }) => command_id)).size).toBe(2);
     expect(
       restarted.send({ kind: 'result', command_id: restarted.commands[0]!.command_id, status: 'succeeded' })
         .changes,
     ).toMatchObject([{ what: 'ignored' }]);
+  });
+
+  test.each(['attach', 'restart'] as const)('the same start written twice starts once: %s', (policy) => {
+    const run = stage([act('a')], dedupe(policy));
+    run.start();
+    const before = structuredClone(run.state);
+    expect(run.start().changes).toMatchObject([{ what: 'ignored', input: 'start', by: 'starter' }]);
+    expect(run.state).toEqual(before);
   });
 
   test('after it is over: ignored within the window, number two behind it', () => {
