@@ -22,6 +22,7 @@ import { type FakeFileStore, fakeFileStore } from '../ports/fakes/file-store.ts'
 import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
+import { type FakeRecords, fakeRecords } from '../ports/fakes/records.ts';
 import { HttpFailure, type HttpFailureClass } from '../ports/http.ts';
 import { MailFailure } from '../ports/mail.ts';
 import { SecretValue } from '../ports/secrets.ts';
@@ -39,6 +40,8 @@ export interface ContractFixture {
   readonly secrets: readonly string[];
   /** Body of every 2xx answer, for receivers that say in it whether they took the request. */
   readonly accepted?: string;
+  /** Ports that these parameters use; all that the manifest names without it. */
+  readonly uses?: readonly PortName[];
 }
 
 export interface Fakes {
@@ -46,6 +49,7 @@ export interface Fakes {
   readonly mail: FakeMail;
   readonly lineLog: FakeLineLog;
   readonly files: FakeFileStore;
+  readonly records: FakeRecords;
   readonly clock: FakeClock;
 }
 
@@ -55,6 +59,7 @@ export function fakes(answer: FakeAnswer = 200): Fakes {
     mail: fakeMail(),
     lineLog: fakeLineLog(),
     files: fakeFileStore(),
+    records: fakeRecords(),
     clock: fakeClock(contractNow),
   };
 }
@@ -135,7 +140,8 @@ const canary = 'canary-7d1f0c93-do-not-print';
 
 export function contract(action: Action, fixture: ContractFixture): void {
   const { manifest } = action;
-  const { accepted = '' } = fixture;
+  const { accepted = '', uses = manifest.needs } = fixture;
+  const needsConnection = manifest.connection !== null && action.needsConnection?.(fixture.params) !== false;
   const answering = (): Fakes => fakes({ status: 200, body: accepted });
   const secrets = Object.fromEntries(
     fixture.secrets.map((name) => [name, new SecretValue(`${canary}-${name}`)]),
@@ -157,6 +163,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     mail: ports.mail.sent,
     lines: ports.lineLog.lines,
     files: [...ports.files.files].map(([name, content]) => [name, content.toString()]),
+    records: ports.records.appends,
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -200,9 +207,10 @@ export function contract(action: Action, fixture: ContractFixture): void {
         mail: ports.mail.sent.length,
         lineLog: ports.lineLog.lines.length,
         files: ports.files.files.size,
+        records: ports.records.appends.length,
       };
       for (const [name, count] of Object.entries(used))
-        expect(count > 0, name).toBe(manifest.needs.includes(name as PortName));
+        expect(count > 0, name).toBe(uses.includes(name as PortName));
     });
 
     it('sends the same twice for the same command, with the command id as its key', async () => {
@@ -220,7 +228,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     it('keeps secrets out of outcomes and of what is shown of them', async () => {
       const ports = answering();
       const outcomes = [await run(ports)];
-      if (manifest.needs.includes('http')) {
+      if (uses.includes('http')) {
         ports.http.answer(
           { status: 400, body: `you sent ${canary}` },
           { status: 302, headers: { location: `https://x/${canary}` } },
@@ -256,7 +264,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         action.preview(command({ params }), { connection, now: contractNow, ...over });
       const misfit = { ...fixture.params, no_such_parameter: 1 };
       expect(preview(misfit)).toEqual(await run(fakes(), { params: misfit }));
-      if (manifest.connection !== null)
+      if (needsConnection)
         expect(preview(fixture.params, { connection: null })).toEqual(
           await run(fakes(), {}, { connection: null }),
         );
@@ -282,7 +290,10 @@ export function contract(action: Action, fixture: ContractFixture): void {
           command_id: `${index}`.repeat(32),
         });
       const count = (ports: Fakes): number =>
-        ports.http.requests.length + ports.mail.sent.length + ports.lineLog.lines.length;
+        ports.http.requests.length +
+        ports.mail.sent.length +
+        ports.lineLog.lines.length +
+        ports.records.appends.length;
       expect(count(each)).toBe(3);
       expect(count(once)).toBe(manifest.needs.includes('lineLog') ? 3 : 1);
     });
@@ -296,7 +307,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
       });
 
     it('fails without its connection, and does not throw', async () => {
-      if (manifest.connection === null)
+      if (!needsConnection)
         return expect(await run(answering(), {}, { connection: null })).toMatchObject({ status: 'done' });
       expect(await run(answering(), {}, { connection: null })).toMatchObject({
         status: 'failed',
@@ -304,7 +315,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
       });
     });
 
-    if (manifest.needs.includes('http')) {
+    if (uses.includes('http')) {
       httpContract(run, accepted);
     }
   });
@@ -324,6 +335,7 @@ function sentTexts(ports: Fakes): string[] {
     ...ports.http.requests.map(({ url }) => new URL(url).host),
     ...ports.mail.sent.flatMap(({ message }) => [message.subject, ...message.to]),
     ...ports.lineLog.lines,
+    ...ports.records.appends.flat().flatMap(({ topic, key }) => [topic, key]),
   ];
 }
 

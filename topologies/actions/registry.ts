@@ -6,8 +6,11 @@ import { jira } from './jira/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
 import { report } from './report/execute.ts';
+import { rescan } from './rescan/execute.ts';
+import { runJob } from './run-job/execute.ts';
 import { servicenow } from './servicenow/execute.ts';
 import { slack } from './slack/execute.ts';
+import { tag } from './tag/execute.ts';
 import { teams } from './teams/execute.ts';
 import { ticket } from './ticket/execute.ts';
 import { webhook } from './webhook/execute.ts';
@@ -19,8 +22,11 @@ export const actions = {
   log,
   mattermost,
   report,
+  rescan,
+  'run-job': runJob,
   servicenow,
   slack,
+  tag,
   teams,
   ticket,
   webhook,

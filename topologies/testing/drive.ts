@@ -30,6 +30,7 @@ import { createTimers } from '../run/fold/timers.ts';
 import { createOutbox } from '../run/outbox.ts';
 import { createPerformer, type Performer } from '../run/perform.ts';
 import { createPlaybookConsumers } from '../run/playbooks/consumers.ts';
+import { recordsOf } from '../run/records.ts';
 import { createSinkDecode } from '../run/sink-decode.ts';
 import { createFleet } from '../run/sink-fleet.ts';
 import { commandTopic, type Topic, topics } from '../topics.ts';
@@ -54,7 +55,15 @@ export async function startDrive(options: DriveOptions) {
   const effects = fakeEffects();
   const states = fakeFoldStore();
   let claims = 0;
-  const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog(), clock };
+  const outbox = (): ReturnType<typeof createOutbox> =>
+    createOutbox({ producer: log.producer(), clock, logger });
+  const ports = {
+    http: fakeHttp(options.http ?? 200),
+    mail: fakeMail(),
+    lineLog: fakeLineLog(),
+    records: recordsOf(outbox()),
+    clock,
+  };
   const stopping = new AbortController();
   const { table: config, apply: applyRecord } = createConfigFold();
   const { tables, apply: follow, learn } = evaluatorTables(config, 1);
@@ -93,8 +102,6 @@ export async function startDrive(options: DriveOptions) {
     configure(document);
 
   const common = { clock, metrics, logger, signal: stopping.signal };
-  const outbox = (): ReturnType<typeof createOutbox> =>
-    createOutbox({ producer: log.producer(), clock, logger });
   const fail = (error: Error): never => {
     throw error;
   };

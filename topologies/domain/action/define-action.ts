@@ -7,6 +7,7 @@ import type { FileStorePort } from '../../ports/file-store.ts';
 import type { HttpPort } from '../../ports/http.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
 import type { MailPort } from '../../ports/mail.ts';
+import type { RecordsPort } from '../../ports/records.ts';
 import type { SecretValue } from '../../ports/secrets.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -16,6 +17,7 @@ export interface ActionPorts {
   readonly mail: MailPort;
   readonly lineLog: LineLogPort;
   readonly files: FileStorePort;
+  readonly records: RecordsPort;
   /** For those who have to wait within an attempt. */
   readonly clock: Clock;
 }
@@ -83,6 +85,8 @@ export interface Action {
    * `params` already fits manifest.params. Paths are JSON Pointers into params.
    */
   check(params: Readonly<Record<string, unknown>>): Issue[];
+  /** What `idempotency` is with these parameters, where it is not that of the manifest. */
+  idempotencyOf?(params: Readonly<Record<string, unknown>>): ActionManifest['idempotency'];
   /** Whether these parameters need the connection that the manifest names; without it they always do. */
   needsConnection?(params: Readonly<Record<string, unknown>>): boolean;
   /** Contradictions between the parameters and the connection, at save and again before execution; paths as in check. */
