@@ -79,7 +79,7 @@ test('its actions take their parameters, where the type exists', () => {
     for (const child of Object.values(node)) visit(child);
   };
   visit(readYamlDocuments(text));
-  expect(checkedTypes).toEqual(expect.arrayContaining(['slack', 'jira', 'email']));
+  expect(checkedTypes).toEqual(expect.arrayContaining(['slack', 'jira', 'rescan', 'email', 'report']));
 });
 
 test('the chat is broken and the finding is gone: a ticket, no escalation, the report all the same', async () => {

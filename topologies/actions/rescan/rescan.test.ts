@@ -106,6 +106,14 @@ describe('rescan: record', () => {
     });
   });
 
+  it('is the same whenever it is tried', async () => {
+    const [one, two] = [fakes(), fakes()];
+    const command = { ...eventCommand(), params: { asset: 'a', delay: 'PT1H' } };
+    await rescan.execute(command, contextFor(rescan, one));
+    await rescan.execute(command, contextFor(rescan, two, { now: contractNow + 86_400_000, attempt: 3 }));
+    expect(two.records.appends).toEqual(one.records.appends);
+  });
+
   it('names the step of a playbook that asks', async () => {
     const playbook = { id: 'p', revision: 1, run: 'run-1', number: 1, step: 'rescan#0' };
     const { requests } = await ask({ asset: 'a' }, eventCommand({ playbook, trigger: 'playbook' }));
