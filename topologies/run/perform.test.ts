@@ -356,6 +356,33 @@ describe('ledger', () => {
     expect(results().at(-1)).toMatchObject({ status: 'held', code: 'uncertain' });
   });
 
+  test('whether it is repeated without a setting may depend on the parameters', async () => {
+    let attempts = 0;
+    const handler = performer({
+      action: {
+        manifest,
+        check: () => [],
+        idempotencyOf: ({ via }) => (via === 'http' ? 'none' : 'key'),
+        preview: () => ({ status: 'done' }),
+        execute: async ({ command_id }) => {
+          attempts += 1;
+          return command_id === command(1).command_id || attempts < 3
+            ? failed('timeout', 'backoff', { uncertain: true })
+            : { status: 'done' };
+        },
+      },
+    });
+    const list = [command(1, { params: { via: 'http' } }), command(2)];
+    await handler.onBatch(commands(...list), fakeAssignment(topic));
+    await clock.advance(60_000);
+    const finals = results().filter(({ final }) => final);
+    expect(finals.map(({ command_id, status }) => [command_id, status])).toEqual([
+      [command(1).command_id, 'held'],
+      [command(2).command_id, 'succeeded'],
+    ]);
+    expect(attempts).toBe(3);
+  });
+
   test('the attempt after an uncertain failure is told so', async () => {
     answers = [failed('timeout', 'backoff', { uncertain: true }), { status: 'done' }];
     await performer().onBatch(commands(command(1)), fakeAssignment(topic));

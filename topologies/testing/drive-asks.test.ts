@@ -105,6 +105,25 @@ describe('a rule', () => {
     await drive.stop();
   });
 
+  test('over HTTP, asks the scanner ten times a minute at most; all are asked for in the end', async () => {
+    const drive = await startDrive({
+      documents: [
+        { kind: 'connection', id: 's4e', type: 'http', host: 'api.s4e.io' },
+        { ...action, connection: 's4e', params: { via: 'http', asset: '{{data.asset.id}}' } },
+        rule,
+      ],
+      http: () => ({ status: 201, body: '{"data":{"scan_id":"sc-1"}}' }),
+    });
+    for (let number = 0; number < 12; number += 1)
+      await drive.publish(topics.findings, finding(`f-${number}`, {}, `web-${number}`), `web-${number}`);
+    await drive.advance(59_000);
+    expect(drive.http.requests).toHaveLength(10);
+    await drive.advance(60_000);
+    expect(drive.http.requests).toHaveLength(12);
+    expect(letters(drive)).toEqual([]);
+    await drive.stop();
+  });
+
   test('tags an asset by its severity', async () => {
     const drive = await startDrive({
       documents: [
