@@ -1721,7 +1721,7 @@ export interface ChildDoneInput {
 export interface ScanRequest {
   v: 1;
   /**
-   * The same for requests that one scan answers: a repeat of this one, and others for the asset in the same window. Scanners keep it for a week and start no second scan for it.
+   * The same for requests that one scan answers: a repeat of this one, and others for the asset in the same window. Scanners keep it until a week after not_before and start no second scan for it.
    */
   request_key: string;
   /**

@@ -1,5 +1,5 @@
 // What the rescan action is: a scan of the assets that an event or a result is about.
-import { askParams, assetParam, idAtParam } from '../../domain/action/ask/params.ts';
+import { askParams, assetParam, idAtParam, idsParam } from '../../domain/action/ask/params.ts';
 import type { ActionManifest } from '../../domain/action/define-action.ts';
 import { text } from '../../domain/action/ticket/params.ts';
 
@@ -20,15 +20,10 @@ export const manifest: ActionManifest = {
         ...text('Type of the scan as the scanner names it, for example full, quick, ssl; a template.', 256),
         default: 'full',
       },
-      finding: {
-        type: ['string', 'integer', 'array', 'null'],
-        minLength: 1,
-        maxLength: 2048,
-        maxItems: 100,
-        items: { type: ['string', 'integer', 'null'], minLength: 1, maxLength: 2048 },
-        description:
-          'Finding to look for again, or a list; texts are templates. For the record, or a body of your own.',
-      },
+      finding: idsParam(
+        'Finding to look for again, or a list; texts are templates. For the record, or a body of your own.',
+        100,
+      ),
       options: {
         type: 'object',
         maxProperties: 100,

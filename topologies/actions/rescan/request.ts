@@ -4,7 +4,7 @@
 // window: none starts early, all of them are there by then, and nobody here has to remember the others.
 import type { Command, ScanRequest } from '@tocsin/schemas/types.ts';
 import type { Asked, AskedFor } from '../../domain/action/ask/ask.ts';
-import { assetsOf, idText, type NamedAsset } from '../../domain/action/ask/assets.ts';
+import { assetsOf, elementsOf, idText, type NamedAsset } from '../../domain/action/ask/assets.ts';
 import { keyOfParts, recordHead } from '../../domain/action/ask/record.ts';
 import { failed, isFailed } from '../../domain/action/fail.ts';
 import type { Failed, Json } from '../../domain/action/outcome.ts';
@@ -99,10 +99,7 @@ function findingsOf(template: Json | undefined, views: readonly Views[], warning
   for (const view of views) {
     const rendered = renderJson(template, view);
     warnings.push(...warningsOf('finding', rendered));
-    for (const element of Array.isArray(rendered.value)
-      ? (rendered.value as Json[]).flat()
-      : [rendered.value]) {
-      if (element === null || element === '') continue;
+    for (const element of elementsOf(rendered.value)) {
       const id = idText(element);
       if (id === null)
         warnings.push(`finding: ${JSON.stringify(element).slice(0, 80)} is no id of a finding; left out`);

@@ -5,10 +5,10 @@
 // Surprise: a tag on both lists is added. So a list of all marks of a kind can be removed while one of them is set.
 import type { AssetUpdate, Command } from '@tocsin/schemas/types.ts';
 import type { AskedFor } from '../../domain/action/ask/ask.ts';
-import { assetsOf, type NamedAsset } from '../../domain/action/ask/assets.ts';
+import { assetsOf, elementsOf, type NamedAsset } from '../../domain/action/ask/assets.ts';
 import { recordHead } from '../../domain/action/ask/record.ts';
 import { failed, isFailed } from '../../domain/action/fail.ts';
-import type { Failed, Json } from '../../domain/action/outcome.ts';
+import type { Failed } from '../../domain/action/outcome.ts';
 import { renderJson } from '../../domain/templates/json-template.ts';
 import type { Views } from '../../domain/templates/lookup.ts';
 import { foldOf, type TagParams, tagOf } from './params.ts';
@@ -65,9 +65,7 @@ function tagsOf(
       problems.push(...rendered.missing.map((name) => `${field}/${index}: {{${name}}} has no value`));
       // A tag of which a part is missing would be another tag.
       if (rendered.missing.length > 0) continue;
-      const { value } = rendered;
-      for (const element of Array.isArray(value) ? (value as Json[]) : [value]) {
-        if (element === null || element === '') continue;
+      for (const element of elementsOf(rendered.value)) {
         const tag = tagOf(element);
         if (tag === null)
           problems.push(`${field}/${index}: ${JSON.stringify(element).slice(0, 80)} is no tag`);

@@ -31,9 +31,7 @@ export function assetsOf(command: Command, template: Json, now: number): NamedAs
   for (const { at, views } of subjectsOf(command, now)) {
     const rendered = renderJson(template, views);
     problems.push(...rendered.missing.map((name) => `${at}asset: {{${name}}} has no value`));
-    const elements = Array.isArray(rendered.value) ? (rendered.value as Json[]).flat() : [rendered.value];
-    for (const element of elements) {
-      if (element === null || element === '') continue;
+    for (const element of elementsOf(rendered.value)) {
       const asset = idText(element);
       if (asset === null) {
         isMissing = false;
@@ -58,6 +56,12 @@ function subjectsOf(command: Command, now: number): { readonly at: string; reado
     at: `row ${index}: `,
     views: viewsOf(command, { now, row }),
   }));
+}
+
+/** What a rendered parameter names: the members of lists and of lists in them, without those that are empty. */
+export function elementsOf(value: Json): Json[] {
+  if (Array.isArray(value)) return value.flatMap(elementsOf);
+  return value === null || value === '' ? [] : [value];
 }
 
 /** The text of an id, trimmed; null when it is none. */

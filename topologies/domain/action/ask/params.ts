@@ -48,16 +48,21 @@ export function askParams(topic: string, path: string, body: string): Record<str
   };
 }
 
-/** JSON Schema of the asset, or assets, that an action is about. */
-export const assetParam: JsonSchema = {
+/** JSON Schema of an id as a template, or a list of them. null is what a playbook makes of a value that is missing. */
+export const idsParam = (description: string, maxItems: number): JsonSchema => ({
   type: ['string', 'integer', 'array', 'null'],
   minLength: 1,
   maxLength: 2048,
-  maxItems: 500,
+  maxItems,
   items: { type: ['string', 'integer', 'null'], minLength: 1, maxLength: 2048 },
-  description:
-    'Id of the asset, or a list; texts are templates, and one token may name a list. In mode all every row names its own. Without a value the command fails.',
-};
+  description,
+});
+
+/** JSON Schema of the asset, or assets, that an action is about. */
+export const assetParam = idsParam(
+  'Id of the asset, or a list; texts are templates, and one token may name a list. In mode all every row names its own. Without a value the command fails.',
+  500,
+);
 
 /** JSON Schema of the place of an id in the answer. */
 export const idAtParam: JsonSchema = {
