@@ -20,7 +20,7 @@ import { type HttpTarget, httpTarget } from '../http-target.ts';
 import { judgeHttp, notTheirs } from '../judge-http.ts';
 import type { Failed, Json, Outcome } from '../outcome.ts';
 import { renderPath } from '../path-template.ts';
-import { shownItems, shownRequest } from '../preview.ts';
+import { shownItems, shownRequest, shownText } from '../preview.ts';
 import { atPointer } from '../ticket/read.ts';
 import { idText } from './assets.ts';
 import { type AskParams, checkAskConnection, isHttp } from './params.ts';
@@ -80,7 +80,7 @@ export function askAction(
               topic: rules.topic.name,
               records: plan.records
                 .slice(0, shownItems)
-                .map(({ key, value }) => ({ key, value: JSON.parse(value) as Json })),
+                .map(({ key, value }) => ({ key, value: shownText(value) })),
               total: plan.records.length,
             };
       return withWarnings({ status: 'done', output }, plan.warnings);
