@@ -101,12 +101,20 @@ export async function measureThroughput(options: PartOptions): Promise<void> {
     });
     const load = Math.max(leastHalf, best / 2);
     const perSecond = Math.round(load / transitionsPerRun);
+    const before = { engine: await engine.usage(), ...stage.servers() };
     const driver = await stage.drive({ prefix: 'l-', runs: perSecond * latencySeconds, perSecond });
+    const after = { engine: await engine.usage(), ...stage.servers() };
     const latency = percentiles(Float64Array.from(driver.latenciesMs));
     say({
       part: 'latency',
       transitions_per_second: Math.round(load),
       seconds: rounded(driver.seconds),
+      cpu_seconds: {
+        engine: rounded(after.engine.cpuSeconds - before.engine.cpuSeconds),
+        kafka: rounded(after.kafka - before.kafka),
+        redis: rounded(after.redis - before.redis),
+        driver: rounded(driver.cpuSeconds),
+      },
       start_to_first_command_ms: latency,
       target: { p99Ms: 100, met: latency.p99 < 100 },
     });

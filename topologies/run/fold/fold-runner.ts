@@ -63,6 +63,14 @@ interface Owned<State> {
   readonly cache: Map<string, HeldState<State>>;
 }
 
+/** A record in its batch. */
+interface Place {
+  readonly batch: RecordBatch;
+  readonly index: number;
+}
+
+const offsetOf = ({ batch, index }: Place): number => batch.offset(index);
+
 export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State, Input>): BatchHandler {
   const { fold, service, store, outbox, timers, clock, metrics, logger, signal } = options;
   const owned = new Map<number, Owned<State>>();
@@ -187,19 +195,15 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     value: JSON.stringify(change),
   });
 
-  /** Records [from, to) of the batch. False when the partition is read again, or gone. */
-  async function runStep(
-    batch: RecordBatch,
-    assignment: Assignment,
-    from: number,
-    to: number,
-  ): Promise<boolean> {
+  /** Consecutive records. False when the partition is read again, or gone. */
+  async function runStep(records: readonly Place[], assignment: Assignment): Promise<boolean> {
     const { partition } = assignment;
     const held = owned.get(partition) ?? (await own(assignment));
     const inputs: FoldInput<Input>[] = [];
-    const indexOf = new Map<number, number>();
+    const placeOf = new Map<number, Place>();
     const out: OutRecord[] = [];
-    for (let index = from; index < to; index++) {
+    for (const place of records) {
+      const { batch, index } = place;
       const offset = batch.offset(index);
       if (held.offset !== null && offset <= held.offset) continue;
       const read = fold.read(batch, index);
@@ -209,17 +213,19 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
       }
       const timestamp = batch.timestamp(index);
       const now = timestamp >= 0 ? timestamp : 0;
-      indexOf.set(offset, index);
+      placeOf.set(offset, place);
       inputs.push({ input: read.input, moment: { now, partition, offset, key: read.key } });
     }
-    const last = batch.offset(to - 1);
+    const first = offsetOf(records[0]!);
+    const last = offsetOf(records.at(-1)!);
     if (held.offset !== null && last <= held.offset) return true;
     const moved = await load(assignment, held, [...new Set(inputs.map(({ moment }) => moment.key))]);
-    if (moved !== null) return readAgain(assignment, moved, batch.offset(from));
+    if (moved !== null) return readAgain(assignment, moved, first);
     const applied = applyInputs(fold, inputs, held.cache);
     for (const { input, error } of applied.faults) {
       logger.error('a step failed', { fold: fold.id, key: input.moment.key, error });
-      out.push(deadLetter(batch, indexOf.get(input.moment.offset)!, 'step_failed', error));
+      const { batch, index } = placeOf.get(input.moment.offset)!;
+      out.push(deadLetter(batch, index, 'step_failed', error));
     }
     for (const { key, effect } of applied.effects) {
       if (effect.kind === 'produce') out.push(effect.record);
@@ -232,11 +238,30 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     const step = { from: held.offset, to: last, now: clock.now(), writes: applied.writes };
     const outcome = await insist(assignment, 'advance', () => store.advance(held.place, held.token, step));
     const done = outcome.status === 'ok' || (outcome.status === 'offset' && outcome.offset === last);
-    if (!done) return readAgain(assignment, outcome, batch.offset(from));
+    if (!done) return readAgain(assignment, outcome, first);
     keep(held, applied.states);
     held.offset = last;
     metrics.count('tocsin_fold_inputs_total', { fold: fold.id }, inputs.length);
     return true;
+  }
+
+  async function runSteps(batches: readonly RecordBatch[], assignment: Assignment): Promise<void> {
+    const records = batches.flatMap((batch) =>
+      Array.from({ length: batch.count }, (_, index): Place => ({ batch, index })),
+    );
+    try {
+      for (let from = 0; from < records.length; from += maxInputs) {
+        const step = records.slice(from, from + maxInputs);
+        if (!(await runStep(step, assignment))) return;
+        const next = records[from + maxInputs];
+        assignment.complete(
+          offsetOf(step[0]!),
+          next === undefined ? batches.at(-1)!.nextOffset : offsetOf(next),
+        );
+      }
+    } catch (error) {
+      if (!assignment.signal.aborted && !signal.aborted) throw error;
+    }
   }
 
   return {
@@ -250,19 +275,8 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
         return null;
       }
     },
-    async onBatch(batch, assignment) {
-      try {
-        for (let from = 0; from < batch.count; from += maxInputs) {
-          const to = Math.min(batch.count, from + maxInputs);
-          if (!(await runStep(batch, assignment, from, to))) return;
-          if (to < batch.count) assignment.complete(batch.offset(from), batch.offset(to));
-          else assignment.complete(batch.offset(from), batch.nextOffset);
-        }
-        if (batch.count === 0) assignment.complete(batch.nextOffset, batch.nextOffset);
-      } catch (error) {
-        if (!assignment.signal.aborted && !signal.aborted) throw error;
-      }
-    },
+    onBatch: (batch, assignment) => runSteps([batch], assignment),
+    onBatches: runSteps,
     async onRevoked(assignment) {
       timers?.onRevoked(assignment.partition);
       owned.delete(assignment.partition);
