@@ -25,6 +25,6 @@ test.each([Number.NaN, Infinity, -Infinity])('a timer for %s is a fault, and the
     ['a', 5],
     ['a', 6],
   ]);
-  expect(applied.states.get('a')).toEqual({ state: 2, version: 2 });
+  expect(applied.states.get('a')).toEqual({ state: 2, version: 2, size: 1 });
   expect(applied.changes).toHaveLength(3);
 });

@@ -8,6 +8,8 @@ export interface HeldState<State> {
   readonly state: State | null;
   /** 0 without a state. */
   readonly version: number;
+  /** Characters of the state as JSON. */
+  readonly size: number;
 }
 
 export interface FoldInput<Input> {
@@ -20,7 +22,8 @@ export interface Applied<State, Input> {
   readonly states: ReadonlyMap<string, HeldState<State>>;
   readonly writes: readonly StateWrite[];
   readonly effects: readonly { readonly key: string; readonly effect: FoldEffect }[];
-  readonly changes: readonly FoldChange<State>[];
+  /** Values of the changelog's records: FoldChange as JSON. */
+  readonly changes: readonly { readonly key: string; readonly value: string }[];
   readonly faults: readonly { readonly input: FoldInput<Input>; readonly error: string }[];
 }
 
@@ -31,13 +34,13 @@ export function applyInputs<State, Input>(
   held: ReadonlyMap<string, HeldState<State>>,
 ): Applied<State, Input> {
   const states = new Map<string, HeldState<State>>();
-  const keepUntil = new Map<string, number | null>();
+  const bodies = new Map<string, { body: string | null; keepUntil: number | null }>();
   const effects: { key: string; effect: FoldEffect }[] = [];
-  const changes: FoldChange<State>[] = [];
+  const changes: { key: string; value: string }[] = [];
   const faults: { input: FoldInput<Input>; error: string }[] = [];
   for (const { input, moment } of inputs) {
     const { key, now, offset } = moment;
-    const before = states.get(key) ?? held.get(key) ?? { state: null, version: 0 };
+    const before = states.get(key) ?? held.get(key) ?? { state: null, version: 0, size: 0 };
     let step: FoldStep<State>;
     try {
       step = fold.step(before.state, input, moment);
@@ -51,25 +54,36 @@ export function applyInputs<State, Input>(
       step = fold.fault(before.state, input, moment, error);
     }
     const version = before.version + 1;
-    states.set(key, { state: step.state, version: step.state === null ? 0 : version });
-    keepUntil.set(key, step.keepUntil ?? null);
+    const body = step.state === null ? null : JSON.stringify(step.state);
+    const keepUntil = step.keepUntil ?? null;
+    states.set(key, {
+      state: step.state,
+      version: step.state === null ? 0 : version,
+      size: body?.length ?? 0,
+    });
+    bodies.set(key, { body, keepUntil });
     for (const effect of step.effects) effects.push({ key, effect });
-    changes.push({
+    const change = {
       v: 1,
       key,
       version,
       offset,
       at: now,
-      state: step.state,
-      ...(step.keepUntil == null ? {} : { keep_until: step.keepUntil }),
+      ...(keepUntil === null ? {} : { keep_until: keepUntil }),
       ...(step.changes === undefined ? {} : { changes: step.changes }),
-    });
+    } as const;
+    changes.push({ key, value: changeText(change, body) });
   }
-  const writes = [...states].flatMap(([key, { state, version }]) => {
+  const writes = [...states].flatMap(([key, { version }]) => {
     const expected = held.get(key)?.version ?? 0;
-    if (state === null && expected === 0) return [];
-    const body = state === null ? null : JSON.stringify(state);
-    return [{ key, expected, version, body, keepUntil: keepUntil.get(key) ?? null }];
+    const { body, keepUntil } = bodies.get(key)!;
+    if (body === null && expected === 0) return [];
+    return [{ key, expected, version, body, keepUntil }];
   });
   return { states, writes, effects, changes, faults };
+}
+
+/** With the state as the text that the store gets, because turning states into JSON is most of the work of a batch. */
+function changeText(change: Omit<FoldChange<unknown>, 'state'>, body: string | null): string {
+  return `${JSON.stringify(change).slice(0, -1)},"state":${body ?? 'null'}}`;
 }

@@ -19,7 +19,7 @@ import type { Logger } from '../../ports/logger.ts';
 import type { MetricsPort } from '../../ports/metrics.ts';
 import type { Outbox } from '../outbox.ts';
 import { applyInputs, type FoldInput, type HeldState } from './apply-inputs.ts';
-import type { Fold, FoldChange, FoldEffect } from './fold.ts';
+import type { Fold, FoldEffect } from './fold.ts';
 import { readChangelog } from './rebuild.ts';
 
 /** Turns timer effects into records, and hears when they are in the log. */
@@ -52,15 +52,18 @@ export interface FoldRunnerOptions<State, Input> {
 const maxInputs = 256;
 /** Wait between two tries while the store does not answer, ms. */
 const retryMs = 500;
-/** States kept in memory per partition. */
-const maxCached = 20_000;
+/** Characters of states as JSON that are kept in memory per partition; as objects they take about three times as many bytes. */
+const maxCached = 8 * 1024 * 1024;
 
 interface Owned<State> {
   readonly place: FoldPlace;
   token: string;
   /** Last applied input. */
   offset: number | null;
+  /** The longest unused ones first. */
   readonly cache: Map<string, HeldState<State>>;
+  /** Sum of the sizes in the cache. */
+  cached: number;
 }
 
 /** A record in its batch. */
@@ -96,7 +99,7 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     for (;;) {
       const token = options.newToken();
       const claimed = await insist(assignment, 'claim', () => store.claim(place, token, clock.now()));
-      const state: Owned<State> = { place, token, offset: claimed.offset, cache: new Map() };
+      const state: Owned<State> = { place, token, offset: claimed.offset, cache: new Map(), cached: 0 };
       const rebuilt = claimed.offset === null ? await rebuild(assignment, state) : claimed.offset;
       if (rebuilt !== 'fenced') {
         state.offset = rebuilt;
@@ -172,28 +175,31 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     missing.forEach((key, k) => {
       const stored = found.states[k];
       const state = stored == null ? null : (JSON.parse(stored.body) as State);
-      held.cache.set(key, { state, version: stored?.version ?? 0 });
+      put(held, key, { state, version: stored?.version ?? 0, size: stored?.body.length ?? 0 });
     });
     return null;
   }
 
-  function keep(held: Owned<State>, states: ReadonlyMap<string, HeldState<State>>): void {
-    for (const [key, state] of states) {
-      held.cache.delete(key);
-      held.cache.set(key, state);
-    }
-    for (const key of held.cache.keys()) {
-      if (held.cache.size <= maxCached) break;
-      held.cache.delete(key);
-    }
+  function drop(held: Owned<State>, key: string): void {
+    const state = held.cache.get(key);
+    if (state === undefined) return;
+    held.cache.delete(key);
+    held.cached -= state.size + key.length;
   }
 
-  const changeRecord = (partition: number, change: FoldChange<State>): OutRecord => ({
-    topic: fold.changelog.name,
-    key: change.key,
-    partition,
-    value: JSON.stringify(change),
-  });
+  function put(held: Owned<State>, key: string, state: HeldState<State>): void {
+    drop(held, key);
+    held.cache.set(key, state);
+    held.cached += state.size + key.length;
+  }
+
+  function keep(held: Owned<State>, states: ReadonlyMap<string, HeldState<State>>): void {
+    for (const [key, state] of states) put(held, key, state);
+    for (const key of held.cache.keys()) {
+      if (held.cached <= maxCached) break;
+      drop(held, key);
+    }
+  }
 
   /** Consecutive records. False when the partition is read again, or gone. */
   async function runStep(records: readonly Place[], assignment: Assignment): Promise<boolean> {
@@ -233,7 +239,8 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
       else throw new Error(`the fold ${fold.id} sets timers and has none`);
     }
     await outbox.send(out);
-    await outbox.send(applied.changes.map((change) => changeRecord(partition, change)));
+    const topic = fold.changelog.name;
+    await outbox.send(applied.changes.map(({ key, value }) => ({ topic, partition, key, value })));
     timers?.applied(partition, applied.effects);
     const step = { from: held.offset, to: last, now: clock.now(), writes: applied.writes };
     const outcome = await insist(assignment, 'advance', () => store.advance(held.place, held.token, step));

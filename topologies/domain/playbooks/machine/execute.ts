@@ -176,7 +176,7 @@ function startAction(draft: Draft, entry: ProgramStep, place: string, node: Node
   const prepared = prepare(draft, entry, place);
   const approved = draft.state.approved[entry.id];
   if (prepared === null) fail(draft, place, 'action_disabled', 'the action is switched off');
-  else if (approved !== undefined && approved !== prepared.digest)
+  else if (approved !== undefined && approved !== prepared.digest())
     fail(draft, place, 'digest_mismatch', 'what would be sent is not what was approved');
   else {
     sendCommand(draft, entry, place, node, prepared);
