@@ -6,8 +6,8 @@
 // Arguments: prefix of run keys, runs, most at a time, starts per second (0: as many as fit), step that gets no answer ('' : none).
 import { setTimeout as delay } from 'node:timers/promises';
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
+import { engineTopics } from '@tocsin/testing/playbook-engine.ts';
 import type { OutRecord, RecordBatch } from '@tocsin/topologies/ports/log.ts';
-import { playbookTopics } from '@tocsin/topologies/topics.ts';
 import { benchProgram, commandsTopic, startInput } from './playbook.ts';
 
 export interface DriverReport {
@@ -95,7 +95,7 @@ async function start(from: number, to: number): Promise<void> {
   const now = performance.now();
   for (let n = from; n < to; n++) {
     startedAt[n] = now;
-    records.push({ topic: playbookTopics.runs.name, key: `${prefix}${n}`, value: startInput(program, n) });
+    records.push({ topic: engineTopics.runs.name, key: `${prefix}${n}`, value: startInput(program, n) });
   }
   await producer.send(records);
 }

@@ -1,9 +1,8 @@
 // The measured process of `bench playbooks`: one engine, as a service has it, that tells what it used and did when asked.
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
-import { startPlaybookEngine } from '@tocsin/testing/playbook-engine.ts';
+import { engineTopics, startPlaybookEngine } from '@tocsin/testing/playbook-engine.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
-import { playbookTopics } from '@tocsin/topologies/topics.ts';
 import { benchProgram } from './playbook.ts';
 
 export interface EngineUsage {
@@ -74,5 +73,5 @@ process.on('message', (message) => {
     });
 });
 
-await engine.ready(playbookTopics.runs.partitions);
+await engine.ready(engineTopics.runs.partitions);
 process.send?.({ readySeconds: performance.now() / 1000 } satisfies EngineReady);

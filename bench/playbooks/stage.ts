@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { startKafka } from '@tocsin/local/servers/kafka.ts';
 import { startRedis } from '@tocsin/local/servers/redis.ts';
+import { engineTopics } from '@tocsin/testing/playbook-engine.ts';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
 import { topicSpec } from '@tocsin/topologies/all-topics.ts';
-import { playbookTopics, timersTopic, topics } from '@tocsin/topologies/topics.ts';
 import type { DriverReport } from './driver.child.ts';
 import type { EngineReady, EngineUsage } from './engine.child.ts';
 import { commandsTopic } from './playbook.ts';
@@ -68,19 +68,18 @@ export async function startStage(name: string): Promise<Stage> {
   const scratch = scratchFolder(`bench-playbooks-${name}`);
   const kafka = await startKafka({ dataDir: `${scratch.path}/kafka`, say: note });
   const redis = await startRedis({ dataDir: `${scratch.path}/redis`, say: note });
-  const env = { ...process.env, KAFKA_BROKERS: kafka.brokers, REDIS_URL: redis.url };
+  const env = {
+    ...process.env,
+    KAFKA_BROKERS: kafka.brokers,
+    REDIS_URL: redis.url,
+    // A member that was killed comes back under its name and need not wait until the group misses it.
+    KAFKA_INSTANCE_ID: 'engine',
+  };
   const children = new Set<ChildProcess>();
   const client = await openLogClient(parseLogSettings(env, 'bench-stage'));
   const admin = client.admin();
   await admin.ensureTopics(
-    [
-      playbookTopics.runs,
-      playbookTopics.runEvents,
-      timersTopic,
-      topics.events,
-      topics.deadLetters,
-      commandsTopic,
-    ].map((topic) => topicSpec(topic, 1)),
+    [...Object.values(engineTopics), commandsTopic].map((topic) => topicSpec(topic, 1)),
   );
   await admin.close();
 
@@ -134,7 +133,7 @@ export async function startStage(name: string): Promise<Stage> {
     async transitions(prefix) {
       let count = 0;
       const table = client.table({
-        topic: playbookTopics.runEvents.name,
+        topic: engineTopics.runEvents.name,
         onBatch: (batch) => {
           for (let index = 0; index < batch.count; index++) {
             if (!batch.key(index)?.toString().startsWith(prefix)) continue;

@@ -8,6 +8,7 @@ import type { Redis } from '@tocsin/adapters/redis/connect.ts';
 import type { Definitions } from '@tocsin/topologies/domain/playbooks/program.ts';
 import { createRunFold } from '@tocsin/topologies/domain/playbooks/run-fold.ts';
 import { groups } from '@tocsin/topologies/groups.ts';
+import type { Clock } from '@tocsin/topologies/ports/clock.ts';
 import type { FoldStore } from '@tocsin/topologies/ports/fold-store.ts';
 import type { BatchHandler, LogClient, LogConsumer, LogProducer } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
@@ -15,12 +16,23 @@ import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
 import { createFoldRunner } from '@tocsin/topologies/run/fold/fold-runner.ts';
 import { createTimers } from '@tocsin/topologies/run/fold/timers.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
-import { playbookTopics, timersTopic } from '@tocsin/topologies/topics.ts';
+import { playbookTopics, timersTopic, topics } from '@tocsin/topologies/topics.ts';
+
+/** What the engine reads and writes beside the topics of commands. */
+export const engineTopics = {
+  runs: playbookTopics.runs,
+  runEvents: playbookTopics.runEvents,
+  timers: timersTopic,
+  events: topics.events,
+  deadLetters: topics.deadLetters,
+} as const;
 
 export interface PlaybookEngineOptions {
   readonly client: LogClient;
   readonly redis: Redis;
   readonly definitions: Definitions;
+  /** Default: the clock of the machine. */
+  readonly clock?: Clock;
   readonly metrics: MetricsPort;
   readonly logger: Logger;
   /** The engine cannot go on. */
@@ -40,18 +52,18 @@ export interface PlaybookEngine {
 }
 
 export async function startPlaybookEngine(options: PlaybookEngineOptions): Promise<PlaybookEngine> {
-  const { client, redis, metrics, logger, onFailure, wrap = {} } = options;
-  const { runs, runEvents } = playbookTopics;
+  const { client, redis, clock = systemClock, metrics, logger, onFailure, wrap = {} } = options;
+  const { runs, runEvents, timers } = engineTopics;
   const stopping = new AbortController();
   const ownProducer = client.producer();
   const producer = wrap.producer?.(ownProducer) ?? ownProducer;
   const ownStore = createRedisFoldStore(redis);
-  const outbox = createOutbox({ producer, clock: systemClock, logger });
+  const outbox = createOutbox({ producer, clock, logger });
   const common = {
     service: 'playbooks',
     client,
     outbox,
-    clock: systemClock,
+    clock,
     metrics,
     logger,
     signal: stopping.signal,
@@ -61,7 +73,7 @@ export async function startPlaybookEngine(options: PlaybookEngineOptions): Promi
     fold: createRunFold({ definitions: options.definitions, input: runs, changelog: runEvents }),
     consumer: () => consumer,
     store: wrap.store?.(ownStore) ?? ownStore,
-    timers: createTimers({ ...common, input: runs.name, topic: timersTopic.name, onFailure }),
+    timers: createTimers({ ...common, input: runs.name, topic: timers.name, onFailure }),
     newToken: randomUUID,
   });
   let assigned = 0;

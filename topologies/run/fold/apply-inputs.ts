@@ -23,7 +23,7 @@ export interface Applied<State, Input> {
   readonly writes: readonly StateWrite[];
   readonly effects: readonly { readonly key: string; readonly effect: FoldEffect }[];
   /** Values of the changelog's records: FoldChange as JSON. */
-  readonly changes: readonly { readonly key: string; readonly value: string }[];
+  readonly changes: readonly { readonly key: string; readonly text: string }[];
   readonly faults: readonly { readonly input: FoldInput<Input>; readonly error: string }[];
 }
 
@@ -36,7 +36,7 @@ export function applyInputs<State, Input>(
   const states = new Map<string, HeldState<State>>();
   const bodies = new Map<string, { body: string | null; keepUntil: number | null }>();
   const effects: { key: string; effect: FoldEffect }[] = [];
-  const changes: { key: string; value: string }[] = [];
+  const changes: { key: string; text: string }[] = [];
   const faults: { input: FoldInput<Input>; error: string }[] = [];
   for (const { input, moment } of inputs) {
     const { key, now, offset } = moment;
@@ -72,7 +72,7 @@ export function applyInputs<State, Input>(
       ...(keepUntil === null ? {} : { keep_until: keepUntil }),
       ...(step.changes === undefined ? {} : { changes: step.changes }),
     } as const;
-    changes.push({ key, value: changeText(change, body) });
+    changes.push({ key, text: changeText(change, body) });
   }
   const writes = [...states].flatMap(([key, { version }]) => {
     const expected = held.get(key)?.version ?? 0;

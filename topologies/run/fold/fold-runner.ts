@@ -53,7 +53,7 @@ const maxInputs = 256;
 /** Wait between two tries while the store does not answer, ms. */
 const retryMs = 500;
 /** Characters of states as JSON that are kept in memory per partition; as objects they take about three times as many bytes. */
-const maxCached = 8 * 1024 * 1024;
+const maxCached = 2 * 1024 * 1024;
 
 interface Owned<State> {
   readonly place: FoldPlace;
@@ -240,7 +240,7 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     }
     await outbox.send(out);
     const topic = fold.changelog.name;
-    await outbox.send(applied.changes.map(({ key, value }) => ({ topic, partition, key, value })));
+    await outbox.send(applied.changes.map(({ key, text }) => ({ topic, key, partition, value: text })));
     timers?.applied(partition, applied.effects);
     const step = { from: held.offset, to: last, now: clock.now(), writes: applied.writes };
     const outcome = await insist(assignment, 'advance', () => store.advance(held.place, held.token, step));
