@@ -168,6 +168,11 @@ describe('books in which', () => {
       },
       'I6',
     ],
+    [
+      'a timer fires again and again',
+      { inputs: clean.inputs.concat(Array(21).fill(clean.inputs[firstOf('timer')])) },
+      'I7',
+    ],
     ['a fire is late', { latenessMs: -1 }, 'I7'],
     ['a timer is set for nobody', { pending: new Set(['r0.1/s#0.1!delay']) }, 'I7'],
     ['a state is not what the inputs give', { changes: change(last >> 1, { state: null }) }, 'I10'],

@@ -24,7 +24,7 @@ export interface Driver {
   send(key: string, input: RunInput): Promise<void>;
   /** So many runs of the mix, spread evenly over `ms`. */
   load(runs: number, ms: number): Promise<void>;
-  /** Waits until every run is over, at most so long; operators resume and cancel what needs it. Who judges sees what is open. */
+  /** Waits until every run is over and nothing more will be sent, at most so long; operators resume and cancel what needs it. Who judges sees what is open. */
   settle(timeoutMs?: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -230,18 +230,23 @@ export async function startDriver(
     latencies,
     start,
     send,
-    async load(runs, ms) {
-      const began = performance.now();
-      const starts: Promise<string>[] = [];
-      for (let n = 0; n < runs; n++) {
-        starts.push(start(mix[n % mix.length] as string));
-        await pause(Math.max(0, began + (ms * (n + 1)) / runs - performance.now()));
-      }
-      await Promise.all(starts);
+    load(runs, ms) {
+      const loading = (async () => {
+        const began = performance.now();
+        const starts: Promise<string>[] = [];
+        for (let n = 0; n < runs; n++) {
+          starts.push(start(mix[n % mix.length] as string));
+          await pause(Math.max(0, began + (ms * (n + 1)) / runs - performance.now()));
+        }
+        await Promise.all(starts);
+      })();
+      // Whoever waits for it hears of a failure; a scenario that failed before must not end the process with this one.
+      loading.catch(() => undefined);
+      return loading;
     },
     async settle(timeoutMs = 60_000) {
       const deadline = performance.now() + timeoutMs;
-      for (let open: string[] = started.slice(); open.length > 0; ) {
+      for (let open: string[] = started.slice(); open.length > 0 || timers.size > 0; ) {
         if (performance.now() > deadline) return;
         await pause(250);
         const stored = await storedRuns(stage).catch(() => new Map());

@@ -51,7 +51,10 @@ async function read({ client }: Stage, topic: string, take: (batch: RecordBatch,
 export async function record(
   stage: Stage,
   prefix: string,
-  known: Pick<Recording, 'programs' | 'started' | 'faults' | 'repeatBound' | 'latenessMs' | 'bystanders'>,
+  known: Pick<
+    Recording,
+    'programs' | 'started' | 'faults' | 'repeatBound' | 'latenessMs' | 'earlyMs' | 'bystanders'
+  >,
 ): Promise<Recording> {
   const ours = (key: string | undefined): boolean => key?.startsWith(prefix) === true;
   const inputs: Recording['inputs'][number][] = [];

@@ -4,6 +4,7 @@
 // verdict never depends on speed; seeds decide everything that is drawn.
 
 import { engineTopics } from '@tocsin/testing/playbook-engine.ts';
+import { runLimits } from '@tocsin/topologies/domain/playbooks/limits.ts';
 import { createRandom } from '@tocsin/topologies/domain/playbooks/simulation/random.ts';
 import { judge, type Recording, type Verdict } from './checker.ts';
 import { programsOf } from './definitions.ts';
@@ -33,11 +34,11 @@ export interface Scenario {
   readonly run: (stage: Stage, plan: Plan) => Promise<Outcome>;
 }
 
-/** Commands that one fault may have written again: those of the batches in flight, one per partition, at most 256 inputs each. */
-const perFault = 6 * 256;
+/** Most commands that a run has on their way at one moment: those of a forEach or of branches. */
+const commandsInFlight = 3;
 
-/** Timers come at most so late on a busy machine, without an outage, ms. */
-const lateMs = 15_000;
+/** Timers come at most so late on a busy machine: engines that start again included, and a broker that does, ms. */
+const lateMs = { engine: 20_000, broker: 60_000 };
 
 interface Ground extends Plan {
   readonly stage: Stage;
@@ -46,7 +47,7 @@ interface Ground extends Plan {
   readonly random: ReturnType<typeof createRandom>;
 }
 
-type More = Partial<Pick<Recording, 'latenessMs' | 'bystanders' | 'faults'>>;
+type More = Partial<Pick<Recording, 'latenessMs' | 'earlyMs' | 'bystanders' | 'faults' | 'repeatBound'>>;
 
 let numbers = 0;
 
@@ -75,8 +76,8 @@ async function play(
         programs: programsOf(),
         started: driver.started,
         faults,
-        repeatBound: faults * perFault,
-        latenessMs: lateMs,
+        repeatBound: faults * plan.runs * commandsInFlight,
+        latenessMs: lateMs.engine,
         ...more,
       }),
     );
@@ -106,8 +107,8 @@ async function drained({ client, redis }: Stage): Promise<void> {
   }
 }
 
-/** Engines that die by themselves at a place, one after the other, under load. */
-function dying(id: string, title: string, point: string): Scenario {
+/** Engines that die by themselves at a place, one after the other, under load. `alone`: while no other partition is at work. */
+function dying(id: string, title: string, point: string, alone = false): Scenario {
   return {
     id,
     title,
@@ -115,13 +116,18 @@ function dying(id: string, title: string, point: string): Scenario {
       play(stage, plan, async ({ driver, engines, random }) => {
         const loading = driver.load(plan.runs, plan.faults * 3_000);
         for (let n = 0; n < plan.faults; n++) {
-          const engine = await stage.engine({ FAULT_KILL_AT: point, FAULT_KILL_AFTER: 5 + random.below(40) });
+          const engine = await stage.engine({
+            FAULT_KILL_AT: point,
+            FAULT_KILL_AFTER: 5 + random.below(40),
+            FAULT_KILL_ALONE: alone ? 1 : 0,
+          });
           engines.push(engine);
           await engine.ended;
         }
         engines.push(await stage.engine());
         await loading;
-        return { hit: true };
+        // What is in the store is not written again.
+        return { hit: true, ...(alone ? { repeatBound: 0 } : {}) };
       }),
   };
 }
@@ -129,7 +135,7 @@ function dying(id: string, title: string, point: string): Scenario {
 export const scenarios: readonly Scenario[] = [
   dying('1', 'kill -9 when effects are written and the change is not', 'published'),
   dying('1b', 'kill -9 when the change is written and the store is not', 'changed'),
-  dying('2', 'kill -9 when the store is written and the offset is not committed', 'advanced'),
+  dying('2', 'kill -9 when the store is written and the offset is not committed', 'advanced', true),
   {
     id: '3',
     title: 'the owner is frozen past its session and comes back',
@@ -237,7 +243,12 @@ export const scenarios: readonly Scenario[] = [
         await loading;
         await driver.settle();
         const lost = engine.counted('lost_answers');
-        return { hit: lost > 0, faults: plan.faults + lost, note: `lost answers=${lost}` };
+        return {
+          hit: lost > 0,
+          faults: plan.faults + lost,
+          latenessMs: lateMs.broker,
+          note: `lost answers=${lost}`,
+        };
       }),
   },
   {
@@ -252,7 +263,7 @@ export const scenarios: readonly Scenario[] = [
         await stage.kafka.kill(0);
         await pause(6_000);
         await stage.kafka.restart(0);
-        return { hit: Date.now() > at, latenessMs: lateMs + 30_000 };
+        return { hit: Date.now() > at, latenessMs: lateMs.broker };
       }),
   },
   {
@@ -297,7 +308,13 @@ export const scenarios: readonly Scenario[] = [
         await pause(8_000);
         // They are as far away as before; nothing but an operator ends them now.
         for (const key of distant) await driver.send(key, { kind: 'cancel', by: 'op' });
-        return { hit: true, faults: clocks.length, latenessMs: 60_000, note: `far=${distant.length}` };
+        return {
+          hit: true,
+          faults: clocks.length,
+          latenessMs: lateMs.broker,
+          earlyMs: runLimits.clockTolerance,
+          note: `far=${distant.length}`,
+        };
       }),
   },
   {

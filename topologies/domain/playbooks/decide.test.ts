@@ -130,6 +130,25 @@ describe('time', () => {
     expect(run.commands).toHaveLength(1);
   });
 
+  test.each<[string, number, number, number]>([
+    // By the clock that fired it; half a minute later at most, in case that another one takes over.
+    ['an hour ahead', 60_000, 3_600_000, 60_000 + 3_600_000 + 30_000],
+    ['two minutes ahead', 3_540_000, 120_000, 3_540_000 + 120_000 + 30_000],
+    ['ten seconds ahead', 3_590_000, 10_000, 3_600_000 + 10_000],
+    // Fired by hand.
+    ['behind', 60_000, -5_000, 3_600_000],
+  ])('a timer that is early because a clock is %s does not come again at once', (_what, at, ahead, due) => {
+    const run = stage([act('a', { delay: 'PT1H' })]);
+    const set = run.start().effects.find(({ kind }) => kind === 'timer')!;
+    if (set.kind !== 'timer') throw new Error();
+    const { token } = set;
+    const { effects } = run.send({ kind: 'timer', token, fired_at: started + at + ahead }, at);
+    expect(effects).toEqual([{ kind: 'timer', token, due: started + due }]);
+    // Whatever it is set to, it counts once its own time has come.
+    run.send({ kind: 'timer', token, fired_at: started + 3_600_000 }, 3_600_000 - at);
+    expect(run.commands).toHaveLength(1);
+  });
+
   test('a point in time that is none, and one that is too far', () => {
     for (const until of ['soon', '2030-01-01']) {
       const run = stage([act('a', { delay: { until } })]);
