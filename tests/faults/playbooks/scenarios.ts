@@ -34,6 +34,8 @@ export interface Scenario {
   readonly run: (stage: Stage, plan: Plan) => Promise<Outcome>;
 }
 
+const day = 86_400_000;
+
 /** Most commands that a run has on their way at one moment: those of a forEach or of branches. */
 const commandsInFlight = 3;
 
@@ -131,6 +133,41 @@ function dying(id: string, title: string, point: string, alone = false): Scenari
       }),
   };
 }
+
+/** One after the other under one load, with timers of 30 days beside it: the short version of 1, 2, 4, 5, 6 and 12. */
+const storm: Scenario = {
+  id: 'storm',
+  title: 'engines killed at each place, Redis back in time and emptied, under one load',
+  run: (stage, plan) =>
+    play(stage, plan, async ({ driver, engines, random }) => {
+      const far = await driver.start('alarm', { at: new Date(Date.now() + 30 * day).toISOString() });
+      const loading = driver.load(plan.runs, 10_000);
+      for (const FAULT_KILL_AT of ['published', 'changed', 'advanced']) {
+        const engine = await stage.engine({ FAULT_KILL_AT, FAULT_KILL_AFTER: 5 + random.below(20) });
+        engines.push(engine);
+        await engine.ended;
+      }
+      const engine = await stage.engine();
+      engines.push(engine);
+      await stage.keepRedis();
+      await pause(1_200);
+      await stage.setRedisBack();
+      await alarms(driver, 20, Date.now() + 1_000);
+      await pause(1_500);
+      await stage.redis.flushall();
+      await loading;
+      await driver.send(far, { kind: 'cancel', by: 'op' });
+      await driver.settle();
+      const rewinds = engine.counted('tocsin_fold_rewinds_total.offset');
+      const rebuilds = engine.counted('tocsin_fold_rebuilds_total');
+      return {
+        hit: rewinds > 0 && rebuilds > 0,
+        faults: 5,
+        latenessMs: lateMs.broker,
+        note: `rewinds=${rewinds} rebuilds=${rebuilds}`,
+      };
+    }),
+};
 
 export const scenarios: readonly Scenario[] = [
   dying('1', 'kill -9 when effects are written and the change is not', 'published'),
@@ -285,7 +322,6 @@ export const scenarios: readonly Scenario[] = [
     title: 'timers of 30 days, 25 days and a second, owners killed, clocks an hour ahead and behind',
     run: (stage, plan) =>
       play(stage, plan, async ({ driver, engines }) => {
-        const day = 86_400_000;
         const [far, soon] = [
           [30 * day, 24.9 * day, 2 ** 31 + 60_000],
           [1_000, 5_000, 12_000],
@@ -349,6 +385,12 @@ export const scenarios: readonly Scenario[] = [
         return { hit: true, bystanders: { calm, fault } };
       }),
   },
+];
+
+/** What belongs into every run of all tests: about a minute. */
+export const shortScenarios: readonly Scenario[] = [
+  storm,
+  ...scenarios.filter(({ id }) => id === '13' || id === '19'),
 ];
 
 /** So many runs that wait for this moment. */

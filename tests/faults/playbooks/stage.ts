@@ -2,7 +2,7 @@
 //
 // Invariant: `stop` ends every process and removes the data. The session timeout is short: after a SIGKILL the group waits for it.
 import { type ChildProcess, fork } from 'node:child_process';
-import { appendFileSync, cpSync, rmSync } from 'node:fs';
+import { appendFileSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
@@ -76,7 +76,8 @@ export async function startStage(): Promise<Stage> {
   );
   await admin.close();
   const children = new Set<ChildProcess>();
-  const kept = join(scratch.path, 'kept');
+  const kept = join(scratch.path, 'kept.aof');
+  const appended = join(dataDir, 'appendonly.aof');
   const logFile = join(scratch.path, 'engines.log');
 
   async function engine(faults: Readonly<Record<string, string | number>> = {}): Promise<EngineProcess> {
@@ -135,14 +136,13 @@ export async function startStage(): Promise<Stage> {
     home: scratch.path,
     engine,
     async keepRedis() {
-      rmSync(kept, { recursive: true, force: true });
-      cpSync(join(dataDir, 'appendonlydir'), kept, { recursive: true });
+      copyFileSync(appended, kept);
     },
     async setRedisBack() {
       const port = Number(new URL(server.url).port);
       await server.kill();
-      rmSync(join(dataDir, 'appendonlydir'), { recursive: true });
-      cpSync(kept, join(dataDir, 'appendonlydir'), { recursive: true });
+      // The copy may end in the middle of a command; Redis cuts that off (aof-load-truncated).
+      copyFileSync(kept, appended);
       server = await startRedis({ dataDir, port });
       await until('Redis answers again', () =>
         redis.ping().then(
