@@ -227,6 +227,15 @@ describe('books in which', () => {
     expect(kinds({ ...clean, inputs: [...clean.inputs, poison], letters })).toEqual([]);
   });
 
+  test('the engine failed on an input and left no dead letter', () => {
+    const at = firstOf('timer');
+    const note = { what: 'note', text: 'the engine failed on this input', error: 'boom' };
+    const broken = { ...clean, changes: change(at, { changes: [note] }) };
+    const missing = expect.stringContaining('left no dead letter');
+    expect(judge(broken).problems).toContainEqual(missing);
+    expect(judge({ ...broken, letters: new Set([`0/${at}`]) }).problems).not.toContainEqual(missing);
+  });
+
   test('others wait a little longer on a busy machine', () => {
     expect(kinds({ ...clean, bystanders: { calm: [100], fault: [900] } })).toEqual([]);
   });

@@ -83,9 +83,7 @@ export function judge(recording: Recording): Verdict {
   const stuck = stuckRuns(recording, world);
   const repeated = repeatedCommands(recording, world, problems);
   // A run that waits for something far away is not stuck; whether something is on its way is asked above.
-  problems.push(
-    ...violations(world).filter((text) => !text.startsWith('I1 ') && !toleratedEarly(recording, text)),
-  );
+  problems.push(...violations(world).filter((text) => !knownOtherwise(recording, world, text)));
   problems.push(
     ...lost.map((what) => `I1 ${what}`),
     ...stuck.map((key) => `I1 ${key} waits for nothing`),
@@ -107,10 +105,18 @@ export function judge(recording: Recording): Verdict {
   };
 }
 
-/** A violation of I6 that is within what a wrong clock is allowed. */
-function toleratedEarly({ earlyMs = 0 }: Recording, text: string): boolean {
+/**
+ * Violations of a simulated world that are none here: runs that wait, states after an input that the engine failed on (both are
+ * looked at beside it), and steps that are early within what a wrong clock is allowed.
+ */
+function knownOtherwise({ earlyMs = 0 }: Recording, { log }: World, text: string): boolean {
   const ms = /^I6 .* acts (\d+) ms before its time$/.exec(text)?.[1];
-  return ms !== undefined && Number(ms) <= earlyMs;
+  const failed = /^I10 (\S+) is not what its inputs give$/.exec(text)?.[1];
+  return (
+    text.startsWith('I1 ') ||
+    (ms !== undefined && Number(ms) <= earlyMs) ||
+    (failed !== undefined && log.some(({ key, step }) => key === failed && faultOf(step.changes) !== null))
+  );
 }
 
 /** One line for people. */
@@ -124,13 +130,13 @@ export function lineOf(verdict: Verdict): string {
 
 const placeOf = (partition: number, offset: number): string => `${partition}/${offset}`;
 
-/** I4: versions of a run are 1 to n, and whoever wrote one again wrote the same. In the order of inputs. */
+/** I4: an input has one change, whoever writes it again writes the same, and versions of a state are 1 to n. In the order of inputs. */
 function uniqueChanges({ changes }: Recording, problems: string[]): (Change & { partition: number })[] {
   const texts = new Map<string, string>();
   const unique: (Change & { partition: number })[] = [];
   for (const { partition, text } of changes) {
     const change = JSON.parse(text) as Change;
-    const name = `${change.key} version ${change.version}`;
+    const name = `the change of ${change.key} at ${placeOf(partition, change.offset)}`;
     const known = texts.get(name);
     if (known === undefined) unique.push({ ...change, partition });
     else if (known !== text) problems.push(`I4 ${name} was written with two contents`);
@@ -138,10 +144,11 @@ function uniqueChanges({ changes }: Recording, problems: string[]): (Change & { 
   }
   unique.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
   const versions = new Map<string, number>();
-  for (const { key, version } of unique) {
+  for (const { key, version, state } of unique) {
     const expected = (versions.get(key) ?? 0) + 1;
     if (version !== expected) problems.push(`I4 ${key} goes to version ${version} and not ${expected}`);
-    versions.set(key, version);
+    // A key without a state begins anew.
+    versions.set(key, state === null ? 0 : version);
   }
   return unique;
 }
@@ -189,15 +196,19 @@ function worldOf(
     }
     const { input, at: now } = found;
     const moment = { now, partition, offset, key };
-    let step: RunStep;
-    try {
-      step = decideRun(ideal.get(key) ?? null, input, moment, options);
-    } catch (error) {
-      step = faultRun(ideal.get(key) ?? null, input, moment, (error as Error).message);
-    }
+    const before = ideal.get(key) ?? null;
+    const error = faultOf(change.changes);
+    if (error !== null && !recording.letters.has(placeOf(partition, offset)))
+      problems.push(
+        `I1 the engine failed on ${placeOf(partition, offset)} of ${key} and left no dead letter`,
+      );
+    const step: RunStep =
+      error === null ? decideRun(before, input, moment, options) : faultRun(before, input, moment, error);
     ideal.set(key, json(step.state));
     if (!same(step.state, change.state) || !same(step.changes, change.changes) || change.at !== now)
-      problems.push(`I10 ${key} at ${placeOf(partition, offset)} is not what its inputs give`);
+      problems.push(
+        `I10 ${key} at ${placeOf(partition, offset)} (${input.kind}) is not what its inputs give: ${shortly(change.changes)}, not ${shortly(step.changes)}`,
+      );
     log.push({
       key,
       input,
@@ -208,9 +219,8 @@ function worldOf(
     told.set(key, change.state);
   }
   const sink = new Set(recording.commands.map(({ text }) => (JSON.parse(text) as Command).command_id));
-  // What all inputs give was compared above, also where a step threw, which the simulation does not know.
   return {
-    log: log.filter(({ step }) => !isFault(step)),
+    log,
     states: told,
     programs: recording.programs,
     sink,
@@ -219,8 +229,12 @@ function worldOf(
   };
 }
 
-function isFault({ changes }: RunStep): boolean {
-  return changes.some(({ what, text }) => what === 'note' && text === 'the engine failed on this input');
+/** What the engine failed with on an input; null: it did not. */
+function faultOf(changes: readonly RunChange[]): string | null {
+  const fault = changes.find(
+    ({ what, text }) => what === 'note' && text === 'the engine failed on this input',
+  );
+  return fault === undefined ? null : String(fault['error']);
 }
 
 /** I1: a run that is not over has a timer in the log that will wake it. */
@@ -337,6 +351,10 @@ function bystandersSuffer({ bystanders }: Recording): string[] {
   return fault > Math.max(noiseMs, 2 * calm)
     ? [`I12 others wait ${Math.round(fault)} ms where ${Math.round(calm)} ms is usual`]
     : [];
+}
+
+function shortly(value: unknown): string {
+  return JSON.stringify(value).slice(0, 200);
 }
 
 function json<T>(value: T): T {

@@ -76,6 +76,8 @@ export const documents: Readonly<Record<string, readonly PlaybookStep[]>> = {
     act('close', { compensate: undo('close-undo') }),
     act('fails', { onError: 'fail' }),
   ],
+  /** At work while an engine does not know it. */
+  forgotten: [act('notify', { delay: 'PT2S' }), act('ticket', { delay: 'PT2S' }), act('report')],
   /** Ends when the moment in the event has come. */
   alarm: [{ ...act('ring'), delay: { until: { $: 'finding.at' } } }],
 };

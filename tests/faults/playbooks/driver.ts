@@ -258,7 +258,12 @@ export async function startDriver(
         });
         for (const key of open) {
           const run = stored.get(key);
-          if (run === undefined || timers.size > 0) continue;
+          if (timers.size > 0) continue;
+          // A partition without inputs does not notice that the store has lost its states; any input makes it look.
+          if (run === undefined) {
+            await send(key, { kind: 'resume', by: 'op' });
+            continue;
+          }
           const state = stateOf(run);
           if (state.paused !== undefined) await send(key, { kind: 'resume', by: 'op' });
           else if (state.status === 'incident') await send(key, { kind: 'cancel', by: 'op' });

@@ -2,7 +2,8 @@
 // answers that get lost, and a clock that may be wrong.
 //
 // Environment: FAULT_KILL_AT published | changed | advanced and FAULT_KILL_AFTER (how often it passes there before it dies), with
-// FAULT_KILL_ALONE=1 only while no other partition is at work; FAULT_LOST_ANSWERS (percent of writes that are done and reported as failed, from FAULT_SEED), FAULT_CLOCK_MS.
+// FAULT_KILL_ALONE=1 only while no other partition is at work; FAULT_LOST_ANSWERS (percent of writes that are done and reported as failed, from FAULT_SEED), FAULT_CLOCK_MS,
+// FAULT_FORGET (a playbook whose revisions it does not know).
 import { systemClock } from '@tocsin/adapters/clock/system.ts';
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
@@ -82,7 +83,8 @@ const engine = await startPlaybookEngine({
   client: await openLogClient(parseLogSettings(env, 'fault-engine'), clock),
   redis,
   clock,
-  definitions: (id, revision) => (revision === 1 ? (programs.get(id) ?? null) : null),
+  definitions: (id, revision) =>
+    revision === 1 && id !== env['FAULT_FORGET'] ? (programs.get(id) ?? null) : null,
   metrics: { count, gauge: () => undefined, observe: () => undefined },
   logger,
   onFailure: (error) => {

@@ -201,7 +201,11 @@ function silence(world: World): string[] {
 
 function statesFromInputs({ log, states, programs }: World): string[] {
   const again = new Map<string, RunState | null>();
-  const options = { definitions: (id: string) => programs.get(id) ?? null, runsTopic: 'runs.v1' };
+  const definitions = (id: string, revision: number) => {
+    const program = programs.get(id);
+    return program?.version.revision === revision ? program : null;
+  };
+  const options = { definitions, runsTopic: 'runs.v1' };
   for (const { key, input, moment } of log) {
     const before = JSON.parse(JSON.stringify(again.get(key) ?? null)) as RunState | null;
     again.set(key, decideRun(before, input, moment, options).state);
