@@ -1,8 +1,10 @@
 // The judge must find what it is for: books that are clean, from worlds of the simulation, and each invariant broken in them, by
 // hand or by a state machine that is wrong on purpose.
 import type { RunInput } from '@tocsin/schemas/types.ts';
+import { decideRun } from '@tocsin/topologies/domain/playbooks/decide.ts';
 import { brokenSteps } from '@tocsin/topologies/domain/playbooks/simulation/broken.ts';
 import { type Step, simulate, type World } from '@tocsin/topologies/domain/playbooks/simulation/simulate.ts';
+import { formatToken, parseToken } from '@tocsin/topologies/domain/playbooks/tokens.ts';
 import { describe, expect, test } from 'vitest';
 import { judge, lineOf, type Recording } from './checker.ts';
 
@@ -101,6 +103,20 @@ describe('a state machine that breaks', () => {
       expect([...found]).toContain(invariant);
     },
   );
+});
+
+test('a state machine that takes answers to earlier waits is caught', () => {
+  const step: Step = (state, input, moment, options) => {
+    const token = 'token' in input && input.token !== undefined ? parseToken(input.token) : null;
+    const epoch = state?.nodes[token?.place ?? '']?.e;
+    if (token === null || epoch === undefined) return decideRun(state, input, moment, options);
+    const renewed = { ...input, token: formatToken({ ...token, epoch }) } as RunInput;
+    return decideRun(state, renewed, moment, options);
+  };
+  const found = [...Array(200).keys()].some((seed) =>
+    judge(recordingOf(seed, step)).problems.some((text) => text.includes('waits for another one')),
+  );
+  expect(found).toBe(true);
 });
 
 const change = (at: number, with_: object): Recording['changes'] =>

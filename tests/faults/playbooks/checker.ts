@@ -8,7 +8,7 @@ import { isOver, type RunChange, type RunState } from '@tocsin/topologies/domain
 import type { Program } from '@tocsin/topologies/domain/playbooks/program.ts';
 import { violations } from '@tocsin/topologies/domain/playbooks/simulation/check.ts';
 import type { Entry, World } from '@tocsin/topologies/domain/playbooks/simulation/simulate.ts';
-import { formatToken } from '@tocsin/topologies/domain/playbooks/tokens.ts';
+import { formatToken, parseToken } from '@tocsin/topologies/domain/playbooks/tokens.ts';
 import type { FoldChange } from '@tocsin/topologies/run/fold/fold.ts';
 
 export interface RecordedInput {
@@ -87,6 +87,7 @@ export function judge(recording: Recording): Verdict {
   problems.push(
     ...lost.map((what) => `I1 ${what}`),
     ...stuck.map((key) => `I1 ${key} waits for nothing`),
+    ...staleAnswers(world),
     ...storedStates(recording, changes),
     ...timersInTime(recording),
     ...timersOfWaits(recording, world),
@@ -268,6 +269,20 @@ function repeatedCommands(recording: Recording, { log }: World, problems: string
   if (repeated > recording.repeatBound)
     problems.push(`I2 ${repeated} commands were written again, ${recording.repeatBound} explain themselves`);
   return repeated;
+}
+
+/** I3: what comes with the token of an earlier wait changes nothing; only a success counts for any try of an open step. */
+function staleAnswers({ log }: World): string[] {
+  return log.flatMap(({ key, input, before, step }) => {
+    const token = 'token' in input && input.token !== undefined ? parseToken(input.token) : null;
+    const success =
+      input.kind === 'result' && (input.status === 'succeeded' || input.status === 'suppressed');
+    if (token === null || token.purpose === 'duration' || success || faultOf(step.changes) !== null)
+      return [];
+    if (step.changes.every(({ what, status }) => what === 'ignored' || status === 'ignored')) return [];
+    const current = before?.run === token.run && before.nodes[token.place]?.e === token.epoch;
+    return current ? [] : [`I3 ${key} takes a ${input.kind} for ${token.place}, which waits for another one`];
+  });
 }
 
 /** I10: the store has what the changelog ends with. */
