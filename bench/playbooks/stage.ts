@@ -69,6 +69,8 @@ export async function startStage(name: string): Promise<Stage> {
   const kafka = await startKafka({ dataDir: `${scratch.path}/kafka`, say: note });
   const redis = await startRedis({ dataDir: `${scratch.path}/redis`, say: note });
   const env = {
+    // As infra/local/stack.ts starts services.
+    MALLOC_ARENA_MAX: '2',
     ...process.env,
     KAFKA_BROKERS: kafka.brokers,
     REDIS_URL: redis.url,

@@ -18,7 +18,7 @@ import type {
 import type { Logger } from '../../ports/logger.ts';
 import type { MetricsPort } from '../../ports/metrics.ts';
 import type { Outbox } from '../outbox.ts';
-import { applyInputs, type FoldInput, type HeldState } from './apply-inputs.ts';
+import { type Applied, applyInputs, type FoldInput, type HeldState } from './apply-inputs.ts';
 import type { Fold, FoldEffect } from './fold.ts';
 import { readChangelog } from './rebuild.ts';
 
@@ -193,8 +193,13 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     held.cached += state.size + key.length;
   }
 
-  function keep(held: Owned<State>, states: ReadonlyMap<string, HeldState<State>>): void {
+  /** What may vanish one day is over, and hardly asked for again. */
+  function keep(
+    held: Owned<State>,
+    { states, writes }: Pick<Applied<State, Input>, 'states' | 'writes'>,
+  ): void {
     for (const [key, state] of states) put(held, key, state);
+    for (const { key, keepUntil } of writes) if (keepUntil !== null) drop(held, key);
     for (const key of held.cache.keys()) {
       if (held.cached <= maxCached) break;
       drop(held, key);
@@ -246,7 +251,7 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     const outcome = await insist(assignment, 'advance', () => store.advance(held.place, held.token, step));
     const done = outcome.status === 'ok' || (outcome.status === 'offset' && outcome.offset === last);
     if (!done) return readAgain(assignment, outcome, first);
-    keep(held, applied.states);
+    keep(held, applied);
     held.offset = last;
     metrics.count('tocsin_fold_inputs_total', { fold: fold.id }, inputs.length);
     return true;
