@@ -24,8 +24,8 @@ export interface Driver {
   send(key: string, input: RunInput): Promise<void>;
   /** So many runs of the mix, spread evenly over `ms`. */
   load(runs: number, ms: number): Promise<void>;
-  /** Waits until every run is over and nothing more will be sent, at most so long; operators resume and cancel what needs it. Who judges sees what is open. */
-  settle(timeoutMs?: number): Promise<void>;
+  /** Waits until every run is over and nothing more will be sent, at most so long; operators resume and cancel what needs it. Answers what is open. */
+  settle(timeoutMs?: number): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
@@ -248,8 +248,9 @@ export async function startDriver(
     },
     async settle(timeoutMs = 60_000) {
       const deadline = performance.now() + timeoutMs;
-      for (let open: string[] = started.slice(); open.length > 0 || timers.size > 0; ) {
-        if (performance.now() > deadline) return;
+      let open: string[] = started.slice();
+      while (open.length > 0 || timers.size > 0) {
+        if (performance.now() > deadline) break;
         await pause(250);
         const stored = await storedRuns(stage).catch(() => new Map());
         open = started.filter((key) => {
@@ -269,6 +270,7 @@ export async function startDriver(
           else if (state.status === 'incident') await send(key, { kind: 'cancel', by: 'op' });
         }
       }
+      return open;
     },
     async stop() {
       for (const timer of timers) clearTimeout(timer);

@@ -67,7 +67,7 @@ async function play(
     const random = createRandom(plan.seed);
     const { hit, note = '', ...more } = await act({ ...plan, stage, driver, engines, random });
     if (!engines.some((engine) => engine.running())) engines.push(await stage.engine());
-    await driver.settle();
+    const open = await driver.settle();
     // What is still on its way, such as late answers, changes nothing any more; it must have its outcome all the same.
     await pause(1_000);
     await drained(stage);
@@ -83,7 +83,8 @@ async function play(
         ...more,
       }),
     );
-    return { verdict, hit, note };
+    const late = open.map((key) => `I1 ${key} does not end`);
+    return { verdict: { ...verdict, problems: [...late, ...verdict.problems] }, hit, note };
   } finally {
     for (const engine of engines) if (engine.running()) await engine.kill();
     await driver.stop();

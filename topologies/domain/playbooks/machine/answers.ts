@@ -112,15 +112,13 @@ export function takeTimer(draft: Draft, input: TimerInput): void {
 }
 
 /**
- * A timer that comes in long before it is due, because the clock that fired it is ahead of the log's, is set again: for the same
- * moment by that clock, which would fire it at once otherwise, but soon enough for one that is right to take over.
+ * A timer that comes in long before it is due, because the clock that fired it is ahead of the log's, is set again: after the rest of
+ * the wait, because that clock would fire it again at once.
  */
-function early(draft: Draft, { token, fired_at }: TimerInput, due: number): boolean {
-  const { now } = draft.moment;
-  if (now >= due - runLimits.clockTolerance) return false;
-  const ahead = Math.max(0, (fired_at ?? now) - now);
-  const again = Math.max(due, Math.min(due + ahead, now + ahead + runLimits.clockRetry));
-  draft.effects.push({ kind: 'timer', token, due: again });
+function early(draft: Draft, { token }: TimerInput, due: number): boolean {
+  const rest = due - draft.moment.now;
+  if (rest <= runLimits.clockTolerance) return false;
+  draft.effects.push({ kind: 'timer', token, due, after: Math.min(rest, runLimits.clockRetry) });
   tell(draft, { what: 'ignored', input: 'timer', token, reason: 'too early, set again', due });
   return true;
 }
