@@ -124,12 +124,31 @@ describe('time', () => {
     const run = stage([act('a', { delay: 'PT1H' })]);
     const token = run.start().effects.find(({ kind }) => kind === 'timer')!;
     if (token.kind !== 'timer') throw new Error();
-    expect(run.send({ kind: 'timer', token: token.token }, 60_000).effects).toEqual([token]);
+    expect(run.send({ kind: 'timer', token: token.token }, 60_000).effects).toEqual([
+      { ...token, after: 30_000 },
+    ]);
     const late = run.send({ kind: 'timer', token: token.token }, 3 * 86_400_000);
     expect(late.changes[0]).toMatchObject({ what: 'timer', late_by: 3 * 86_400_000 - 3_600_000 + 60_000 });
     expect(run.send({ kind: 'timer', token: token.token }).changes).toMatchObject([{ what: 'ignored' }]);
     expect(run.commands).toHaveLength(1);
   });
+
+  test.each([
+    ['an hour', 60_000, 30_000],
+    ['ten seconds', 3_590_000, 10_000],
+  ])(
+    'a timer that is early because a clock is %s ahead keeps its time, and does not come again at once',
+    (_what, at, after) => {
+      const run = stage([act('a', { delay: 'PT1H' })]);
+      const set = run.start().effects.find(({ kind }) => kind === 'timer')!;
+      if (set.kind !== 'timer') throw new Error();
+      const { token, due } = set;
+      const fired = { kind: 'timer', token, fired_at: due } as const;
+      expect(run.send(fired, at).effects).toEqual([{ kind: 'timer', token, due, after }]);
+      run.send(fired, 3_600_000 - at);
+      expect(run.commands).toHaveLength(1);
+    },
+  );
 
   test('a point in time that is none, and one that is too far', () => {
     for (const until of ['soon', '2030-01-01']) {
