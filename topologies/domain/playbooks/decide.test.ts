@@ -29,7 +29,7 @@ describe('actions', () => {
     expect(run.events.map(({ event }) => event)).toEqual(['playbook.started', 'playbook.completed']);
   });
 
-  test('a result that comes twice, or of another step, changes nothing', () => {
+  test('B07: a result that comes twice, or of another step, changes nothing', () => {
     const run = stage([act('a'), act('b')]);
     run.start();
     run.answer('a');
@@ -40,7 +40,7 @@ describe('actions', () => {
     expect(JSON.stringify(run.state)).toBe(before);
   });
 
-  test('retries keep the command id; an old failure is stale, an old success counts', () => {
+  test('B07: retries keep the command id; an old failure is stale, an old success counts', () => {
     const run = stage([act('a', { retry: { attempts: 3, base: 'PT10S' } })]);
     run.start();
     const first = run.commands[0]?.reply_to?.token;
@@ -94,7 +94,7 @@ describe('actions', () => {
     });
   });
 
-  test('large outputs are kept as their digest', () => {
+  test('B11: large outputs are kept as their digest', () => {
     const run = stage([act('a'), act('b')]);
     run.start();
     run.answer('a', { output: { text: 'x'.repeat(20_000) } });
@@ -120,7 +120,7 @@ describe('time', () => {
     expect(run.state.nodes['c#0']?.due).toEqual({ delay: started + 86_400_000 });
   });
 
-  test('a timer that is early is set again; one that comes twice or late happens once', () => {
+  test('B06: a timer that is early is set again; one that comes twice or late happens once', () => {
     const run = stage([act('a', { delay: 'PT1H' })]);
     const token = run.start().effects.find(({ kind }) => kind === 'timer')!;
     if (token.kind !== 'timer') throw new Error();
@@ -162,7 +162,7 @@ describe('branches', () => {
   test.each([
     ['then', { 'finding.severity': 'critical' }, {}, ['t']],
     ['else', { 'finding.severity': 'low' }, {}, ['e']],
-    ['unknown is else', { 'finding.missing': 1 }, {}, ['e']],
+    ['B08: unknown is else', { 'finding.missing': 1 }, {}, ['e']],
     ['unknown is then where it says so', { 'finding.missing': 1 }, { onUnknown: 'then' as const }, ['t']],
     ['not of unknown is unknown', { not: { 'finding.missing': 1 } }, {}, ['e']],
   ])('if: %s', (_what, condition, more, expected) => {

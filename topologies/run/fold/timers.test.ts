@@ -226,7 +226,7 @@ describe('one owner', () => {
     expect(tokens()).toEqual(['a', 'b']);
   });
 
-  test('100,000 due in one second: all, in due order, in slices', async () => {
+  test('B10: 100,000 due in one second: all, in due order, in slices', async () => {
     const { clock, log, started, fires, metrics, jump } = world();
     const sizes: number[] = [];
     const real = log.producer();
