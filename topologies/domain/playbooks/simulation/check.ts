@@ -3,9 +3,12 @@
 // The numbers are those of the invariants: I1 nothing is stuck, I2 what is told as sent was sent, under an id of its own, I3 a step ends once, I4 a repetition gives
 // the same, I5 order of lists, I6 nothing before its time, I7 no timer outlives its wait, I8 quorum of distinct people, I9 silence in a
 // pause and after the end, I10 the states are what all inputs give. Of events and waits see check-meetings.ts.
-import type { Approve } from '@tocsin/schemas/types.ts';
+import type { Approve, RunInput } from '@tocsin/schemas/types.ts';
+import type { FoldMoment } from '../../../run/fold/fold.ts';
 import { decideRun } from '../decide.ts';
+import { faultRun } from '../fault.ts';
 import type { RunChange, RunState } from '../machine/state.ts';
+import type { RunStep } from '../run-step.ts';
 import { meetings } from './check-meetings.ts';
 import type { Entry, RunWorld, World } from './simulate.ts';
 
@@ -205,6 +208,20 @@ function silence(world: RunWorld): string[] {
   return found;
 }
 
+/** As the fold has it: a step that throws is a fault of its run. */
+function stateAfter(
+  step: () => RunStep,
+  before: RunState | null,
+  input: RunInput,
+  moment: FoldMoment,
+): RunState | null {
+  try {
+    return step().state;
+  } catch (error) {
+    return faultRun(before, input, moment, (error as Error).message, 'runs.v1').state;
+  }
+}
+
 function statesFromInputs({ log, states, programs }: RunWorld): string[] {
   const again = new Map<string, RunState | null>();
   const definitions = (id: string, revision: number) => {
@@ -214,7 +231,10 @@ function statesFromInputs({ log, states, programs }: RunWorld): string[] {
   const options = { definitions, runsTopic: 'runs.v1' };
   for (const { key, input, moment } of log) {
     const before = JSON.parse(JSON.stringify(again.get(key) ?? null)) as RunState | null;
-    again.set(key, decideRun(before, input, moment, options).state);
+    again.set(
+      key,
+      stateAfter(() => decideRun(before, input, moment, options), before, input, moment),
+    );
   }
   return [...states].flatMap(([key, state]) =>
     JSON.stringify(again.get(key) ?? null) === JSON.stringify(state)
