@@ -97,6 +97,11 @@ export async function startDrive(options: DriveOptions) {
     versions.publish(version);
     learn([version]);
   }
+  /** Deletes a document. */
+  function remove(kind: ConfigDocument['kind'], id: string): void {
+    const { change } = applyRecord(configKey(kind, id), null);
+    if (change !== undefined) follow([change]);
+  }
   const order = { connection: 0, action: 1, sink: 2, list: 3, playbook: 4, rule: 5 };
   for (const document of [...options.documents].sort((a, b) => order[a.kind] - order[b.kind]))
     configure(document);
@@ -208,6 +213,7 @@ export async function startDrive(options: DriveOptions) {
     versions,
     ...ports,
     configure,
+    remove,
     /** Appends one record, as a producer would. */
     async publish(topic: Topic, value: unknown, key: string | null = null): Promise<void> {
       const bytes = typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value);

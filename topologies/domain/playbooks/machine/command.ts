@@ -17,8 +17,8 @@ export interface Prepared {
   readonly connection?: string;
   readonly params: Record<string, Json>;
   readonly context: Record<string, Json>;
-  /** Of all that decides what is sent. */
-  readonly digest: string;
+  /** Digest of all that decides what is sent. */
+  readonly digest: () => string;
 }
 
 interface Wanted {
@@ -56,7 +56,7 @@ export function prepare(
   const views = viewsAt(draft, place, loop);
   const merged = { ...params, ...step.step.with };
   const { value, texts } = resolveReferences(merged, views);
-  const context = namedOf(merged, views[0] as RunContext);
+  const context = namedOf(namesOf(step, merged), views[0] as RunContext);
   if (texts.length > 0) context['values'] = [...texts];
   const sent = {
     type,
@@ -64,7 +64,19 @@ export function prepare(
     params: value as Record<string, Json>,
     context,
   };
-  return { ...sent, digest: digestOf(sent) };
+  return { ...sent, digest: () => digestOf(sent) };
+}
+
+/** Names that the templates of a step read, as paths; a step of a program has the same parameters in every run. */
+const pathsOfSteps = new WeakMap<ProgramStep, readonly string[][]>();
+
+function namesOf(step: ProgramStep, params: unknown): readonly string[][] {
+  let paths = pathsOfSteps.get(step);
+  if (paths === undefined) {
+    paths = namesIn(params).map((name) => name.split('.'));
+    pathsOfSteps.set(step, paths);
+  }
+  return paths;
 }
 
 /**
@@ -114,8 +126,7 @@ function actionType({ program }: Draft, id: string | undefined): string | undefi
 }
 
 /** The members of the context that templates name; of steps only those. */
-function namedOf(params: unknown, context: RunContext): Record<string, Json> {
-  const names = namesIn(params).map((name) => name.split('.'));
+function namedOf(names: readonly string[][], context: RunContext): Record<string, Json> {
   const roots = new Set(names.map(([root]) => root as string));
   const named: Record<string, Json> = {};
   for (const root of ['run', 'params', 'vars', 'item', 'index'])
