@@ -1,7 +1,10 @@
-// Who may do what: scopes `read:<resource>`, `write:<resource>` and `admin`; a role is a named set of scopes.
+// Who may do what: scopes `read:<resource>`, `write:<resource>`, `admin`, and `action:<type>` for using a privileged action type; a role is
+// a named set of scopes, none of them of the last kind.
 //
 // Invariant: every write goes through `authorize` in the store as well as in the route, so that a second way in
 // (import, command line) cannot lack the check.
+
+import type { ActionGrant } from '@tocsin/topologies/domain/action/grants.ts';
 
 export const resources = [
   'rules',
@@ -21,7 +24,7 @@ export const resources = [
 ] as const;
 export type Resource = (typeof resources)[number];
 export type Verb = 'read' | 'write';
-export type Scope = `${Verb}:${Resource}` | 'admin';
+export type Scope = `${Verb}:${Resource}` | 'admin' | ActionGrant;
 
 export interface Actor {
   /** `user:<name>`, `key:<id>` of a key that names nobody, or `system`. */
@@ -51,6 +54,7 @@ export const roles = {
 } as const satisfies Record<string, readonly Scope[]>;
 export type Role = keyof typeof roles;
 
+/** Those that need no catalogue of action types. */
 export const allScopes: readonly Scope[] = [
   'admin',
   ...everyRead,

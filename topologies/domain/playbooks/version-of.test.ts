@@ -14,10 +14,15 @@ const playbook = (id: string, steps: readonly PlaybookStep[], more: Partial<Play
 const act = (id: string, name = id): PlaybookStep => ({ id, action: name });
 const runs = (id: string): PlaybookStep => ({ id: `run-${id}`, playbook: { id } });
 
-function files(playbooks: readonly Playbook[], actions: readonly ActionConfig[]) {
+function files(
+  playbooks: readonly Playbook[],
+  actions: readonly ActionConfig[],
+  privileged: ReadonlySet<string> = new Set(),
+) {
   return {
     playbooks: new Map(playbooks.map((document) => [document.id, { document }])),
     actions: new Map(actions.map((document) => [document.id, { document, revision: 1 }])),
+    privileged,
   };
 }
 
