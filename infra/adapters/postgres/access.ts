@@ -61,6 +61,11 @@ export const allScopes: readonly Scope[] = [
   ...resources.map((resource): Scope => `write:${resource}`),
 ];
 
+/** Whether it could be granted; which action types there are is the catalogue's to say. */
+export function isScope(scope: string): boolean {
+  return (allScopes as readonly string[]).includes(scope) || /^action:[a-z0-9][a-z0-9-]*$/.test(scope);
+}
+
 /** Writing a resource does not include reading it. */
 export function can(scopes: readonly string[], scope: Scope): boolean {
   return scopes.includes('admin') || scopes.includes(scope);

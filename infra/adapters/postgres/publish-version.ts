@@ -43,7 +43,7 @@ export async function publishedVersion(
     .where('id', '=', id)
     .where('revision', '=', revision)
     .executeTakeFirst();
-  return row === undefined ? null : (JSON.parse(row.version) as PlaybookVersion);
+  return row === undefined ? null : (row.version as unknown as PlaybookVersion);
 }
 
 export interface SavedPlaybook {

@@ -174,3 +174,20 @@ test('a playbook over one without version has none, whatever the order of the fi
     ]);
   }
 });
+
+test('files have the grants of the privileged types that their steps use, each once, and none without', () => {
+  const nested = playbook('nested', [
+    act('plain', 'log'),
+    { id: 'branch', parallel: { branches: [[act('in', 'run')], [act('again', 'run')]] } },
+    { id: 'undone', action: 'log', compensate: { id: 'undo', action: { type: 'wipe', params: {} } } },
+  ]);
+  const built = versionsOfFiles(
+    files(
+      [nested, playbook('plain', [act('log')])],
+      [action('log'), { ...action('run'), type: 'script' }],
+      new Set(['script', 'wipe', 'unused']),
+    ),
+  );
+  expect(built.get('nested')?.version?.grants).toEqual(['action:script', 'action:wipe']);
+  expect(built.get('plain')?.version).not.toHaveProperty('grants');
+});
