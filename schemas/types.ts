@@ -13,6 +13,12 @@ export type Tags1 = string[];
  */
 export type CollectionInput = CollectionChunk | CollectionTimer;
 /**
+ * action:<type> when whoever saved the rule and the action, or the playbook, might use this privileged type; without it the command is denied.
+ *
+ * @maxItems 100
+ */
+export type Grants = string[];
+/**
  * A destination that an administrator owns: address, limits, and the credential that is bound to it.
  */
 export type Connection = HttpConnection | SmtpConnection;
@@ -256,6 +262,7 @@ export interface CollectionTemplate {
   };
   retry?: RetryPolicy;
   on_uncertain?: 'hold' | 'retry';
+  grants?: Grants;
   /**
    * The search result without rows and without what is its chunk's alone.
    */
@@ -392,6 +399,7 @@ export interface Command {
      */
     step: string;
   };
+  grants?: Grants;
   /**
    * Of one attempt.
    */
@@ -430,6 +438,12 @@ export interface ConfigRecord {
    */
   updated_at: number;
   updated_by?: string;
+  /**
+   * What the document needs for privileged action types and whoever saved it held then: action:<type>. A folder of files holds all: admin.
+   *
+   * @maxItems 100
+   */
+  grants?: string[];
   /**
    * A rule, action, connection, sink or list document.
    */
@@ -786,6 +800,12 @@ export interface PlaybookVersion {
    */
   published_at?: number;
   published_by?: string;
+  /**
+   * As in a config record: action:<type> for the privileged action types of its steps that whoever saved it might use.
+   *
+   * @maxItems 100
+   */
+  grants?: string[];
 }
 /**
  * A sequence of actions with delays, conditions, approvals and loops. See docs/playbooks.md.

@@ -53,6 +53,11 @@ export interface ActionManifest {
   readonly lane?: { readonly ratePerSecond?: number };
   /** 'whole': a command of a playbook carries all that the run knows; otherwise only what templates name. */
   readonly runContext?: 'whole';
+  /**
+   * Whoever uses the type in a rule, action or playbook needs the grant `action:<id>`, and its commands are denied without it
+   * (grants.ts). For types that reach beyond what an editor is trusted with.
+   */
+  readonly privileged?: true;
   /** Where the effects ledger of this type lives: 'durable' (PostgreSQL) or 'fast' (Redis). */
   readonly ledger: 'durable' | 'fast';
 }

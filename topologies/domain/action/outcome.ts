@@ -2,7 +2,8 @@
 
 /** The closed list of failure codes; also a metric label and the reason in dead letters. See docs/generated/errors.md. */
 export const failureCodes = {
-  denied: 'The destination is not allowed by the egress policy.',
+  denied:
+    'The egress policy does not allow the destination, or the command lacks the grant of its privileged type.',
   invalid_params: 'The parameters do not fit the action type.',
   template: 'A template could not be rendered.',
   invalid_recipient: 'A mail address is not one plain mailbox.',

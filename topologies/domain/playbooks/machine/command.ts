@@ -1,6 +1,7 @@
 // The command of an action step: what it would send, its digest for approvals, and the record.
 import type { ActionConfig, Command, InlineAction } from '@tocsin/schemas/types.ts';
 import { commandTopic } from '../../../topics.ts';
+import { commandGrants } from '../../action/grants.ts';
 import type { Json } from '../../action/outcome.ts';
 import { wholeRunTypes } from '../../action/whole-run.ts';
 import { durationMs } from '../duration.ts';
@@ -185,6 +186,7 @@ export function sendCommand(
       step: place,
     },
     ...(state.dry_run === undefined ? {} : { dry_run: state.dry_run }),
+    ...commandGrants(prepared.type, program.version.grants),
     ...(step.step.timeout === undefined ? {} : { timeout_ms: durationMs(step.step.timeout) }),
     // Every wait of the step has its own: the worker attempts again what failed in an earlier one.
     round: node.e,
