@@ -1,5 +1,6 @@
 // The action workers: commands in, effects, results and dead letters out; one consumer group per type.
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
+import { createDatabaseClient } from '@tocsin/adapters/database/client.ts';
 import { createPostgresEffects } from '@tocsin/adapters/effects/postgres.ts';
 import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
@@ -53,7 +54,9 @@ await runService(config.service, async (context) => {
     ...(config.logToStdout ? { echo: process.stdout } : {}),
   });
   onStop(() => lineLog.close());
-  const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog };
+  const database = createDatabaseClient({ egress });
+  onStop(() => database.close());
+  const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog, database };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
   const secrets = openSecrets({
     env: config.environment,

@@ -19,7 +19,7 @@ export interface TypeEntry {
   readonly manifest: {
     readonly id: string;
     readonly params: JsonSchema;
-    readonly connection: 'http' | 'smtp' | null;
+    readonly connection: Connection['type'] | null;
   };
   check(params: Params): Issue[];
   /** Contradictions between parameters and connection. */

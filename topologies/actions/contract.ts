@@ -17,6 +17,8 @@ import type {
 } from '../domain/action/define-action.ts';
 import { failureCodes, type Outcome } from '../domain/action/outcome.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
+import { DatabaseFailure, type TableShape } from '../ports/database.ts';
+import { type FakeDatabase, fakeDatabase } from '../ports/fakes/database.ts';
 import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
@@ -37,16 +39,24 @@ export interface ContractFixture {
   readonly secrets: readonly string[];
   /** Body of every 2xx answer, for receivers that say in it whether they took the request. */
   readonly accepted?: string;
+  /** Tables that the database has. */
+  readonly tables?: Readonly<Record<string, TableShape>>;
 }
 
 export interface Fakes {
   readonly http: FakeHttp;
   readonly mail: FakeMail;
   readonly lineLog: FakeLineLog;
+  readonly database: FakeDatabase;
 }
 
-export function fakes(answer: FakeAnswer = 200): Fakes {
-  return { http: fakeHttp(answer), mail: fakeMail(), lineLog: fakeLineLog() };
+export function fakes(answer: FakeAnswer = 200, tables: ContractFixture['tables'] = {}): Fakes {
+  return {
+    http: fakeHttp(answer),
+    mail: fakeMail(),
+    lineLog: fakeLineLog(),
+    database: fakeDatabase(tables),
+  };
 }
 
 export const contractNow = Date.UTC(2026, 3, 28, 12, 0, 1);
@@ -126,7 +136,7 @@ const canary = 'canary-7d1f0c93-do-not-print';
 export function contract(action: Action, fixture: ContractFixture): void {
   const { manifest } = action;
   const { accepted = '' } = fixture;
-  const answering = (): Fakes => fakes({ status: 200, body: accepted });
+  const answering = (): Fakes => fakes({ status: 200, body: accepted }, fixture.tables);
   const secrets = Object.fromEntries(
     fixture.secrets.map((name) => [name, new SecretValue(`${canary}-${name}`)]),
   );
@@ -146,6 +156,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     http: ports.http.requests.map(({ signal: _, ...request }) => request),
     mail: ports.mail.sent,
     lines: ports.lineLog.lines,
+    writes: ports.database.writes,
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -188,6 +199,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         http: ports.http.requests.length,
         mail: ports.mail.sent.length,
         lineLog: ports.lineLog.lines.length,
+        database: ports.database.writes.length,
       };
       for (const [name, count] of Object.entries(used))
         expect(count > 0, name).toBe(manifest.needs.includes(name as PortName));
@@ -217,6 +229,10 @@ export function contract(action: Action, fixture: ContractFixture): void {
       }
       if (manifest.needs.includes('mail')) {
         ports.mail.fail(new MailFailure('auth', 'the server refused the credentials', { code: 535 }));
+        outcomes.push(await run(ports));
+      }
+      if (manifest.needs.includes('database')) {
+        ports.database.fail(new DatabaseFailure('auth', 'the server refused the credentials'));
         outcomes.push(await run(ports));
       }
       expect(`${inspect(outcomes, { depth: 9 })}${JSON.stringify(outcomes)}`).not.toContain(canary);
@@ -270,7 +286,10 @@ export function contract(action: Action, fixture: ContractFixture): void {
           command_id: `${index}`.repeat(32),
         });
       const count = (ports: Fakes): number =>
-        ports.http.requests.length + ports.mail.sent.length + ports.lineLog.lines.length;
+        ports.http.requests.length +
+        ports.mail.sent.length +
+        ports.lineLog.lines.length +
+        ports.database.writes.length;
       expect(count(each)).toBe(3);
       expect(count(once)).toBe(manifest.needs.includes('lineLog') ? 3 : 1);
     });
@@ -312,6 +331,7 @@ function sentTexts(ports: Fakes): string[] {
     ...ports.http.requests.map(({ url }) => new URL(url).host),
     ...ports.mail.sent.flatMap(({ message }) => [message.subject, ...message.to]),
     ...ports.lineLog.lines,
+    ...ports.database.writes.flatMap(({ statements }) => statements.map(({ sql }) => sql)),
   ];
 }
 

@@ -1,5 +1,6 @@
 // The action types that exist, alphabetical; a new type is its folder and one line here.
 import type { Action } from '../domain/action/define-action.ts';
+import { database } from './database/execute.ts';
 import { email } from './email/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
@@ -7,6 +8,9 @@ import { slack } from './slack/execute.ts';
 import { teams } from './teams/execute.ts';
 import { webhook } from './webhook/execute.ts';
 
-export const actions = { email, log, mattermost, slack, teams, webhook } satisfies Record<string, Action>;
+export const actions = { database, email, log, mattermost, slack, teams, webhook } satisfies Record<
+  string,
+  Action
+>;
 
 export type ActionType = keyof typeof actions;

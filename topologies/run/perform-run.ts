@@ -56,8 +56,10 @@ export function createRunner(
     return lane;
   }
 
+  const idempotencyOf = ({ params }: Command) =>
+    action.idempotencyOf?.(params) ?? action.manifest.idempotency;
   const holds = (command: Command): boolean =>
-    (command.on_uncertain ?? (action.manifest.idempotency === 'key' ? 'retry' : 'hold')) === 'hold';
+    (command.on_uncertain ?? (idempotencyOf(command) === 'key' ? 'retry' : 'hold')) === 'hold';
 
   async function attempt(job: Job): Promise<LaneVerdict> {
     const { command } = job;

@@ -10,6 +10,7 @@ import { collectorFlow } from '../flows/collector.ts';
 import { evaluatorFlow } from '../flows/evaluator.ts';
 import { actionGroup } from '../groups.ts';
 import { fakeClock } from '../ports/fakes/clock.ts';
+import { fakeDatabase } from '../ports/fakes/database.ts';
 import { fakeEffects } from '../ports/fakes/effects.ts';
 import { fakeFoldStore } from '../ports/fakes/fold-store.ts';
 import { type FakeAnswer, fakeHttp } from '../ports/fakes/http.ts';
@@ -49,7 +50,12 @@ export async function startDrive(options: DriveOptions) {
   const effects = fakeEffects();
   const states = fakeFoldStore();
   let claims = 0;
-  const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog() };
+  const ports = {
+    http: fakeHttp(options.http ?? 200),
+    mail: fakeMail(),
+    lineLog: fakeLineLog(),
+    database: fakeDatabase(),
+  };
   const stopping = new AbortController();
   const { table: config, apply: applyRecord } = createConfigFold();
   const { tables, apply: follow } = evaluatorTables(config, 1);

@@ -1,7 +1,8 @@
 // What an action type is: a manifest (data) and three functions. Everything else about it lives in its folder.
 
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
-import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Command, Connection } from '@tocsin/schemas/types.ts';
+import type { DatabasePort } from '../../ports/database.ts';
 import type { HttpPort } from '../../ports/http.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
 import type { MailPort } from '../../ports/mail.ts';
@@ -13,6 +14,7 @@ export interface ActionPorts {
   readonly http: HttpPort;
   readonly mail: MailPort;
   readonly lineLog: LineLogPort;
+  readonly database: DatabasePort;
 }
 
 export type PortName = keyof ActionPorts;
@@ -32,7 +34,7 @@ export interface ActionManifest {
   }[];
   readonly needs: readonly PortName[];
   /** Type of the connection that the action uses; null when it needs none. */
-  readonly connection: 'http' | 'smtp' | null;
+  readonly connection: Connection['type'] | null;
   /** What `run_once: true` means for this type. */
   readonly runOnce: 'all' | 'first';
   /** Mode when neither rule nor action says one. */
@@ -50,7 +52,7 @@ export interface ActionManifest {
 
 /** The connection of a command at the moment of execution, its secrets resolved. */
 export interface ResolvedConnection {
-  readonly config: HttpConnection | SmtpConnection;
+  readonly config: Connection;
   readonly secrets: Readonly<Record<string, SecretValue>>;
 }
 
@@ -77,12 +79,11 @@ export interface Action {
    */
   check(params: Readonly<Record<string, unknown>>): Issue[];
   /** Contradictions between the parameters and the connection, at save and again before execution; paths as in check. */
-  checkConnection?(
-    params: Readonly<Record<string, unknown>>,
-    connection: HttpConnection | SmtpConnection,
-  ): Issue[];
+  checkConnection?(params: Readonly<Record<string, unknown>>, connection: Connection): Issue[];
   /** The mode that the parameters themselves ask for when neither rule nor action says one; null when they do not. */
   modeOf?(params: Readonly<Record<string, unknown>>): Command['mode'] | null;
+  /** `manifest.idempotency` as these parameters make it, where they decide. */
+  idempotencyOf?(params: Readonly<Record<string, unknown>>): ActionManifest['idempotency'];
   /**
    * A dry run: what execute would send, rendered and checked, as `output`; credentials are left out and nothing is opened. Failures are
    * those that execute returns before it sends. Throws TemplateError as execute's templates do.
