@@ -91,7 +91,8 @@ export function createDatabaseClient(settings: DatabaseClientSettings = {}): Dat
       try {
         await guarded(driver.begin(lease.session, server));
       } catch (error) {
-        if (!lease.reused || !lease.session.lost()) throw error;
+        if (stopped !== null || !lease.reused || isAnswer(error, driver)) throw error;
+        lease.session.destroy();
         pool.give(server, lease.session);
         lease = null;
         lease = await take(true);
@@ -106,8 +107,9 @@ export function createDatabaseClient(settings: DatabaseClientSettings = {}): Dat
     } catch (error) {
       const session = lease?.session ?? null;
       const failure = stopped ?? failureOf(error as Error, driver, session);
-      const answered = stopped === null && session !== null && !session.lost();
-      if (answered) await guarded(session.run('ROLLBACK')).catch(() => session.destroy());
+      const answered = stopped === null && session !== null && isAnswer(error, driver);
+      if (!answered) session?.destroy();
+      else await guarded(session.run('ROLLBACK')).catch(() => session.destroy());
       const uncertain = sealed && !answered;
       throw uncertain
         ? new DatabaseFailure(failure.failure, `${failure.message}; the commit was sent`, {
@@ -172,6 +174,13 @@ async function writeAll(
   sealing();
   await session.run('COMMIT');
   return { affected };
+}
+
+/** The server or this file said it about the statement, and the session is still in order. */
+function isAnswer(error: unknown, driver: Driver): boolean {
+  if (error instanceof DatabaseFailure) return true;
+  const verdict = driver.judge(error as Error);
+  return verdict !== null && verdict.ends !== true;
 }
 
 // What the engine said wins; without that, the connection broke or never stood.

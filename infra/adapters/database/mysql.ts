@@ -170,6 +170,9 @@ const classes: readonly (readonly [DatabaseFailureClass, readonly number[]])[] =
   ['timeout', [1969, 3024]],
 ];
 
+// Shutdown, killed, and the errors of the network at the server's side.
+const ending: ReadonlySet<number> = new Set([1053, 1158, 1159, 1160, 1161, 1927, 3169]);
+
 /** Server error numbers: MySQL 8 reference "Server Error Message Reference", MariaDB "Error Codes". */
 function judge(error: Error): Verdict | null {
   const { errno, code } = error as { errno?: unknown; code?: unknown };
@@ -178,7 +181,8 @@ function judge(error: Error): Verdict | null {
   // Negative numbers are the operating system's.
   if (typeof errno !== 'number' || errno < 1000) return null;
   const failure = classes.find(([, numbers]) => numbers.includes(errno))?.[0] ?? 'rejected';
-  return { failure, message: `${wordsOf(failure, error.message)} (error ${errno}, ${String(code)})` };
+  const message = `${wordsOf(failure, error.message)} (error ${errno}, ${String(code)})`;
+  return { failure, message, ends: ending.has(errno) };
 }
 
 // Messages about values and keys repeat the value, which may itself look like the rest of the message: only the end is taken.

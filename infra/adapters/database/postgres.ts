@@ -163,7 +163,9 @@ function judge(error: Error): Verdict | null {
   const words = state.startsWith('22') ? text.replaceAll(/: "[\s\S]*$|"[^"]*"/g, '') : text;
   const { column } = error as { column?: unknown };
   const where = typeof column === 'string' ? `, column ${column}` : '';
-  return { failure, message: `${words.slice(0, 300)} (SQLSTATE ${state}${where})` };
+  // 57P01 to 57P05: the server or the session is ended.
+  const ends = state.startsWith('57P');
+  return { failure, message: `${words.slice(0, 300)} (SQLSTATE ${state}${where})`, ends };
 }
 
 function failureOf(state: string, error: Error): DatabaseFailureClass {

@@ -27,6 +27,8 @@ export interface Session {
 export interface Verdict {
   readonly failure: DatabaseFailureClass;
   readonly message: string;
+  /** The server ends the session with it, whatever it was doing: it is no answer to the statement. */
+  readonly ends?: boolean;
 }
 
 export interface Driver {

@@ -183,13 +183,15 @@ const classes: readonly (readonly [DatabaseFailureClass, readonly number[]])[] =
 
 /** Error numbers: learn.microsoft.com/sql/relational-databases/errors-events. */
 export function judge(error: Error): Verdict | null {
-  const { number, code } = error as { number?: unknown; code?: unknown };
-  if (code === 'ETIMEOUT') return { failure: 'timeout', message: 'no answer in time' };
+  const { number, code, class: severity } = error as { number?: unknown; code?: unknown; class?: unknown };
+  if (code === 'ETIMEOUT') return { failure: 'timeout', message: 'no answer in time', ends: true };
   if (code === 'EENCRYPT') return { failure: 'tls', message: 'the server does not support encryption' };
   if (typeof number !== 'number')
     return code === 'ELOGIN' ? { failure: 'auth', message: 'login failed' } : null;
   const failure = classes.find(([, numbers]) => numbers.includes(number))?.[0] ?? 'rejected';
-  return { failure, message: `${wordsOf(failure, error.message)} (error ${number})` };
+  // Severity 20 and above ends the session.
+  const ends = Number(severity) >= 20;
+  return { failure, message: `${wordsOf(failure, error.message)} (error ${number})`, ends };
 }
 
 // Messages about values and keys repeat the value behind the names of table and column.
