@@ -2,13 +2,14 @@
 import type { Action } from '../domain/action/define-action.ts';
 import { database } from './database/execute.ts';
 import { email } from './email/execute.ts';
+import { index } from './index/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
 import { slack } from './slack/execute.ts';
 import { teams } from './teams/execute.ts';
 import { webhook } from './webhook/execute.ts';
 
-export const actions = { database, email, log, mattermost, slack, teams, webhook } satisfies Record<
+export const actions = { database, email, index, log, mattermost, slack, teams, webhook } satisfies Record<
   string,
   Action
 >;
