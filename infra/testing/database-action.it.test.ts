@@ -1,5 +1,6 @@
 // The database action through the real drivers, against PostgreSQL and MariaDB.
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { createDatabaseClient, type DatabaseClient } from '@tocsin/adapters/database/client.ts';
 import type { Command, DatabaseConnection } from '@tocsin/schemas/types.ts';
 import { database } from '@tocsin/topologies/actions/database/execute.ts';
@@ -8,12 +9,15 @@ import type { DatabaseServer } from '@tocsin/topologies/ports/database.ts';
 import { SecretValue } from '@tocsin/topologies/ports/secrets.ts';
 import { rowsCommand } from '@tocsin/topologies/testing/fixtures.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Certificate, createAuthority } from './certificates.ts';
 import { type MariadbServer, startMariadb } from './mariadb-server.ts';
 import { postgresUrl } from './servers.ts';
 
 const loopback = ['127.0.0.0/8', '::1/128'];
 const client: DatabaseClient = createDatabaseClient({ shapeMs: 0 });
 const places: Record<'postgres' | 'mariadb', Place> = {} as never;
+const authority = createAuthority();
+const certificate = authority.issue(['DNS:db.test']);
 let mariadb: MariadbServer;
 
 interface Place {
@@ -23,7 +27,7 @@ interface Place {
 
 beforeAll(async () => {
   const url = new URL(await postgresUrl());
-  mariadb = await startMariadb();
+  mariadb = await startMariadb({ tls: certificate });
   const common = {
     kind: 'connection',
     id: 'db',
@@ -275,7 +279,7 @@ describe.each(engines)('database action on %s', (engine) => {
     }
   });
 
-  it('does not speak without TLS to a server that has none', async () => {
+  it('does not speak without TLS unless told to', async () => {
     const { security: _, allow_insecure: __, ...config } = places[engine].config;
     const secrets = { password: new SecretValue(places[engine].password) };
     const context = { ports: { database: client }, now: 0, attempt: 1, signal: new AbortController().signal };
@@ -284,6 +288,41 @@ describe.each(engines)('database action on %s', (engine) => {
       code: 'tls',
       retry: 'pause',
     });
+  });
+
+  it('speaks TLS to the server of the certificate, and to no other', async () => {
+    await execute(engine, 'CREATE TABLE safe (host varchar(50))');
+    const relay = engine === 'postgres' ? await tlsRelay(server(engine).port, certificate) : null;
+    const { security: _, allow_insecure: __, ...config } = places[engine].config;
+    const { database: name } = server(engine);
+    const where = relay === null ? {} : { url: `jdbc:postgresql://127.0.0.1:${relay.port}/${name}` };
+    const secrets = { password: new SecretValue(places[engine].password) };
+    const { cert: ca } = authority;
+    for (const [tls, expected] of [
+      [{ ca, servername: 'db.test' }, { status: 'done' }],
+      [{ verify: false }, { status: 'done' }],
+      [
+        { ca, servername: 'other.test' },
+        { code: 'tls', retry: 'pause' },
+      ],
+      [{ ca }, { code: 'tls', retry: 'pause' }],
+      [{ servername: 'db.test' }, { code: 'tls', retry: 'pause' }],
+    ] as const)
+      expect(
+        await database.execute(
+          { ...row({ host: 'a' }), params: { table: 'safe' } },
+          {
+            ports: { database: client },
+            connection: { config: { ...config, ...where, tls }, secrets },
+            now: 0,
+            attempt: 1,
+            signal: new AbortController().signal,
+          },
+        ),
+        JSON.stringify(Object.keys(tls)),
+      ).toMatchObject(expected);
+    await relay?.close();
+    await expectRows(engine, 'safe', 2);
   });
 
   it('does not reach an address that the policy refuses', async () => {
@@ -360,6 +399,35 @@ it('database action: nobody listens, or nobody answers', async () => {
   silent.close();
 });
 
+/** The TLS that the embedded PostgreSQL has not, in front of it: PostgreSQL manual 54.2.10, SSLRequest. */
+async function tlsRelay(port: number, { cert, key }: Certificate) {
+  const open = new Set<Socket>();
+  const relay = createServer((inside) => {
+    open.add(inside);
+    inside.on('error', () => undefined);
+    inside.once('data', () => {
+      inside.write('S');
+      const secure = new TLSSocket(inside, { isServer: true, cert, key });
+      const outside = createConnection(port, '127.0.0.1');
+      secure.on('error', () => outside.destroy());
+      outside.on('error', () => secure.destroy());
+      secure.pipe(outside).pipe(secure);
+    });
+  });
+  return listening(relay, open);
+}
+
+async function listening(relay: Server, open: ReadonlySet<Socket>) {
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (relay.address() as { port: number }).port,
+    close: () => {
+      for (const socket of open) socket.destroy();
+      return new Promise<void>((resolve) => relay.close(() => resolve()));
+    },
+  };
+}
+
 /** Hands bytes on both ways; armed, it cuts the `nth` transaction when the client sends `word`, after handing it on. */
 async function cuttingRelay(port: number, word: string) {
   let armed = 0;
@@ -379,15 +447,10 @@ async function cuttingRelay(port: number, word: string) {
       }
     });
   });
-  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
   return {
-    port: (relay.address() as { port: number }).port,
+    ...(await listening(relay, open)),
     arm: (nth: number) => {
       armed = nth;
-    },
-    close: () => {
-      for (const socket of open) socket.destroy();
-      return new Promise<void>((resolve) => relay.close(() => resolve()));
     },
   };
 }

@@ -9,6 +9,7 @@ import { freePort } from '@tocsin/local/ports.ts';
 import { logTail, type Running, startProgram, waitUntilReady } from '@tocsin/local/process.ts';
 import { postgresUser } from '@tocsin/local/servers/postgres-user.ts';
 import { must } from './cache.ts';
+import type { Certificate } from './certificates.ts';
 import { scratchFolder } from './scratch.ts';
 
 export interface MariadbServer {
@@ -24,8 +25,8 @@ export interface MariadbServer {
 const install =
   'apt-get update && apt-get install -y --no-install-recommends mariadb-server-core mariadb-client-core';
 
-/** Starts it and waits until it serves, about 3 s. */
-export async function startMariadb(): Promise<MariadbServer> {
+/** Starts it and waits until it serves, about 3 s; with `tls` it speaks TLS to who asks for it. */
+export async function startMariadb(options: { readonly tls?: Certificate } = {}): Promise<MariadbServer> {
   ensureInstalled();
   const scratch = scratchFolder('mariadb');
   // mariadbd refuses root as PostgreSQL does.
@@ -56,6 +57,7 @@ export async function startMariadb(): Promise<MariadbServer> {
       '--innodb-flush-log-at-trx-commit=0',
       '--innodb-buffer-pool-size=32M',
       '--performance-schema=OFF',
+      ...tlsArguments(scratch.path, options.tls),
       // Run by the server itself, one statement a line, before it listens.
       `--init-file=${writeInit(scratch.path, { password, database, account })}`,
     ],
@@ -76,6 +78,15 @@ export async function startMariadb(): Promise<MariadbServer> {
       scratch.remove();
     },
   };
+}
+
+function tlsArguments(folder: string, certificate: Certificate | undefined): string[] {
+  if (certificate === undefined) return [];
+  return (['cert', 'key'] as const).map((part) => {
+    const file = join(folder, `tls.${part}`);
+    writeFileSync(file, certificate[part], { mode: 0o644 });
+    return `--ssl-${part}=${file}`;
+  });
 }
 
 function writeInit(

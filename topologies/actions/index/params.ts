@@ -3,7 +3,7 @@ import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Connection } from '@tocsin/schemas/types.ts';
 import type { Json } from '../../domain/action/outcome.ts';
 import { checkDatePatterns, fillDates, refuseIndexName } from '../../domain/formats/index-name.ts';
-import { checkTemplate, mapText } from '../../domain/templates/check.ts';
+import { checkTemplate } from '../../domain/templates/check.ts';
 import { checkJsonTemplate } from '../../domain/templates/json-template.ts';
 import { parseTemplate, type Template } from '../../domain/templates/parse.ts';
 
@@ -64,9 +64,9 @@ function literalOf({ nodes }: Template): string {
     .join('');
 }
 
-/** The template of a name with the dates in its literal text filled in; `time` is epoch ms. */
+/** The template of a name with its dates filled in, before any value is known; `time` is epoch ms. */
 export function nameTemplate(text: string, time: number): Template {
-  return mapText(parseTemplate(text, { raw: false }), (part) => fillDates(part, time));
+  return parseTemplate(fillDates(text, time), { raw: false });
 }
 
 /** Documents go over HTTP. */
