@@ -46,6 +46,7 @@ export function serverKey(server: DatabaseServer): string {
 
 export function createSessionPool(settings: PoolSettings): SessionPool {
   const shelves = new Map<string, Shelf>();
+  let closed = false;
   const shelfOf = (server: DatabaseServer): Shelf => {
     const key = serverKey(server);
     let shelf = shelves.get(key);
@@ -93,11 +94,12 @@ export function createSessionPool(settings: PoolSettings): SessionPool {
     take,
     give(server, session) {
       const shelf = shelfOf(server);
-      if (session.lost()) return drop(shelf, session);
+      if (closed || session.lost()) return drop(shelf, session);
       shelf.idle.push({ session, since: performance.now() });
       shelf.waiting.shift()?.();
     },
     close() {
+      closed = true;
       clearInterval(timer);
       for (const { idle } of shelves.values()) for (const { session } of idle) session.destroy();
       shelves.clear();
