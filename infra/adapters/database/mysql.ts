@@ -11,19 +11,21 @@ import type {
   TableShape,
 } from '@tocsin/topologies/ports/database.ts';
 import { type ConnectionOptions, createConnection, type ResultSetHeader } from 'mysql2';
-import { type Driver, keysOf, type Session, type Verdict } from './session.ts';
+import { type Driver, keysOf, openSession, type Session, tlsMaterial, type Verdict } from './session.ts';
 
 export const mysql: Driver = {
-  async open(socket, server) {
+  open(socket, server) {
     const connection = createConnection(connectionOptions(socket, server));
-    let lost = false;
-    connection.on('error', () => {
-      lost = true;
-    });
-    connection.on('end', () => {
-      lost = true;
-    });
-    const session: Session = {
+    return openSession({
+      socket,
+      connection,
+      end: () => connection.destroy(),
+      async begin(session) {
+        await new Promise<void>((resolve, reject) => {
+          connection.connect((error) => (error ? reject(error) : resolve()));
+        });
+        await session.run(sessionSql(server));
+      },
       run: (sql, values) =>
         new Promise((resolve, reject) => {
           const done = (error: Error | null, result: unknown): void => {
@@ -34,23 +36,7 @@ export const mysql: Driver = {
           if (values === undefined) connection.query(sql, done);
           else connection.execute(sql, [...values], done);
         }),
-      lost: () => lost || socket.destroyed,
-      destroy() {
-        lost = true;
-        connection.destroy();
-        socket.destroy();
-      },
-    };
-    try {
-      await new Promise<void>((resolve, reject) => {
-        connection.connect((error) => (error ? reject(error) : resolve()));
-      });
-      await session.run(sessionSql(server));
-    } catch (error) {
-      session.destroy();
-      throw error;
-    }
-    return session;
+    });
   },
   begin: async (session) => void (await session.run('START TRANSACTION')),
   describe,
@@ -76,12 +62,9 @@ function connectionOptions(socket: Socket, server: DatabaseServer): ConnectionOp
       ? {}
       : {
           ssl: {
-            minVersion: 'TLSv1.2',
+            ...tlsMaterial(tls),
             rejectUnauthorized: tls.verify !== false,
             verifyIdentity: tls.verify !== false,
-            ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-            ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-            ...(tls.key === undefined ? {} : { key: tls.key }),
           },
         }),
   };

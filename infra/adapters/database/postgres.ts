@@ -11,19 +11,15 @@ import type {
 } from '@tocsin/topologies/ports/database.ts';
 import { Client, type ClientConfig } from 'pg';
 import { isUnavailable, sqlState } from '../postgres/errors.ts';
-import type { Driver, Session, Verdict } from './session.ts';
+import { type Driver, openSession, type Session, tlsMaterial, type Verdict } from './session.ts';
 
 export const postgres: Driver = {
-  async open(socket, server) {
+  open(socket, server) {
     const client = new Client(clientConfig(socket, server));
-    let lost = false;
-    client.on('error', () => {
-      lost = true;
-    });
-    client.on('end', () => {
-      lost = true;
-    });
-    const session: Session = {
+    return openSession({
+      socket,
+      connection: client,
+      begin: () => client.connect(),
       async run(sql, values) {
         // Without values the simple protocol, which takes several statements at once.
         const result = await client.query({
@@ -33,19 +29,7 @@ export const postgres: Driver = {
         });
         return { rows: result.rows ?? [], affected: result.rowCount ?? 0 };
       },
-      lost: () => lost || socket.destroyed,
-      destroy() {
-        lost = true;
-        socket.destroy();
-      },
-    };
-    try {
-      await client.connect();
-    } catch (error) {
-      session.destroy();
-      throw error;
-    }
-    return session;
+    });
   },
   async begin(session, { statementTimeoutMs: limit }) {
     await session.run(
@@ -73,16 +57,7 @@ function clientConfig(socket: Socket, server: DatabaseServer): ClientConfig {
     database: server.database,
     password: () => server.password ?? '',
     application_name: 'tocsin',
-    ssl:
-      tls === null
-        ? false
-        : {
-            minVersion: 'TLSv1.2',
-            rejectUnauthorized: tls.verify !== false,
-            ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-            ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-            ...(tls.key === undefined ? {} : { key: tls.key }),
-          },
+    ssl: tls === null ? false : { ...tlsMaterial(tls), rejectUnauthorized: tls.verify !== false },
   };
 }
 

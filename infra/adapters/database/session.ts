@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type {
   DatabaseFailureClass,
   DatabaseServer,
+  DatabaseTls,
   TableName,
   TableShape,
 } from '@tocsin/topologies/ports/database.ts';
@@ -39,6 +40,53 @@ export interface Driver {
   describe(session: Session, table: TableName): Promise<TableShape | null>;
   /** What an error of `open` or of a statement means; null when the server said nothing that is known. */
   judge(error: Error): Verdict | null;
+}
+
+export interface Opening {
+  readonly socket: Socket;
+  /** The driver's connection: it says 'error' or 'end' when it is over. */
+  readonly connection: { on(event: 'error' | 'end', listener: () => void): unknown };
+  readonly run: Session['run'];
+  /** Ends the driver's connection, besides its socket. */
+  readonly end?: () => void;
+  /** Handshake, login and the settings of the session. */
+  readonly begin: (session: Session) => Promise<unknown>;
+}
+
+/** The session once `begin` is done; rejects with its error and leaves no socket open then. */
+export async function openSession({ socket, connection, run, end, begin }: Opening): Promise<Session> {
+  let lost = false;
+  const lose = (): void => {
+    lost = true;
+  };
+  connection.on('error', lose);
+  connection.on('end', lose);
+  const session: Session = {
+    run,
+    lost: () => lost || socket.destroyed,
+    destroy() {
+      lose();
+      end?.();
+      socket.destroy();
+    },
+  };
+  try {
+    await begin(session);
+  } catch (error) {
+    session.destroy();
+    throw error;
+  }
+  return session;
+}
+
+/** What a driver hands to Node's TLS. */
+export function tlsMaterial({ ca, cert, key }: DatabaseTls) {
+  return {
+    minVersion: 'TLSv1.2' as const,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
 }
 
 /** Rows of [index, column] in order as the column sets of the indexes; an index with a null column is left out. */

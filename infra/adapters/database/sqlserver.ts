@@ -12,37 +12,31 @@ import type {
   TableShape,
 } from '@tocsin/topologies/ports/database.ts';
 import { Connection, type ConnectionConfiguration, Request, TYPES } from 'tedious';
-import { type Driver, keysOf, type Session, type SessionRows, type Verdict } from './session.ts';
+import {
+  type Driver,
+  keysOf,
+  openSession,
+  type Session,
+  type SessionRows,
+  tlsMaterial,
+  type Verdict,
+} from './session.ts';
 
 export const sqlserver: Driver = {
-  async open(socket, server) {
+  open(socket, server) {
     const connection = new Connection(connectionConfig(socket, server));
-    let lost = false;
-    connection.on('error', () => {
-      lost = true;
-    });
-    connection.on('end', () => {
-      lost = true;
-    });
-    const session: Session = {
-      run: (sql, values) => runRequest(connection, sql, values),
-      lost: () => lost || socket.destroyed,
-      destroy() {
-        lost = true;
-        connection.close();
-        socket.destroy();
+    return openSession({
+      socket,
+      connection,
+      end: () => connection.close(),
+      async begin(session) {
+        await new Promise<void>((resolve, reject) => {
+          connection.connect((error) => (error ? reject(error) : resolve()));
+        });
+        await session.run(`SET XACT_ABORT ON; SET LOCK_TIMEOUT ${Math.round(server.statementTimeoutMs)}`);
       },
-    };
-    try {
-      await new Promise<void>((resolve, reject) => {
-        connection.connect((error) => (error ? reject(error) : resolve()));
-      });
-      await session.run(`SET XACT_ABORT ON; SET LOCK_TIMEOUT ${Math.round(server.statementTimeoutMs)}`);
-    } catch (error) {
-      session.destroy();
-      throw error;
-    }
-    return session;
+      run: (sql, values) => runRequest(connection, sql, values),
+    });
   },
   begin: async (session) => void (await session.run('BEGIN TRANSACTION')),
   describe,
@@ -69,16 +63,7 @@ export function connectionConfig(socket: Socket, server: DatabaseServer): Connec
       trustServerCertificate: tls?.verify === false,
       useUTC: true,
       ...(tls?.servername === undefined ? {} : { serverName: tls.servername }),
-      ...(tls === null
-        ? {}
-        : {
-            cryptoCredentialsDetails: {
-              minVersion: 'TLSv1.2' as const,
-              ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-              ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-              ...(tls.key === undefined ? {} : { key: tls.key }),
-            },
-          }),
+      ...(tls === null ? {} : { cryptoCredentialsDetails: tlsMaterial(tls) }),
     },
   };
 }
