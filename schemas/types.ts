@@ -64,6 +64,10 @@ export type OnError = ('fail' | 'continue' | 'incident') | Goto | RunOnError;
  */
 export type Steps = PlaybookStep[];
 /**
+ * RFC 3339, UTC, milliseconds.
+ */
+export type ReportTime = string;
+/**
  * One input of a playbook run, as written to runs.v1; the record key is the key of the run.
  */
 export type RunInput =
@@ -91,6 +95,7 @@ export interface AllDocuments {
   'list.json': ValueList;
   'playbook-version.json': PlaybookVersion;
   'playbook.json': Playbook;
+  'report.json': Report;
   'result.json': Result;
   'rule.json': Rule;
   'run-input.json': RunInput;
@@ -326,6 +331,10 @@ export interface Command {
    * Of one attempt.
    */
   timeout_ms?: number;
+  /**
+   * Grows when a person or a playbook asks for a command that failed again under the same id.
+   */
+  round?: number;
   /**
    * Everything is rendered and checked, nothing is sent.
    */
@@ -746,6 +755,7 @@ export interface Playbook {
   };
   steps: Steps;
   outputs?: StepValues;
+  meta?: PlaybookMeta;
 }
 /**
  * What starts runs by itself; without it only rules, people and other playbooks do.
@@ -1183,9 +1193,149 @@ export interface End {
   status: 'completed' | 'failed';
   reason?: string;
 }
+/**
+ * What other formats need to know of the playbook; nothing that runs it reads this.
+ */
+export interface PlaybookMeta {
+  cacao?: CacaoMeta;
+}
+/**
+ * Identity of the playbook as a CACAO 2.0 playbook, see docs/imports.md.
+ */
+export interface CacaoMeta {
+  id: string;
+  created_by: string;
+  created: string;
+  modified: string;
+  /**
+   * SHA-256 of what was exported as `modified`.
+   */
+  digest?: string;
+  /**
+   * UUIDs by place in the playbook, made once.
+   */
+  ids?: {
+    [k: string]: string;
+  };
+  /**
+   * Members of the CACAO playbook without a counterpart, kept for the next export.
+   */
+  properties?: {
+    [k: string]: unknown;
+  };
+}
 export interface PinnedAction {
   revision: number;
   document: ActionConfig;
+}
+/**
+ * What the report action writes as JSON: a run of a playbook and its finding, or an event or rows without a run, as they were at generated_at.
+ */
+export interface Report {
+  schema: 'tocsin-report/v1';
+  title: string;
+  generated_at: ReportTime;
+  command_id: string;
+  tenant?: string;
+  source: Source;
+  rule?: ReportRule;
+  run?: ReportRun;
+  /**
+   * Every step of the revision, in the order of the document. Of a step in a loop, the last round.
+   */
+  steps?: ReportStep[];
+  /**
+   * The whole event envelope; the finding is its data.
+   */
+  event?: {
+    [k: string]: unknown;
+  };
+  search?: {
+    [k: string]: unknown;
+  };
+  rows?: {
+    [k: string]: unknown;
+  }[];
+  total_rows?: number;
+}
+export interface ReportRule {
+  id: string;
+  name?: string;
+  revision: number;
+}
+export interface ReportRun {
+  key: string;
+  number: number;
+  playbook: string;
+  name?: string;
+  revision: number;
+  /**
+   * Of the run when the report was asked for; it is still running then.
+   */
+  status?: string;
+  /**
+   * trigger, rule:<id>, playbook:<id> or the person.
+   */
+  started_by?: string;
+  started_at?: ReportTime;
+  /**
+   * Steps started so far, rounds of loops counted.
+   */
+  transitions?: number;
+  params?: {
+    [k: string]: unknown;
+  };
+  vars?: {
+    [k: string]: unknown;
+  };
+}
+export interface ReportStep {
+  id: string;
+  /**
+   * Where it stands: gate/then/escalate.
+   */
+  path: string;
+  name?: string;
+  kind: string;
+  /**
+   * Action type.
+   */
+  type?: string;
+  /**
+   * The first seven are ends; not reached: it has not begun.
+   */
+  status:
+    | 'succeeded'
+    | 'skipped'
+    | 'failed'
+    | 'rejected'
+    | 'expired'
+    | 'cancelled'
+    | 'left'
+    | 'running'
+    | 'delayed'
+    | 'held'
+    | 'retrying'
+    | 'waiting'
+    | 'open'
+    | 'handling'
+    | 'incident'
+    | 'not reached';
+  started_at?: ReportTime;
+  ended_at?: ReportTime;
+  due?: ReportTime;
+  tries?: number;
+  code?: string;
+  detail?: string;
+  command_id?: string;
+  outputs?: unknown;
+  votes?: ReportVote[];
+}
+export interface ReportVote {
+  actor: string;
+  verdict: 'approve' | 'reject';
+  at?: ReportTime;
+  comment?: string;
 }
 /**
  * The outcome of one attempt of one command, as written to results.v1.

@@ -35,6 +35,18 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: ['type'],
   },
   {
+    name: 'tocsin_run_starts_total',
+    kind: 'counter',
+    help: 'Runs of playbooks decided by triggers and rules; what has a run with its key already starts none.',
+    labels: ['playbook', 'by'],
+  },
+  {
+    name: 'tocsin_awaited_events_total',
+    kind: 'counter',
+    help: 'Events handed on because runs of playbooks may wait for their type.',
+    labels: [],
+  },
+  {
     name: 'tocsin_refusals_total',
     kind: 'counter',
     help: 'Things the evaluator did not do, by reason.',
@@ -128,6 +140,18 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: [],
   },
   {
+    name: 'tocsin_playbook_versions',
+    kind: 'gauge',
+    help: 'Published versions of playbooks that are known.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_playbook_version_problems',
+    kind: 'gauge',
+    help: 'Published versions of playbooks that cannot be used.',
+    labels: [],
+  },
+  {
     name: 'tocsin_rule_problems',
     kind: 'gauge',
     help: 'Rules, lists and actions that the evaluator left out or that name what does not exist.',
@@ -206,6 +230,18 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: ['outcome'],
   },
   {
+    name: 'tocsin_runs_live',
+    kind: 'gauge',
+    help: 'Runs of playbooks that have not ended, by playbook and status, as of the last minute.',
+    labels: ['playbook', 'status'],
+  },
+  {
+    name: 'tocsin_runs_stuck',
+    kind: 'gauge',
+    help: 'Live runs that expected an input, a timer at the latest, which has not come for five minutes. Must be 0.',
+    labels: [],
+  },
+  {
     name: 'tocsin_timers_pending',
     kind: 'gauge',
     help: 'Timers that wait for their time, by the topic that they fire into.',
@@ -219,5 +255,11 @@ export const metrics: readonly MetricDeclaration[] = [
     buckets: [...seconds, 600, 3_600],
   },
   { name: 'tocsin_history_rows_total', kind: 'counter', help: 'Results written to the history.', labels: [] },
+  {
+    name: 'tocsin_run_events_recorded_total',
+    kind: 'counter',
+    help: 'Changes of playbook runs written to the history.',
+    labels: [],
+  },
   ...sinkMetrics,
 ];

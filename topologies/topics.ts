@@ -119,18 +119,6 @@ export const topics = {
     key: 'hash of tenant, run, rule and action key',
     content: 'one record for each applied collection input, with the state after it',
   }),
-  deadLetters: topic({
-    id: 'dead-letters',
-    name: 'dead-letters.v1',
-    key: 'original key',
-    content: 'original bytes of what could not be handled, with reason headers',
-    retentionHours: year,
-    schema: 'dead-letter.json',
-  }),
-} as const satisfies Record<string, Topic>;
-
-/** Topics of playbook runs. They join `topics` with the flow that reads and writes them. */
-export const playbookTopics = {
   runs: topic({
     id: 'runs',
     name: 'runs.v1',
@@ -170,6 +158,16 @@ export const playbookTopics = {
     name: 'correlation-changes.v1',
     key: 'correlation key',
     content: 'one record for each applied correlation input, with the state after it',
+    // Longer than the longest wait, so that lost states come back whole.
+    retentionHours: 92 * 24,
+  }),
+  deadLetters: topic({
+    id: 'dead-letters',
+    name: 'dead-letters.v1',
+    key: 'original key',
+    content: 'original bytes of what could not be handled, with reason headers',
+    retentionHours: year,
+    schema: 'dead-letter.json',
   }),
 } as const satisfies Record<string, Topic>;
 

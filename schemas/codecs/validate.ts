@@ -26,6 +26,7 @@ const documentNames: readonly DocumentName[] = [
   'list.json',
   'playbook-version.json',
   'playbook.json',
+  'report.json',
   'result.json',
   'rule.json',
   'run-input.json',

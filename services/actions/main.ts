@@ -3,6 +3,7 @@ import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { createDatabaseClient } from '@tocsin/adapters/database/client.ts';
 import { createPostgresEffects } from '@tocsin/adapters/effects/postgres.ts';
 import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
+import { createFileStore } from '@tocsin/adapters/files/directory.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { createLineLog } from '@tocsin/adapters/line-log/file.ts';
@@ -56,7 +57,15 @@ await runService(config.service, async (context) => {
   onStop(() => lineLog.close());
   const database = createDatabaseClient({ egress });
   onStop(() => database.close());
-  const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog, database };
+  const files = createFileStore({ folder: config.reportFolder, maxBytes: config.reportMaxBytes });
+  const ports: ActionPorts = {
+    http,
+    mail: createMailer({ egress }),
+    lineLog,
+    database,
+    files,
+    clock,
+  };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
   const secrets = openSecrets({
     env: config.environment,

@@ -4,15 +4,23 @@
 
 import type { ConfigWriter, Document } from '@tocsin/adapters/postgres/config-store.ts';
 import { compileCheck, type Issue, type JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
-import type { ActionConfig, Connection, Rule, SinkConfig, ValueList } from '@tocsin/schemas/types.ts';
+import type {
+  ActionConfig,
+  Connection,
+  Playbook,
+  Rule,
+  SinkConfig,
+  ValueList,
+} from '@tocsin/schemas/types.ts';
 import { listsOf } from '@tocsin/topologies/domain/rules/lists-of.ts';
 import { buildNamedLists, checkList } from '@tocsin/topologies/domain/rules/named-list.ts';
 import { checkRule, isActionEntry, parseRule } from '@tocsin/topologies/domain/rules/parse-rule.ts';
 import { ruleTestIssues } from '@tocsin/topologies/domain/rules/tests/run-tests.ts';
 import { checkConnection } from './check-connection.ts';
+import { playbookIssues } from './check-playbook.ts';
 import { badRequest, unprocessable } from './errors.ts';
 
-type Params = Readonly<Record<string, unknown>>;
+export type Params = Readonly<Record<string, unknown>>;
 
 /** What this needs to know of an action or sink type. */
 export interface TypeEntry {
@@ -22,6 +30,8 @@ export interface TypeEntry {
     readonly connection: Connection['type'] | null;
   };
   check(params: Params): Issue[];
+  /** Whether these parameters need the connection that the manifest names; without it they always do. */
+  needsConnection?(params: Params): boolean;
   /** Contradictions between parameters and connection. */
   checkConnection?(params: Params, connection: Connection): Issue[];
 }
@@ -31,7 +41,10 @@ export interface Catalogue {
   readonly sinks: Readonly<Record<string, TypeEntry>>;
 }
 
-export type DocumentCheck = (document: Document, writer: Pick<ConfigWriter, 'get'>) => Promise<void>;
+type Reader = Pick<ConfigWriter, 'get' | 'published'>;
+
+/** `author`: who writes. Answers what keeps a draft from running. */
+export type DocumentCheck = (document: Document, writer: Reader, author: string) => Promise<readonly Issue[]>;
 
 /**
  * Tests inside a rule are run with the lists as they are in this transaction; a failing one refuses the rule.
@@ -41,13 +54,17 @@ export type DocumentCheck = (document: Document, writer: Pick<ConfigWriter, 'get
 export function createDocumentCheck(catalogue: Catalogue, now: () => number = Date.now): DocumentCheck {
   const shapes = new Map<TypeEntry, (value: unknown) => Issue[]>();
 
-  function checkParams(entry: TypeEntry, params: Params, base: string): void {
+  function shapeIssues(entry: TypeEntry, params: Params): Issue[] {
     let shape = shapes.get(entry);
     if (shape === undefined) {
       shape = compileCheck(entry.manifest.params);
       shapes.set(entry, shape);
     }
-    const wrong = shape(params).map((issue) => ({ ...issue, path: base + issue.path }));
+    return shape(params);
+  }
+
+  function checkParams(entry: TypeEntry, params: Params, base: string): void {
+    const wrong = shapeIssues(entry, params).map((issue) => ({ ...issue, path: base + issue.path }));
     if (wrong.length > 0) throw badRequest(wrong, `the parameters do not fit the type ${entry.manifest.id}`);
     const unfit = entry.check(params).map((issue) => ({ ...issue, path: base + issue.path }));
     if (unfit.length > 0) throw unprocessable(unfit);
@@ -65,21 +82,21 @@ export function createDocumentCheck(catalogue: Catalogue, now: () => number = Da
     if (needed === null && document.connection !== undefined)
       throw unprocessable([{ path: '/connection', message: `the type ${document.type} uses no connection` }]);
     if (needed !== null) {
-      if (document.connection === undefined)
+      const optional = entry.needsConnection?.(document.params ?? {}) === false;
+      if (document.connection === undefined && !optional)
         throw unprocessable([
           { path: '/connection', message: `the type ${document.type} needs a connection` },
         ]);
-      const connection = await writer.get('connection', document.connection);
-      if (connection === null)
-        throw unprocessable([
-          { path: '/connection', message: `the connection ${document.connection} does not exist` },
-        ]);
-      if (connection.document.type !== needed)
-        throw unprocessable([{ path: '/connection', message: `must be a connection of type ${needed}` }]);
     }
-    checkParams(entry, document.params, '/params');
     const connection =
       document.connection === undefined ? null : await writer.get('connection', document.connection);
+    if (document.connection !== undefined && connection === null)
+      throw unprocessable([
+        { path: '/connection', message: `the connection ${document.connection} does not exist` },
+      ]);
+    if (connection !== null && connection.document.type !== needed)
+      throw unprocessable([{ path: '/connection', message: `must be a connection of type ${needed}` }]);
+    checkParams(entry, document.params, '/params');
     if (connection !== null)
       checkTogether(entry, document.params, connection.document as unknown as Connection, '/params');
   }
@@ -96,9 +113,13 @@ export function createDocumentCheck(catalogue: Catalogue, now: () => number = Da
       const stored = await writer.get('action', entry.action);
       if (stored !== null) actions.set(entry.action, stored.document as unknown as ActionConfig);
     }
+    const playbooks = new Set<string>();
+    for (const entry of rule.then)
+      if (!isActionEntry(entry) && (await writer.get('playbook', entry.playbook)) !== null)
+        playbooks.add(entry.playbook);
     const named = parseRule(rule).rule;
     const lists = await readLists(named === null ? [] : listsOf(named.condition), writer);
-    const issues = checkRule(rule, { actions, lists });
+    const issues = checkRule(rule, { actions, playbooks, lists });
     if (issues.length > 0) throw unprocessable(issues);
     const failing = ruleTestIssues(rule, { now: now(), lists: buildNamedLists(lists).lists });
     if (failing.length > 0) throw unprocessable(failing, 'tests_failed');
@@ -128,7 +149,19 @@ export function createDocumentCheck(catalogue: Catalogue, now: () => number = Da
     if (issues.length > 0) throw unprocessable(issues);
   }
 
-  return async (document, writer) => {
+  async function checkPlaybookDocument(
+    playbook: Playbook,
+    writer: Reader,
+    author: string,
+  ): Promise<readonly Issue[]> {
+    const options = { writer, types: catalogue.actions, shape: shapeIssues, author };
+    const { own, names } = await playbookIssues(playbook, options);
+    if (own.length > 0) throw unprocessable(own);
+    if (names.length > 0 && playbook.enabled !== false) throw unprocessable(names);
+    return names;
+  }
+
+  async function checkFlat(document: Document, writer: Reader): Promise<void> {
     const value = document as unknown;
     if (document.kind === 'rule') return checkRuleDocument(value as Rule, writer);
     if (document.kind === 'action') return checkUse(value as ActionConfig, catalogue.actions, writer);
@@ -136,6 +169,13 @@ export function createDocumentCheck(catalogue: Catalogue, now: () => number = Da
     if (document.kind === 'sink') return checkUse(value as SinkConfig, catalogue.sinks, writer);
     const issues = checkConnection(value as Connection);
     if (issues.length > 0) throw unprocessable(issues, issues[0]?.code);
+  }
+
+  return async (document, writer, author) => {
+    if (document.kind === 'playbook')
+      return checkPlaybookDocument(document as unknown as Playbook, writer, author);
+    await checkFlat(document, writer);
+    return [];
   };
 }
 

@@ -16,21 +16,42 @@ function resolve(reference: string, home: string): { node: Node; home: string } 
   return { node, home: name };
 }
 
-/** The same schema with every $ref replaced by what it names. */
-export function inlineSchema(value: unknown, home: string): unknown {
-  if (Array.isArray(value)) return value.map((item) => inlineSchema(item, home));
+/** The same schema with every $ref replaced by what it names; those into `keep` stay, under names that tell whose they are. */
+export function inlineSchema(value: unknown, home: string, keep: string | null = null): unknown {
+  if (Array.isArray(value)) return value.map((item) => inlineSchema(item, home, keep));
   if (value === null || typeof value !== 'object') return value;
   const node = value as Node;
   if (typeof node.$ref === 'string') {
+    if (keep === home && node.$ref.startsWith(local))
+      return { $ref: `${local}${sharedName(home, node.$ref.slice(local.length))}` };
     const target = resolve(node.$ref, home);
-    return inlineSchema(target.node, target.home);
+    return inlineSchema(target.node, target.home, keep);
   }
   const kept = Object.entries(node).filter(([name]) => !['$id', '$schema', 'definitions'].includes(name));
-  return Object.fromEntries(kept.map(([name, member]) => [name, inlineSchema(member, home)]));
+  return Object.fromEntries(kept.map(([name, member]) => [name, inlineSchema(member, home, keep)]));
+}
+
+const local = '#/definitions/';
+
+function sharedName(home: string, name: string): string {
+  return `${home.replace('.json', '')}-${name}`;
+}
+
+/** Steps of a playbook hold steps: a schema without references would have no end. */
+export const recursiveKinds: readonly Kind[] = ['playbook'];
+
+/** What references of a stored document's schema name; they start at the root of the schema that it is put into. */
+export function sharedDefinitions(kind: Kind): { readonly definitions?: Node } {
+  if (!recursiveKinds.includes(kind)) return {};
+  const home = `${kind}.json` as const;
+  const { definitions } = documentSchema(home) as { definitions: Node };
+  const inlined = Object.entries(inlineSchema(definitions, home, home) as Node);
+  return { definitions: Object.fromEntries(inlined.map(([name, node]) => [sharedName(home, name), node])) };
 }
 
 export function storedSchema(kind: Kind): JsonSchema {
-  return inlineSchema(documentSchema(`${kind}.json`), `${kind}.json`) as JsonSchema;
+  const home = `${kind}.json` as const;
+  return inlineSchema(documentSchema(home), home, recursiveKinds.includes(kind) ? home : null) as JsonSchema;
 }
 
 const secretValue = {
@@ -51,5 +72,5 @@ export function bodySchema(kind: Kind): JsonSchema {
     const reference = secrets.additionalProperties as { oneOf: Node[] };
     secrets.additionalProperties = { oneOf: [...reference.oneOf, secretValue, { type: 'null' }] };
   }
-  return schema as JsonSchema;
+  return { ...schema, ...sharedDefinitions(kind) } as JsonSchema;
 }

@@ -96,7 +96,7 @@ it('sums the lag of every group, and says 503 when the log does not answer', asy
 it('lists types with the schemas of their parameters', async () => {
   const { items } = (await api.call({ url: '/api/action-types' })).json();
   expect(items.map((item: { id: string }) => item.id)).toEqual(
-    expect.arrayContaining(['email', 'log', 'webhook']),
+    expect.arrayContaining(['email', 'log', 'report', 'webhook']),
   );
   for (const item of items) expect(item.params.type).toBe('object');
   expect((await api.call({ url: '/api/sink-types' })).json().items[0].id).toBe('splunk-hec');
@@ -112,7 +112,22 @@ it('describes every route in OpenAPI, with the documents and without dangling re
   expect(described).toEqual([...new Set(real)].sort());
   const body = document.paths['/api/rules'].post.requestBody.content['application/json'].schema;
   expect(body.properties.then.items.oneOf[0].properties.action.type).toBe('string');
-  expect(text).not.toContain('$ref');
+  const named = [...text.matchAll(/"\$ref":"([^"]*)"/g)].map(([, name]) => name as string);
+  expect(new Set(named).size).toBeGreaterThan(3);
+  for (const name of new Set(named)) {
+    const path = name.replace(/^#\//, '').split('/');
+    expect([
+      name,
+      path.reduce<unknown>((at, key) => (at as Record<string, unknown>)?.[key], document),
+    ]).toEqual([name, expect.any(Object)]);
+  }
+  const steps =
+    document.paths['/api/playbooks'].post.requestBody.content['application/json'].schema.properties.steps;
+  const list = document.components.schemas[steps.$ref.split('/').at(-1)];
+  const step = document.components.schemas[list.items.$ref.split('/').at(-1)];
+  expect(Object.keys(step.properties)).toEqual(
+    expect.arrayContaining(['id', 'action', 'waitFor', 'forEach']),
+  );
 });
 
 it('with CONFIG_DIR everything is read and nothing written, keys apart', async () => {

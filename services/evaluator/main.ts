@@ -1,6 +1,7 @@
-// The evaluator: findings, search results and the engine's own events in; commands out.
+// The evaluator: findings, search results and the engine's own events in; commands and starts of runs out.
 import { randomInt } from 'node:crypto';
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
+import { createPlaybookVersions } from '@tocsin/adapters/config/playbook-versions.ts';
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { createSchemaSource } from '@tocsin/adapters/registry/schema-source.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
@@ -24,7 +25,8 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     metrics,
     onFailure: fail,
   });
-  const { tables, apply } = evaluatorTables(source.table, randomInt(2 ** 32));
+  const origin = config.configDir === null ? 'published' : 'files';
+  const { tables, apply, learn } = evaluatorTables(source.table, randomInt(2 ** 32), origin);
   source.onChange((changes) => {
     for (const problem of apply(changes)) logger.error('left out, or names what does not exist', { problem });
     const { rules, unwitnessed, bytes } = tables.ruleSet.stats();
@@ -33,13 +35,17 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     metrics.gauge('tocsin_matcher_unwitnessed', unwitnessed);
     metrics.gauge('tocsin_matcher_bytes', bytes);
   });
-  onStop(() => source.stop());
-  await source.start();
-
   const producer = client.producer();
   onStop(() => producer.close());
   const outbox = createOutbox({ producer, clock, logger });
   onStop(() => outbox.stop());
+  const versions = createPlaybookVersions({ client, producer: outbox, logger, metrics, onFailure: fail });
+  versions.onVersions(learn);
+  onStop(() => versions.stop());
+  onStop(() => source.stop());
+  await versions.start();
+  await source.start();
+
   const check = createMatchCheck({
     reference: (rule, input, moment) => referenceMatches(rule, input, moment),
     rules: () => tables.eventRules,
@@ -57,6 +63,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       tables: () => tables,
       schemas: createSchemaSource(config.environment),
       outbox,
+      publish: versions.publishMissing,
       clock,
       metrics,
       logger,

@@ -18,7 +18,9 @@ import type {
 import { failureCodes, type Outcome } from '../domain/action/outcome.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
 import { DatabaseFailure, type TableShape } from '../ports/database.ts';
+import { type FakeClock, fakeClock } from '../ports/fakes/clock.ts';
 import { type FakeDatabase, fakeDatabase } from '../ports/fakes/database.ts';
+import { type FakeFileStore, fakeFileStore } from '../ports/fakes/file-store.ts';
 import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
@@ -48,6 +50,8 @@ export interface Fakes {
   readonly mail: FakeMail;
   readonly lineLog: FakeLineLog;
   readonly database: FakeDatabase;
+  readonly files: FakeFileStore;
+  readonly clock: FakeClock;
 }
 
 export function fakes(answer: FakeAnswer = 200, tables: ContractFixture['tables'] = {}): Fakes {
@@ -56,6 +60,8 @@ export function fakes(answer: FakeAnswer = 200, tables: ContractFixture['tables'
     mail: fakeMail(),
     lineLog: fakeLineLog(),
     database: fakeDatabase(tables),
+    files: fakeFileStore(),
+    clock: fakeClock(contractNow),
   };
 }
 
@@ -157,6 +163,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     mail: ports.mail.sent,
     lines: ports.lineLog.lines,
     writes: ports.database.writes,
+    files: [...ports.files.files].map(([name, content]) => [name, content.toString()]),
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -200,6 +207,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         mail: ports.mail.sent.length,
         lineLog: ports.lineLog.lines.length,
         database: ports.database.writes.length,
+        files: ports.files.files.size,
       };
       for (const [name, count] of Object.entries(used))
         expect(count > 0, name).toBe(manifest.needs.includes(name as PortName));

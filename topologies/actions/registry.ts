@@ -2,16 +2,32 @@
 import type { Action } from '../domain/action/define-action.ts';
 import { database } from './database/execute.ts';
 import { email } from './email/execute.ts';
+import { gitlab } from './gitlab/execute.ts';
 import { index } from './index/execute.ts';
+import { jira } from './jira/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
+import { report } from './report/execute.ts';
+import { servicenow } from './servicenow/execute.ts';
 import { slack } from './slack/execute.ts';
 import { teams } from './teams/execute.ts';
+import { ticket } from './ticket/execute.ts';
 import { webhook } from './webhook/execute.ts';
 
-export const actions = { database, email, index, log, mattermost, slack, teams, webhook } satisfies Record<
-  string,
-  Action
->;
+export const actions = {
+  database,
+  email,
+  gitlab,
+  index,
+  jira,
+  log,
+  mattermost,
+  report,
+  servicenow,
+  slack,
+  teams,
+  ticket,
+  webhook,
+} satisfies Record<string, Action>;
 
 export type ActionType = keyof typeof actions;

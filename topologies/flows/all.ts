@@ -4,14 +4,18 @@ import { collectorFlow } from './collector.ts';
 import { configApiFlow } from './config-api.ts';
 import { evaluatorFlow } from './evaluator.ts';
 import type { Flow } from './flow.ts';
-import { recorderFlow } from './recorder.ts';
+import { correlationsFlow, runsFlow } from './playbooks.ts';
+import { recorderFlow, runRecorderFlow } from './recorder.ts';
 import { sinkFlows } from './sinks.ts';
 
 export const flows: readonly Flow[] = [
   configApiFlow,
   evaluatorFlow,
   collectorFlow,
+  runsFlow,
+  correlationsFlow,
   ...actionFlows,
   ...sinkFlows,
   recorderFlow,
+  runRecorderFlow,
 ];

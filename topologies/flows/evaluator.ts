@@ -1,4 +1,4 @@
-// Findings, search results and the engine's own events become commands.
+// Findings, search results and the engine's own events become commands, starts of runs, and events for runs that wait.
 import { actions } from '../actions/registry.ts';
 import { groups } from '../groups.ts';
 import { commandTopic, topics } from '../topics.ts';
@@ -9,7 +9,16 @@ export const evaluatorFlow: DecideFlow = {
   service: 'evaluator',
   title: 'rules decide',
   reads: [topics.findings, topics.searchResults, topics.events],
-  tables: [topics.config],
-  writes: [...Object.keys(actions).map(commandTopic), topics.collections, topics.events, topics.deadLetters],
+  tables: [topics.config, topics.playbookVersions],
+  writes: [
+    ...Object.keys(actions).map(commandTopic),
+    topics.collections,
+    topics.runs,
+    topics.correlations,
+    // Only with a folder of files; otherwise the config API publishes them.
+    topics.playbookVersions,
+    topics.events,
+    topics.deadLetters,
+  ],
   group: groups.evaluator,
 };

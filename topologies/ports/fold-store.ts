@@ -27,6 +27,21 @@ export interface StateWrite {
   readonly body: string | null;
   /** Epoch ms after which the state may vanish; null keeps it. */
   readonly keepUntil: number | null;
+  /** Epoch ms by which another input of the key comes by itself; absent: nobody can tell. See `overdue`. */
+  readonly expectBy?: number;
+  /** What the key is counted as; absent: not counted. See `tallies`. */
+  readonly tally?: string;
+}
+
+/** A state as a rebuild found it. */
+export interface RestoredState extends Pick<StateWrite, 'key' | 'keepUntil' | 'expectBy' | 'tally'> {
+  readonly state: StoredState;
+}
+
+export interface Overdue {
+  readonly key: string;
+  /** Epoch ms. */
+  readonly expectBy: number;
 }
 
 export interface FoldAdvance {
@@ -67,15 +82,15 @@ export interface FoldStore {
    * Writes states as they are, for a rebuild, without moving the offset; `fenced` when somebody else claimed. A place that
    * is being rebuilt has no offset, so that a rebuild that broke off begins again.
    */
-  restore(
-    place: FoldPlace,
-    token: string,
-    states: readonly {
-      readonly key: string;
-      readonly state: StoredState;
-      readonly keepUntil: number | null;
-    }[],
-  ): Promise<'ok' | 'fenced'>;
+  restore(place: FoldPlace, token: string, states: readonly RestoredState[]): Promise<'ok' | 'fenced'>;
   /** Empties the place, before a rebuild. */
   clear(place: FoldPlace, token: string): Promise<'ok' | 'fenced'>;
+  /** How many keys expected an input before `moment` (epoch ms), and the first `limit` of them. Anybody may ask. */
+  overdue(
+    place: FoldPlace,
+    moment: number,
+    limit: number,
+  ): Promise<{ readonly count: number; readonly first: readonly Overdue[] }>;
+  /** How many keys are counted as what. Anybody may ask. */
+  tallies(place: FoldPlace): Promise<ReadonlyMap<string, number>>;
 }

@@ -1,6 +1,7 @@
-// What the evaluator writes about one record: commands with their events, and dead letters; and what it counts.
+// What the evaluator writes about one record: commands with their events, starts of runs, events for runs that wait, and dead
+// letters; and what it counts.
 //
-// Invariant: whatever a rule called for is among the records or in a dead letter.
+// Invariant: whatever a rule or a playbook called for is among the records or in a dead letter.
 import type { DecodeReason } from '@tocsin/schemas/codecs/decode.ts';
 import { actionEventRecord } from '../domain/action/results.ts';
 import { letterOfRecord } from '../domain/dead-letter.ts';
@@ -11,6 +12,7 @@ import type { RefusalReason } from '../domain/evaluate/refusal.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { OutRecord, RecordBatch } from '../ports/log.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
+import { topics } from '../topics.ts';
 
 /** Largest command, bytes: below the broker's default message limit with room for key and headers. */
 export const maxCommandBytes = 1_000_000;
@@ -19,6 +21,7 @@ export const maxCommandBytes = 1_000_000;
 export const inputReasons = {
   headers_limit: 'More than 1,000 headers, or more than 64 KiB of them.',
   command_too_large: 'A command for this input would be larger than a broker takes.',
+  start_too_large: 'The start of a run for this input would be larger than a broker takes.',
   unreadable: 'The log has offsets that cannot be decoded; the letter names them and has no value.',
 } as const;
 
@@ -74,6 +77,20 @@ export function createDecisionRecords(options: {
         records.push(letter(batch, index, 'command_too_large', detail));
       } else records.push(record);
     }
+    for (const { key, input } of decision.starts) {
+      const value = Buffer.from(JSON.stringify(input));
+      if (value.length > maxCommandBytes) {
+        const detail = `playbook ${input.playbook} by ${input.by}: the start has ${value.length} bytes`;
+        records.push(letter(batch, index, 'start_too_large', detail));
+        continue;
+      }
+      const by = input.by === 'trigger' ? 'trigger' : 'rule';
+      metrics.count('tocsin_run_starts_total', { playbook: input.playbook, by });
+      records.push({ topic: topics.runs.name, key, value });
+    }
+    for (const { key, input } of decision.correlations)
+      records.push({ topic: topics.correlations.name, key, value: JSON.stringify(input) });
+    if (decision.correlations.length > 0) metrics.count('tocsin_awaited_events_total');
     for (const { reason } of decision.notes) metrics.count('tocsin_notes_total', { reason });
     for (const refusal of decision.refused) {
       metrics.count('tocsin_refusals_total', { reason: refusal.reason });

@@ -1,4 +1,4 @@
-// Runs the evaluator: bytes in, commands, events and dead letters out, and only then the offset.
+// Runs the evaluator: bytes in; commands, starts of runs, events and dead letters out; and only then the offset.
 //
 // Invariant: a batch completes after everything it called for was acknowledged by the log; a crash in between repeats
 // the batch and produces the same commands with the same ids.
@@ -11,8 +11,10 @@ import {
   type SchemaSource,
 } from '@tocsin/schemas/codecs/decode.ts';
 import type { JsonObject } from '@tocsin/schemas/codecs/json.ts';
+import type { PlaybookVersion } from '@tocsin/schemas/types.ts';
 import { unreadableRecord } from '../domain/dead-letter.ts';
 import { contextOf, type Decision, decide } from '../domain/evaluate/decide.ts';
+import { versionsToStart } from '../domain/evaluate/playbook-heads.ts';
 import { isPlain } from '../domain/evaluate/screen.ts';
 import type { EvaluatorTables } from '../domain/evaluate/tables.ts';
 import type { RuleRevision } from '../domain/rules/parse-rule.ts';
@@ -34,6 +36,11 @@ export interface DecideOptions {
   readonly tables: () => EvaluatorTables;
   readonly schemas: SchemaSource | null;
   readonly outbox: Outbox;
+  /**
+   * Publishes versions of playbooks made from files that are not published yet; starts that name them are sent when it has resolved.
+   * Needed with such playbooks alone.
+   */
+  readonly publish?: (versions: readonly PlaybookVersion[]) => Promise<void>;
   readonly clock: Clock;
   readonly metrics: MetricsPort;
   readonly logger: Logger;
@@ -103,7 +110,7 @@ export function createDecider(options: DecideOptions): BatchHandler {
   // Avro that a rule wants is decoded once more and whole, for what its actions get to see.
   function judgeParts(batch: RecordBatch, index: number, value: Buffer, parts: JsonObject): Decision {
     const decision = judge(batch, index, parts, null);
-    if (decision.matched.length === 0) return decision;
+    if (!decision.wanted) return decision;
     const whole = decodeValue(value, decodeOptions);
     if (whole instanceof Promise || !whole.ok)
       throw new Error('Avro that was read in parts cannot be read whole');
@@ -145,6 +152,7 @@ export function createDecider(options: DecideOptions): BatchHandler {
     async onBatch(batch, assignment) {
       const startedAt = clock.now();
       const out: OutRecord[] = [];
+      const started = new Set<PlaybookVersion>();
       const outcomes = { tombstone: 0, 'dead-letter': 0, evaluated: 0 };
       const refuse = (index: number, reason: Parameters<typeof records.letter>[2], detail: string): void => {
         outcomes['dead-letter'] += 1;
@@ -186,10 +194,14 @@ export function createDecider(options: DecideOptions): BatchHandler {
         const decision = withNotes(judged, result);
         outcomes[decision.refused.some((refusal) => refusal.deadLetter) ? 'dead-letter' : 'evaluated'] += 1;
         for (const record of records.of(decision, batch, index)) out.push(record);
+        for (const { input } of decision.starts)
+          for (const version of versionsToStart(input.playbook, options.tables().playbooks))
+            started.add(version);
       }
       for (const [outcome, count] of Object.entries(outcomes))
         if (count > 0) metrics.count('tocsin_records_total', { service, topic: batch.topic, outcome }, count);
       try {
+        if (started.size > 0) await options.publish?.([...started]);
         await outbox.send(out);
       } catch (error) {
         if (!signal.aborted) throw error;

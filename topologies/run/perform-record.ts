@@ -43,7 +43,7 @@ export interface Recorder {
   /** The final outcome of an attempt that began at `startedAt` (epoch ms). */
   end(job: Job, outcome: Outcome, startedAt: number): Promise<void>;
   /** A command that the ledger answers: what its first reader may have left unwritten is written again. */
-  repeat(job: Job, outcome: Outcome): Promise<void>;
+  repeat(job: Job, outcome: Outcome, possibleDuplicate: boolean): Promise<void>;
   /** Another attempt follows; false when the service stopped first. `nextAttemptAt` null: when the destination is tried again. */
   retry(job: Job, failure: Failed, startedAt: number, nextAttemptAt: number | null): Promise<boolean>;
   /** Takes the mark of a beginning back, when nothing can have happened; false when the service stopped first. */
@@ -149,7 +149,13 @@ export function createRecorder(options: RecorderOptions): Recorder {
       const finishedAt = clock.now();
       const done = outcome.status === 'done';
       const held = !done && outcome.code === 'uncertain';
-      if (!held && !(await inLedger(() => effects.finish(command.command_id, outcome, finishedAt)))) return;
+      if (
+        !held &&
+        !(await inLedger(() =>
+          effects.finish(command.command_id, outcome, finishedAt, attempts.possibleDuplicate),
+        ))
+      )
+        return;
       const status = done ? 'succeeded' : held ? 'held' : 'failed';
       metrics.count('tocsin_actions_total', { type, status, code: codeOf(outcome) });
       metrics.observe('tocsin_action_latency_seconds', (finishedAt - command.created_at) / 1000, { type });
@@ -167,7 +173,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       const records = [resultRecord(result), event, ...letters(job, outcome, attempts.count)];
       await conclude(endingOf(job, outcome, records, replyTo(command, status, outcome, attempts.count)));
     },
-    async repeat(job, outcome) {
+    async repeat(job, outcome, possibleDuplicate) {
       const { command } = job;
       const at = clock.now();
       metrics.count('tocsin_actions_total', { type, status: 'suppressed', code: '' });
@@ -175,7 +181,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
         attempt: 0,
         startedAt: at,
         finishedAt: at,
-        possibleDuplicate: false,
+        possibleDuplicate,
       });
       // How many attempts it took is not in the ledger: the event leaves it out, the letter says the least it can be.
       const records = [

@@ -64,11 +64,15 @@ export function createRunner(
   async function attempt(job: Job): Promise<LaneVerdict> {
     const { command } = job;
     const startedAt = clock.now();
-    const state = await effects.begin(command.command_id, startedAt);
+    const state = await effects.begin(command.command_id, startedAt, command.round);
     if (state.state === 'finished') {
-      work.track(job.assignment, recorder.repeat(job, state.outcome));
+      const { outcome, possibleDuplicate = false } = state;
+      work.track(job.assignment, recorder.repeat(job, outcome, possibleDuplicate));
       return 'up';
     }
+    // Somebody asked for another round knowing how the one before ended: it is not held.
+    if (state.state === 'reopened' && state.possibleDuplicate)
+      job.attempts = { ...job.attempts, possibleDuplicate: true };
     if (state.state === 'uncertain' && !job.attempts.possibleDuplicate) {
       if (holds(command)) {
         const outcome = uncertain('an earlier attempt was begun and its outcome is not known');

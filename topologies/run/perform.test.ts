@@ -297,6 +297,37 @@ describe('ledger', () => {
     ]);
   });
 
+  test('a repeat that a worker made and did not record is told by the one that answers from the ledger', async () => {
+    await effects.begin(command(1).command_id, 0);
+    await effects.finish(command(1).command_id, { status: 'done', ref: 'before' }, 0, true);
+    await performer().onBatch(commands(command(1)), fakeAssignment(topic));
+    await clock.advance(0);
+    expect(results()).toMatchObject([{ status: 'suppressed', possible_duplicate: true }]);
+  });
+
+  test('a failure is attempted again in a higher round, and answers every other redelivery', async () => {
+    await effects.begin(command(1).command_id, 0);
+    await effects.finish(command(1).command_id, failed('http_4xx', 'never'), 0);
+    for (const [offset, round] of [2, 2, 3].entries())
+      await performer().onBatch(commands(command(1, { round })), fakeAssignment(topic, offset));
+    await clock.advance(0);
+    expect(calls.length).toBe(1);
+    expect(results()).toMatchObject([
+      { status: 'succeeded', attempt: 1 },
+      { status: 'suppressed' },
+      { status: 'suppressed' },
+    ]);
+    expect(results()[0]).not.toHaveProperty('possible_duplicate');
+  });
+
+  test('what was held is attempted in a higher round, as a possible duplicate', async () => {
+    await effects.begin(command(1).command_id, 0);
+    const again = command(1, { round: 2, on_uncertain: 'hold' });
+    await performer().onBatch(commands(again), fakeAssignment(topic));
+    await clock.advance(0);
+    expect(results()).toMatchObject([{ status: 'succeeded', possible_duplicate: true }]);
+  });
+
   test('begun and not finished: repeated under the same id and counted, when the receiver can tell', async () => {
     await effects.begin(command(1).command_id, 0);
     await performer().onBatch(commands(command(1)), fakeAssignment(topic));
@@ -574,4 +605,29 @@ test('parameters decide whether what may have happened is repeated, where the ty
   const byId = new Map(results().map(({ command_id, status }) => [command_id, status]));
   expect(byId.get(command(1).command_id)).toBe('held');
   expect(byId.get(command(2).command_id)).toBe('succeeded');
+});
+
+test('a connection that the parameters do not need is not looked up; one that they do need is', async () => {
+  const looked: string[] = [];
+  const seen: unknown[] = [];
+  const handler = performer({
+    connection: async (id) => {
+      looked.push(id);
+      return failed('unknown_connection', 'never');
+    },
+    action: {
+      manifest: { ...manifest, connection: 'smtp' },
+      check: () => [],
+      needsConnection: ({ mail }) => mail === true,
+      preview: () => ({ status: 'done' }),
+      execute: async (_command, context) => {
+        seen.push(context.connection);
+        return { status: 'done' };
+      },
+    },
+  });
+  const list = [command(1), command(2, { params: { mail: true } }), command(3, { connection: 'c' })];
+  await handler.onBatch(commands(...list), fakeAssignment(topic));
+  await clock.advance(0);
+  expect([looked.sort(), seen]).toEqual([['', 'c'], [null]]);
 });

@@ -93,8 +93,12 @@ export function createPerformer(options: PerformOptions): Performer {
     onGone,
     onFailure,
   });
-  const connectionOf = async (command: Command): Promise<ResolvedConnection | Failed | null> =>
-    action.manifest.connection === null ? null : options.connection(command.connection ?? '');
+  const connectionOf = async (command: Command): Promise<ResolvedConnection | Failed | null> => {
+    const { connection, params } = command;
+    if (action.manifest.connection === null) return null;
+    if (connection === undefined && action.needsConnection?.(params) === false) return null;
+    return options.connection(connection ?? '');
+  };
   const runner = createRunner(options, { recorder, parking, work, connectionOf });
 
   /** Commands of one id one after the other: each finds in the ledger what became of the one before it. */

@@ -13,11 +13,11 @@ import type { LogProducer, OutRecord } from '../ports/log.ts';
 import { createTimers } from '../run/fold/timers.ts';
 import { createOutbox } from '../run/outbox.ts';
 import { createPerformer, type PerformOptions } from '../run/perform.ts';
-import { commandTopic, playbookTopics, topics } from '../topics.ts';
+import { commandTopic, topics } from '../topics.ts';
 
 export const probeTopic = commandTopic('probe').name;
 export const probeGroup = 'tocsin.action.probe';
-export const runsTopic = playbookTopics.runs.name;
+export const runsTopic = topics.runs.name;
 
 export const probeManifest: ActionManifest = {
   id: 'probe',

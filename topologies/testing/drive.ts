@@ -1,10 +1,11 @@
 // The whole system in memory with a virtual clock: configuration in, findings in, every record and every effect out.
 //
 // It runs the same runners, flows, actions and decisions as the services do; only the ports are twins.
-import type { ConfigRecord } from '@tocsin/schemas/types.ts';
+import type { ConfigRecord, Playbook, PlaybookVersion } from '@tocsin/schemas/types.ts';
 import { actions } from '../actions/registry.ts';
 import { allTopics } from '../all-topics.ts';
 import { type ConfigDocument, configKey, createConfigFold } from '../domain/config/config-table.ts';
+import { versionOf } from '../domain/playbooks/version-of.ts';
 import { actionFlows } from '../flows/actions.ts';
 import { collectorFlow } from '../flows/collector.ts';
 import { evaluatorFlow } from '../flows/evaluator.ts';
@@ -29,14 +30,18 @@ import { evaluatorTables } from '../run/evaluator-tables.ts';
 import { createTimers } from '../run/fold/timers.ts';
 import { createOutbox } from '../run/outbox.ts';
 import { createPerformer, type Performer } from '../run/perform.ts';
+import { createPlaybookConsumers } from '../run/playbooks/consumers.ts';
 import { createSinkDecode } from '../run/sink-decode.ts';
 import { createFleet } from '../run/sink-fleet.ts';
 import { commandTopic, type Topic, topics } from '../topics.ts';
+import { knownVersions } from './versions.ts';
 
 export interface DriveOptions {
-  /** Rules, actions and connections, each at revision 1. An invalid one fails the call. */
+  /** Rules, actions, connections, playbooks and so on, each at revision 1. An invalid one fails the call. */
   readonly documents: readonly ConfigDocument[];
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Published versions of playbooks besides those of `documents`. An invalid one fails the call. */
+  readonly playbooks?: readonly PlaybookVersion[];
   /** What HTTP receivers answer, webhook and SIEM alike; 200 without it. */
   readonly http?: FakeAnswer | ((request: HttpRequest) => FakeAnswer);
 }
@@ -55,10 +60,13 @@ export async function startDrive(options: DriveOptions) {
     mail: fakeMail(),
     lineLog: fakeLineLog(),
     database: fakeDatabase(),
+    clock,
   };
   const stopping = new AbortController();
   const { table: config, apply: applyRecord } = createConfigFold();
-  const { tables, apply: follow } = evaluatorTables(config, 1);
+  const { tables, apply: follow, learn } = evaluatorTables(config, 1);
+  const versions = knownVersions(options.playbooks ?? []);
+  learn(options.playbooks ?? []);
 
   const performers = new Map<string, Performer>();
 
@@ -76,8 +84,23 @@ export async function startDrive(options: DriveOptions) {
     if (problems.length > 0) throw new Error(problems.join('\n'));
     if (document.kind === 'connection')
       for (const performer of performers.values()) performer.connectionChanged(document.id);
+    if (document.kind === 'playbook') publish(document, revision);
   }
-  const order = { connection: 0, action: 1, sink: 2, list: 3, rule: 4 };
+  /** As the config API does when it saves one; a draft is not published. */
+  function publish(document: Playbook, revision: number): void {
+    const playbooks = new Map([...config.playbooks].map(([id, held]) => [id, held.revision]));
+    const { version, issues } = versionOf({ document, revision, actions: config.actions, playbooks });
+    if (version === null && document.enabled !== false) throw new Error(JSON.stringify(issues));
+    if (version === null) return;
+    versions.publish(version);
+    learn([version]);
+  }
+  /** Deletes a document. */
+  function remove(kind: ConfigDocument['kind'], id: string): void {
+    const { change } = applyRecord(configKey(kind, id), null);
+    if (change !== undefined) follow([change]);
+  }
+  const order = { connection: 0, action: 1, sink: 2, list: 3, playbook: 4, rule: 5 };
   for (const document of [...options.documents].sort((a, b) => order[a.kind] - order[b.kind]))
     configure(document);
 
@@ -146,13 +169,29 @@ export async function startDrive(options: DriveOptions) {
     });
   };
 
+  /** Both folds in one process, as in the service: what it does dies with it. */
+  function playbooks(): LogConsumer[] {
+    const { runs, correlations } = createPlaybookConsumers({
+      ...common,
+      client: log,
+      store: states,
+      outbox: outbox(),
+      versions,
+      newToken: () => `claim-${++claims}`,
+      onFailure: fail,
+      maxSleepMs: 86_400_000,
+    });
+    return [correlations, runs];
+  }
+  let folds = playbooks();
+
   const types = Object.keys(actions) as (keyof typeof actions)[];
   const consumers = new Map<string, LogConsumer>([
     ['evaluator', evaluator()],
     ['collector', collector()],
     ...types.map((type) => [type, worker(type)] as const),
   ]);
-  for (const consumer of consumers.values()) await consumer.start();
+  for (const consumer of [...consumers.values(), ...folds]) await consumer.start();
   const fleet = createFleet({
     ...common,
     client: log,
@@ -165,15 +204,16 @@ export async function startDrive(options: DriveOptions) {
   await fleet.apply(config);
 
   return {
-    clock,
     log,
     metrics,
     logger,
     effects,
     /** States of folds; may lose what it holds. */
     states,
+    versions,
     ...ports,
     configure,
+    remove,
     /** Appends one record, as a producer would. */
     async publish(topic: Topic, value: unknown, key: string | null = null): Promise<void> {
       const bytes = typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value);
@@ -185,7 +225,13 @@ export async function startDrive(options: DriveOptions) {
     /** Values of a topic as JSON. */
     read: (topic: Topic): unknown[] => log.records(topic.name).map(({ value }) => JSON.parse(String(value))),
     /** kill -9 of one service, and a new one in its place. */
-    async crash(name: 'evaluator' | 'collector' | keyof typeof actions): Promise<void> {
+    async crash(name: 'evaluator' | 'collector' | 'playbooks' | keyof typeof actions): Promise<void> {
+      if (name === 'playbooks') {
+        for (const consumer of folds) await log.crash(consumer);
+        folds = playbooks();
+        for (const consumer of folds) await consumer.start();
+        return;
+      }
       await log.crash(consumers.get(name)!);
       const next = name === 'evaluator' ? evaluator() : name === 'collector' ? collector() : worker(name);
       consumers.set(name, next);
@@ -193,7 +239,7 @@ export async function startDrive(options: DriveOptions) {
     },
     async stop(): Promise<void> {
       stopping.abort();
-      for (const consumer of consumers.values()) await consumer.stop();
+      for (const consumer of [...consumers.values(), ...folds]) await consumer.stop();
       await fleet.stop();
     },
   };

@@ -1,4 +1,5 @@
 // The topic as configuration: folded to the newest revision, complete before the start resolves, bad records named.
+import { parseJson } from '@tocsin/schemas/codecs/json.ts';
 import { fakeClock } from '@tocsin/topologies/ports/fakes/clock.ts';
 import { fakeLog } from '@tocsin/topologies/ports/fakes/log.ts';
 import { fakeLogger } from '@tocsin/topologies/ports/fakes/logger.ts';
@@ -61,4 +62,25 @@ test('newest revisions, deletions, bad records and later changes', async () => {
   expect(source.problems.length).toBe(2);
   expect(seen.at(-1)).toBe('e 2');
   await source.stop();
+});
+
+test('a document that uses all levels of a body is read, although its record has one more', async () => {
+  const client = fakeLog({ clock: fakeClock(), topics: { [topics.config.name]: 1 } });
+  const deepest = 64;
+  const vars = `${'{"a":'.repeat(deepest - 2)}1${'}'.repeat(deepest - 2)}`;
+  const document = `{"kind":"playbook","id":"deep","steps":[{"id":"x","set":{}}],"vars":{"v":${vars}}}`;
+  const value = `{"v":1,"revision":1,"updated_at":0,"document":${document}}`;
+  expect([parseJson(Buffer.from(document)).ok, parseJson(Buffer.from(value)).ok]).toEqual([true, false]);
+  await client.producer().send([{ topic: topics.config.name, key: 'playbook/deep', value }]);
+  const source = createConfigSource({
+    client,
+    directory: null,
+    logger: fakeLogger(),
+    metrics: fakeMetrics(),
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  await source.start();
+  expect([source.problems, [...source.table.playbooks.keys()]]).toEqual([[], ['deep']]);
 });

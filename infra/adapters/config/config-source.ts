@@ -10,6 +10,7 @@ import {
   type ConfigChange,
   type ConfigTable,
   createConfigFold,
+  tableOf,
 } from '@tocsin/topologies/domain/config/config-table.ts';
 import type { LogClient, RecordBatch } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
@@ -64,7 +65,7 @@ export function createConfigSource(options: ConfigSourceOptions): ConfigSource {
     }
     metrics.gauge('tocsin_config_problems', problems.size);
     if (changes.length === 0) return;
-    for (const kind of ['rules', 'actions', 'connections', 'sinks', 'lists'] as const)
+    for (const kind of Object.values(tableOf))
       metrics.gauge('tocsin_config_documents', fold.table[kind].size, { kind });
     for (const listener of listeners) listener(changes);
   }
@@ -113,7 +114,8 @@ function entriesOf(batch: RecordBatch, onProblem: (key: string, problem: string)
       entries.push({ key, record: null });
       continue;
     }
-    const parsed = parseJson(value);
+    // A document may use all levels that a body may have; the record is one more.
+    const parsed = parseJson(value, { maxDepth: 128 });
     if (!parsed.ok) {
       onProblem(key, `${key}: ${parsed.reason} ${parsed.detail}`);
       continue;

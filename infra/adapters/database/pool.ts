@@ -82,7 +82,7 @@ export function createSessionPool(settings: PoolSettings): SessionPool {
     }
     shelf.open += 1;
     try {
-      return { session: await openSession(server, driver, settings), reused: false };
+      return { session: await connectSession(server, driver, settings), reused: false };
     } catch (error) {
       shelf.open -= 1;
       shelf.waiting.shift()?.();
@@ -107,7 +107,11 @@ export function createSessionPool(settings: PoolSettings): SessionPool {
   };
 }
 
-async function openSession(server: DatabaseServer, driver: Driver, settings: PoolSettings): Promise<Session> {
+async function connectSession(
+  server: DatabaseServer,
+  driver: Driver,
+  settings: PoolSettings,
+): Promise<Session> {
   const socket = await connect(server, settings);
   // A server that greets and then says nothing.
   const timer = setTimeout(() => socket.destroy(), server.timeoutMs);

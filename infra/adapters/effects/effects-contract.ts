@@ -73,6 +73,53 @@ export function effectsContract(ledger: () => EffectsPort): void {
     expect(await ledger().begin(id, 4)).toEqual({ state: 'finished', outcome: done });
   });
 
+  it('remembers that the effect may have happened twice', async () => {
+    for (const outcome of [done, failed]) {
+      const id = newId();
+      await ledger().begin(id, 1);
+      await ledger().finish(id, outcome, 2, true);
+      expect(await ledger().begin(id, 3)).toEqual({ state: 'finished', outcome, possibleDuplicate: true });
+    }
+  });
+
+  it('begins what failed anew in a higher round, once, and what is done never', async () => {
+    const [id, other] = [newId(), newId()];
+    await ledger().begin(id, 1);
+    await ledger().finish(id, failed, 2);
+    expect(await ledger().begin(id, 3, 1)).toEqual({ state: 'finished', outcome: failed });
+    expect(await ledger().begin(id, 4, 2)).toEqual({ state: 'reopened', possibleDuplicate: false });
+    expect(await ledger().begin(id, 5, 2)).toEqual({ state: 'uncertain', begunAt: 4 });
+    expect(await ledger().begin(id, 6, 1)).toEqual({ state: 'uncertain', begunAt: 4 });
+    await ledger().finish(id, done, 7);
+    expect(await ledger().begin(id, 8, 3)).toEqual({ state: 'finished', outcome: done });
+    await ledger().begin(other, 1, 2);
+    await ledger().release(other);
+    expect(await ledger().begin(other, 2, 2)).toEqual({ state: 'fresh' });
+  });
+
+  it('says in a higher round that the effect may have happened: without an outcome, uncertain, or twice', async () => {
+    const ends: [Outcome | null, boolean][] = [
+      [null, false],
+      [{ ...failed, uncertain: true } as Outcome, false],
+      [failed, true],
+    ];
+    for (const [outcome, twice] of ends) {
+      const id = newId();
+      await ledger().begin(id, 1);
+      if (outcome !== null) await ledger().finish(id, outcome, 2, twice);
+      expect(await ledger().begin(id, 3, 2)).toEqual({ state: 'reopened', possibleDuplicate: true });
+    }
+  });
+
+  it('lets exactly one of many concurrent begins of a higher round reopen', async () => {
+    const id = newId();
+    await ledger().begin(id, 1);
+    await ledger().finish(id, failed, 2);
+    const states = await Promise.all(Array.from({ length: 50 }, () => ledger().begin(id, 3, 2)));
+    expect(states.filter(({ state }) => state === 'reopened')).toHaveLength(1);
+    expect(states.filter(({ state }) => state === 'uncertain')).toHaveLength(49);
+  });
+
   it('lets exactly one of a hundred concurrent begins be fresh', async () => {
     for (let round = 0; round < 5; round++) {
       const id = newId();

@@ -3,7 +3,7 @@
 // stored outcome stays.
 // Surprise: a begin that collides reads the row in a second statement; when the row was released in between it tries again.
 import type { Outcome } from '@tocsin/topologies/domain/action/outcome.ts';
-import type { EffectState, EffectsPort } from '@tocsin/topologies/ports/effects.ts';
+import { type EffectState, type EffectsPort, mayHaveHappened } from '@tocsin/topologies/ports/effects.ts';
 import type { SqlRunner } from './schema.sql.ts';
 
 const ATTEMPTS = 5;
@@ -11,27 +11,41 @@ const ATTEMPTS = 5;
 /** Rejects with pg's error when the database does not answer. The table must exist (schema.sql.ts or the migrations). */
 export function createPostgresEffects(sql: SqlRunner): EffectsPort {
   return {
-    async begin(commandId, now) {
+    async begin(commandId, now, round = 1) {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const inserted = await sql.query(
-          'insert into effects (command_id, begun_at) values ($1, $2) on conflict (command_id) do nothing returning command_id',
-          [commandId, new Date(now)],
+          'insert into effects (command_id, begun_at, round) values ($1, $2, $3) on conflict (command_id) do nothing returning command_id',
+          [commandId, new Date(now), round],
         );
         if (inserted.rows.length === 1) return { state: 'fresh' };
-        const held = await sql.query('select begun_at, outcome from effects where command_id = $1', [
-          commandId,
-        ]);
-        const row = held.rows[0] as { begun_at: Date; outcome: Outcome | null } | undefined;
-        if (row !== undefined) return stateOf(row);
+        const held = await sql.query(
+          'select begun_at, outcome, round, possible_duplicate from effects where command_id = $1',
+          [commandId],
+        );
+        const row = held.rows[0] as unknown as Row | undefined;
+        if (row === undefined) continue;
+        if (row.outcome?.status === 'done' || row.round >= round) return stateOf(row);
+        // Whoever else reopens it meanwhile has changed the round.
+        const reopened = await sql.query(
+          `update effects set begun_at = $2, finished_at = null, outcome = null, round = $3, possible_duplicate = false
+           where command_id = $1 and round = $4 and (outcome is null) = $5 returning command_id`,
+          [commandId, new Date(now), round, row.round, row.outcome === null],
+        );
+        if (reopened.rows.length === 1)
+          return {
+            state: 'reopened',
+            possibleDuplicate: mayHaveHappened(row.outcome, row.possible_duplicate),
+          };
       }
       throw new Error('the effect was begun and released again and again');
     },
-    async finish(commandId, outcome, now) {
+    async finish(commandId, outcome, now, possibleDuplicate = false) {
       await sql.query(
-        `insert into effects (command_id, begun_at, finished_at, outcome) values ($1, $2, $2, $3)
-         on conflict (command_id) do update set finished_at = excluded.finished_at, outcome = excluded.outcome
+        `insert into effects (command_id, begun_at, finished_at, outcome, possible_duplicate) values ($1, $2, $2, $3, $4)
+         on conflict (command_id) do update set finished_at = excluded.finished_at, outcome = excluded.outcome,
+           possible_duplicate = excluded.possible_duplicate
          where effects.outcome is null`,
-        [commandId, new Date(now), storable(outcome)],
+        [commandId, new Date(now), storable(outcome), possibleDuplicate],
       );
     },
     async release(commandId) {
@@ -59,7 +73,14 @@ export async function pruneEffects(sql: SqlRunner, before: number, limit = 10_00
   return deleted.rowCount ?? 0;
 }
 
-function stateOf(row: { begun_at: Date; outcome: Outcome | null }): EffectState {
-  if (row.outcome !== null) return { state: 'finished', outcome: row.outcome };
-  return { state: 'uncertain', begunAt: row.begun_at.getTime() };
+interface Row {
+  readonly begun_at: Date;
+  readonly outcome: Outcome | null;
+  readonly round: number;
+  readonly possible_duplicate: boolean;
+}
+
+function stateOf({ begun_at, outcome, possible_duplicate }: Row): EffectState {
+  if (outcome === null) return { state: 'uncertain', begunAt: begun_at.getTime() };
+  return { state: 'finished', outcome, ...(possible_duplicate ? { possibleDuplicate: true } : {}) };
 }

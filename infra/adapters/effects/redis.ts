@@ -1,9 +1,9 @@
 // The effects ledger in Redis: for actions whose receivers tolerate the rare repeat after Redis lost a second of writes.
 // Invariant: of all callers that begin one command exactly one hears 'fresh'; the first stored outcome stays.
-// Surprise: an entry is one string, `b<begun>` or `f<begun> <outcome JSON>`; SET with NX and GET together would need Redis 7, so
-// begin is a script as well.
+// Surprise: an entry is one string: `b<round>:<begun>` while it is begun, `d<round>:<begun> <JSON>` when it is done, `f...` when it
+// failed; SET with NX and GET together would need Redis 7, so begin is a script as well.
 import type { Outcome } from '@tocsin/topologies/domain/action/outcome.ts';
-import type { EffectState, EffectsPort } from '@tocsin/topologies/ports/effects.ts';
+import { type EffectState, type EffectsPort, mayHaveHappened } from '@tocsin/topologies/ports/effects.ts';
 import type { Redis } from '../redis/connect.ts';
 
 // A redelivery comes within the retention of the command topics; after that the mark has done its work.
@@ -11,19 +11,20 @@ import type { Redis } from '../redis/connect.ts';
 const TTL_SECONDS = 9 * 24 * 3600;
 const PREFIX = 'tocsin:effect:';
 
-// ARGV: now, TTL. Answers what was held, or nil when the mark is new.
+// ARGV: now, TTL, round. Answers what was held, or nil when the mark is new. What is not done is begun anew in a higher round.
 const BEGIN = `
 local held = redis.call('GET', KEYS[1])
-if held then return held end
-redis.call('SET', KEYS[1], 'b' .. ARGV[1], 'EX', ARGV[2])
-return nil`;
+local again = held and string.sub(held, 1, 1) ~= 'd'
+  and tonumber(string.match(held, '^%a(%d+):')) < tonumber(ARGV[3])
+if not held or again then redis.call('SET', KEYS[1], 'b' .. ARGV[3] .. ':' .. ARGV[1], 'EX', ARGV[2]) end
+return held`;
 
-// Keeps a stored outcome; keeps the time of begin. ARGV: outcome JSON, now, TTL.
+// Keeps a stored outcome; keeps round and time of begin. ARGV: d or f, ending JSON, now, TTL.
 const FINISH = `
 local held = redis.call('GET', KEYS[1])
-if held and string.sub(held, 1, 1) == 'f' then return 0 end
-local begun = held and string.sub(held, 2) or ARGV[2]
-redis.call('SET', KEYS[1], 'f' .. begun .. ' ' .. ARGV[1], 'EX', ARGV[3])
+if held and string.sub(held, 1, 1) ~= 'b' then return 0 end
+local begun = held and string.sub(held, 2) or '1:' .. ARGV[3]
+redis.call('SET', KEYS[1], ARGV[1] .. begun .. ' ' .. ARGV[2], 'EX', ARGV[4])
 return 1`;
 
 // Takes back only a mark: a finished command stays finished.
@@ -35,19 +36,21 @@ return 0`;
 /** Rejects when Redis does not answer in time; then the mark may or may not have been set, and the next begin says which. */
 export function createRedisEffects(redis: Redis, prefix = PREFIX): EffectsPort {
   return {
-    async begin(commandId, now) {
-      const held = await redis.eval(BEGIN, 1, prefix + commandId, String(now), String(TTL_SECONDS));
-      return typeof held === 'string' ? parseEntry(held) : { state: 'fresh' };
-    },
-    async finish(commandId, outcome, now) {
-      await redis.eval(
-        FINISH,
+    async begin(commandId, now, round = 1) {
+      const held = await redis.eval(
+        BEGIN,
         1,
         prefix + commandId,
-        JSON.stringify(outcome),
         String(now),
         String(TTL_SECONDS),
+        String(round),
       );
+      return typeof held === 'string' ? parseEntry(held, round) : { state: 'fresh' };
+    },
+    async finish(commandId, outcome, now, possibleDuplicate = false) {
+      const ending: Ending = { outcome, ...(possibleDuplicate ? { possibleDuplicate } : {}) };
+      const entry = [outcome.status === 'done' ? 'd' : 'f', JSON.stringify(ending)];
+      await redis.eval(FINISH, 1, prefix + commandId, ...entry, String(now), String(TTL_SECONDS));
     },
     async release(commandId) {
       await redis.eval(RELEASE, 1, prefix + commandId);
@@ -55,7 +58,19 @@ export function createRedisEffects(redis: Redis, prefix = PREFIX): EffectsPort {
   };
 }
 
-function parseEntry(entry: string): EffectState {
-  if (entry.startsWith('b')) return { state: 'uncertain', begunAt: Number(entry.slice(1)) };
-  return { state: 'finished', outcome: JSON.parse(entry.slice(entry.indexOf(' ') + 1)) as Outcome };
+interface Ending {
+  readonly outcome: Outcome;
+  readonly possibleDuplicate?: true;
+}
+
+function parseEntry(entry: string, round: number): EffectState {
+  const colon = entry.indexOf(':');
+  const space = entry.indexOf(' ');
+  const ending = space < 0 ? null : (JSON.parse(entry.slice(space + 1)) as Ending);
+  if (!entry.startsWith('d') && Number(entry.slice(1, colon)) < round) {
+    const { outcome = null, possibleDuplicate = false } = ending ?? {};
+    return { state: 'reopened', possibleDuplicate: mayHaveHappened(outcome, possibleDuplicate) };
+  }
+  if (ending === null) return { state: 'uncertain', begunAt: Number(entry.slice(colon + 1)) };
+  return { state: 'finished', ...ending };
 }

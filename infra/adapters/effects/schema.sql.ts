@@ -6,8 +6,12 @@ create table if not exists effects (
   command_id text primary key,
   begun_at timestamptz not null,
   finished_at timestamptz,
-  outcome jsonb
+  outcome jsonb,
+  round integer not null default 1,
+  possible_duplicate boolean not null default false
 );
+alter table effects add column if not exists round integer not null default 1;
+alter table effects add column if not exists possible_duplicate boolean not null default false;
 create index if not exists effects_begun_at on effects (begun_at);
 `;
 

@@ -120,6 +120,61 @@ export function foldStoreContract(create: () => FoldStore): void {
     expect(await store.claim(place, 'a', now)).toEqual({ offset: 9 });
   });
 
+  test('keys that expect an input are told once it is late, and counted as what they are', async () => {
+    const store = create();
+    await store.claim(place, 'a', now);
+    const marked = (key: string, expected: number, marks: Partial<StateWrite>): StateWrite => ({
+      ...write(key, expected, '1'),
+      ...marks,
+    });
+    const look = async (moment: number) => [
+      await store.overdue(place, moment, 2),
+      [...(await store.tallies(place))].sort(),
+    ];
+    expect(await look(9_000)).toEqual([{ count: 0, first: [] }, []]);
+    let writes = [
+      marked('x', 0, { expectBy: 5_000, tally: 'p/running' }),
+      marked('y', 0, { expectBy: 3_000, tally: 'p/running' }),
+      marked('z', 0, { expectBy: 4_000 }),
+      marked('w', 0, { tally: 'p/incident' }),
+    ];
+    await store.advance(place, 'a', { from: null, to: 1, now, writes });
+    const first = [
+      { key: 'y', expectBy: 3_000 },
+      { key: 'z', expectBy: 4_000 },
+    ];
+    const counts = [
+      ['p/incident', 1],
+      ['p/running', 2],
+    ];
+    expect(await look(5_000)).toEqual([{ count: 2, first }, counts]);
+    expect(await look(5_001)).toEqual([{ count: 3, first }, counts]);
+    // Moved, forgotten, removed; a step that changes nothing changes no count.
+    writes = [
+      marked('x', 1, { expectBy: 9_000, tally: 'p/incident' }),
+      marked('y', 1, { tally: 'p/running' }),
+      write('w', 1, null),
+      write('z', 1, null),
+    ];
+    await store.advance(place, 'a', { from: 1, to: 2, now, writes });
+    const after = [
+      { count: 1, first: [{ key: 'x', expectBy: 9_000 }] },
+      [
+        ['p/incident', 1],
+        ['p/running', 1],
+      ],
+    ];
+    expect(await look(9_001)).toEqual(after);
+    await store.advance(place, 'a', { from: 1, to: 2, now, writes });
+    expect(await look(9_001)).toEqual(after);
+    expect(await store.clear(place, 'a')).toBe('ok');
+    expect(await look(9_001)).toEqual([{ count: 0, first: [] }, []]);
+    const state = { version: 3, body: '1' };
+    const restored = [{ key: 'r', state, keepUntil: null, expectBy: 1, tally: 'q/running' }];
+    expect(await store.restore(place, 'a', restored)).toBe('ok');
+    expect(await look(2)).toEqual([{ count: 1, first: [{ key: 'r', expectBy: 1 }] }, [['q/running', 1]]]);
+  });
+
   test('a rebuild clears, restores many states, and sets the offset by its first step', async () => {
     const store = create();
     await store.claim(place, 'a', now);

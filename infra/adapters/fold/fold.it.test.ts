@@ -108,6 +108,8 @@ async function startMember() {
     },
     restore: (...given) => alive(() => real.restore(...given)),
     clear: (...given) => alive(() => real.clear(...given)),
+    overdue: (...given) => real.overdue(...given),
+    tallies: (...given) => real.tallies(...given),
   };
   const mortal: LogProducer = { ...producer, send: (records) => alive(() => producer.send(records)) };
   const stop = new AbortController();

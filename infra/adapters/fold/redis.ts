@@ -9,6 +9,7 @@ import type {
   FoldAdvance,
   FoldPlace,
   FoldStore,
+  RestoredState,
   StateWrite,
   StoredState,
 } from '@tocsin/topologies/ports/fold-store.ts';
@@ -37,35 +38,49 @@ for i = 3, #KEYS do
 end
 return answer`;
 
-// KEYS owner offset state...; ARGV token from to now, then for each state: expected version, version, body, expiry ('' for none).
-// An empty body removes the state.
-const ADVANCE = `
+// Beside the states: a sorted set of keys by the time of the input that they expect, and a hash that counts them. A state remembers
+// what it is counted as, so that both stay right whatever is written.
+const MARK = `
+local function mark(state, expected, tallies, key, due, tally)
+  if due == '' then redis.call('ZREM', expected, key) else redis.call('ZADD', expected, due, key) end
+  local old = redis.call('HGET', state, 't') or ''
+  if old == tally then return end
+  if old ~= '' and redis.call('HINCRBY', tallies, old, -1) <= 0 then redis.call('HDEL', tallies, old) end
+  if tally ~= '' then redis.call('HINCRBY', tallies, tally, 1) end
+end
+`;
+
+// KEYS owner offset expected tallies state...; ARGV token from to now, then for each state: key, expected version, version, body,
+// expiry, time of the expected input, tally ('' for none). An empty body removes the state.
+const ADVANCE = `${MARK}
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return {'fenced'} end
 local offset = redis.call('GET', KEYS[2]) or ''
 if offset ~= ARGV[2] then return {'offset', offset} end
-for i = 3, #KEYS do
+for i = 5, #KEYS do
   local version = redis.call('HGET', KEYS[i], 'v') or '0'
-  if version ~= ARGV[5 + (i - 3) * 4] then return {'version', i - 2} end
+  if version ~= ARGV[6 + (i - 5) * 7] then return {'version', i - 4} end
 end
-for i = 3, #KEYS do
-  local at = 5 + (i - 3) * 4
-  if ARGV[at + 2] == '' then
+for i = 5, #KEYS do
+  local at = 5 + (i - 5) * 7
+  mark(KEYS[i], KEYS[3], KEYS[4], ARGV[at], ARGV[at + 5], ARGV[at + 6])
+  if ARGV[at + 3] == '' then
     redis.call('DEL', KEYS[i])
   else
-    redis.call('HSET', KEYS[i], 'v', ARGV[at + 1], 'b', ARGV[at + 2])
-    if ARGV[at + 3] == '' then redis.call('PERSIST', KEYS[i]) else redis.call('PEXPIREAT', KEYS[i], ARGV[at + 3]) end
+    redis.call('HSET', KEYS[i], 'v', ARGV[at + 2], 'b', ARGV[at + 3], 't', ARGV[at + 6])
+    if ARGV[at + 4] == '' then redis.call('PERSIST', KEYS[i]) else redis.call('PEXPIREAT', KEYS[i], ARGV[at + 4]) end
   end
 end
 redis.call('SET', KEYS[2], ARGV[3])
 return {'ok'}`;
 
-// KEYS owner state...; ARGV token, then for each state: version, body, expiry
-const RESTORE = `
+// KEYS owner expected tallies state...; ARGV token, then for each state: key, version, body, expiry, time of the expected input, tally
+const RESTORE = `${MARK}
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 'fenced' end
-for i = 2, #KEYS do
-  local at = 2 + (i - 2) * 3
-  redis.call('HSET', KEYS[i], 'v', ARGV[at], 'b', ARGV[at + 1])
-  if ARGV[at + 2] ~= '' then redis.call('PEXPIREAT', KEYS[i], ARGV[at + 2]) end
+for i = 4, #KEYS do
+  local at = 2 + (i - 4) * 6
+  mark(KEYS[i], KEYS[2], KEYS[3], ARGV[at], ARGV[at + 4], ARGV[at + 5])
+  redis.call('HSET', KEYS[i], 'v', ARGV[at + 1], 'b', ARGV[at + 2], 't', ARGV[at + 5])
+  if ARGV[at + 3] ~= '' then redis.call('PEXPIREAT', KEYS[i], ARGV[at + 3]) end
 end
 return 'ok'`;
 
@@ -80,6 +95,8 @@ export function createRedisFoldStore(redis: Redis, prefix = 'tocsin:fold:'): Fol
   const base = ({ fold, partition }: FoldPlace): string => `${prefix}{${fold}-${partition}}:`;
   const ownerKey = (place: FoldPlace): string => `${base(place)}owner`;
   const offsetKey = (place: FoldPlace): string => `${base(place)}offset`;
+  const expectedKey = (place: FoldPlace): string => `${base(place)}expected`;
+  const talliesKey = (place: FoldPlace): string => `${base(place)}tallies`;
   const stateKey = (place: FoldPlace, key: string): string => `${base(place)}s:${key}`;
 
   return {
@@ -102,7 +119,13 @@ export function createRedisFoldStore(redis: Redis, prefix = 'tocsin:fold:'): Fol
       return { status: 'ok', states: keys.map((_, k) => storedState(rest[2 * k], rest[2 * k + 1])) };
     },
     async advance(place, token, step) {
-      const keys = [ownerKey(place), offsetKey(place), ...step.writes.map(({ key }) => stateKey(place, key))];
+      const keys = [
+        ownerKey(place),
+        offsetKey(place),
+        expectedKey(place),
+        talliesKey(place),
+        ...step.writes.map(({ key }) => stateKey(place, key)),
+      ];
       const answer = (await redis.eval(ADVANCE, keys.length, ...keys, token, ...advanceArguments(step))) as [
         string,
         (string | number)?,
@@ -111,11 +134,17 @@ export function createRedisFoldStore(redis: Redis, prefix = 'tocsin:fold:'): Fol
     },
     async restore(place, token, states) {
       for (const slice of bySize(states)) {
-        const keys = [ownerKey(place), ...slice.map(({ key }) => stateKey(place, key))];
-        const values = slice.flatMap(({ state, keepUntil }) => [
-          String(state.version),
-          state.body,
-          expiry(keepUntil),
+        const keys = [
+          ownerKey(place),
+          expectedKey(place),
+          talliesKey(place),
+          ...slice.map(({ key }) => stateKey(place, key)),
+        ];
+        const values = slice.flatMap((restored) => [
+          restored.key,
+          String(restored.state.version),
+          restored.state.body,
+          ...marks(restored),
         ]);
         if ((await redis.eval(RESTORE, keys.length, ...keys, token, ...values)) !== 'ok') return 'fenced';
       }
@@ -123,7 +152,8 @@ export function createRedisFoldStore(redis: Redis, prefix = 'tocsin:fold:'): Fol
     },
     async clear(place, token) {
       // Key by key from a scan: the states of a place are too many for one call. The offset goes first.
-      if ((await redis.eval(CLEAR, 2, ownerKey(place), offsetKey(place), token)) !== 'ok') return 'fenced';
+      const head = [ownerKey(place), offsetKey(place), expectedKey(place), talliesKey(place)];
+      if ((await redis.eval(CLEAR, head.length, ...head, token)) !== 'ok') return 'fenced';
       const pattern = `${base(place).replace(/[*?[\]\\]/g, '\\$&')}s:*`;
       for (let cursor = '0'; ; ) {
         const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', 1_000);
@@ -134,6 +164,23 @@ export function createRedisFoldStore(redis: Redis, prefix = 'tocsin:fold:'): Fol
         if (next === '0') return 'ok';
         cursor = next;
       }
+    },
+    async overdue(place, moment, limit) {
+      const key = expectedKey(place);
+      const [count, first] = await Promise.all([
+        redis.zcount(key, '-inf', `(${moment}`),
+        redis.zrangebyscore(key, '-inf', `(${moment}`, 'WITHSCORES', 'LIMIT', 0, limit),
+      ]);
+      return {
+        count,
+        first: first.flatMap((member, n) =>
+          n % 2 === 0 ? [{ key: member, expectBy: Number(first[n + 1]) }] : [],
+        ),
+      };
+    },
+    async tallies(place) {
+      const counts = await redis.hgetall(talliesKey(place));
+      return new Map(Object.entries(counts).map(([tally, count]) => [tally, Number(count)]));
     },
   };
 }
@@ -157,13 +204,24 @@ function advanceArguments({ from, to, now, writes }: FoldAdvance): string[] {
   const place = [from === null ? '' : String(from), String(to), String(now)];
   return [
     ...place,
-    ...writes.flatMap(({ expected, version, body, keepUntil }) => [
-      String(expected),
-      String(version),
-      body ?? '',
-      expiry(keepUntil),
+    ...writes.flatMap((write) => [
+      write.key,
+      String(write.expected),
+      String(write.version),
+      write.body ?? '',
+      // A state that is gone expects nothing and is counted as nothing.
+      ...(write.body === null ? ['', '', ''] : marks(write)),
     ]),
   ];
+}
+
+/** Expiry, time of the expected input, tally. */
+function marks({
+  keepUntil,
+  expectBy,
+  tally,
+}: Pick<StateWrite, 'keepUntil' | 'expectBy' | 'tally'>): string[] {
+  return [expiry(keepUntil), expectBy === undefined ? '' : String(expectBy), tally ?? ''];
 }
 
 function advanced([status, detail]: [string, (string | number)?], writes: readonly StateWrite[]): Advanced {
@@ -172,8 +230,8 @@ function advanced([status, detail]: [string, (string | number)?], writes: readon
   return { status: 'version', key: writes[Number(detail) - 1]?.key ?? '' };
 }
 
-function* bySize<T extends { readonly state: StoredState }>(states: readonly T[]): Generator<T[]> {
-  let slice: T[] = [];
+function* bySize(states: readonly RestoredState[]): Generator<RestoredState[]> {
+  let slice: RestoredState[] = [];
   let bytes = 0;
   for (const state of states) {
     slice.push(state);

@@ -9,35 +9,51 @@ export const resources = [
   'connections',
   'sinks',
   'lists',
+  'playbooks',
   'secrets',
   'executions',
   'types',
   'lag',
+  'runs',
+  'approvals',
+  'approval-links',
+  'audit',
 ] as const;
 export type Resource = (typeof resources)[number];
 export type Verb = 'read' | 'write';
 export type Scope = `${Verb}:${Resource}` | 'admin';
 
 export interface Actor {
-  /** Key id or `system`. */
+  /** `user:<name>`, `key:<id>` of a key that names nobody, or `system`. */
   readonly id: string;
   readonly scopes: readonly string[];
   readonly ip?: string;
+  /** By what the actor came: `key:<id>`, or `link`. */
+  readonly via?: string;
+  /** Who it is at approval gates. */
+  readonly person?: { readonly user: string; readonly roles: readonly string[] };
 }
 
-const readAll = resources.map((resource): Scope => `read:${resource}`);
+const everyRead = resources.map((resource): Scope => `read:${resource}`);
+/** The trail of who did what is for those who decide. */
+const readAll = everyRead.filter((scope) => scope !== 'read:audit');
 
-/** Destinations and credentials belong to administrators; editors only refer to them. */
+/**
+ * Destinations and credentials belong to administrators; editors only refer to them. Operators start, stop and repair runs;
+ * approvers decide at gates, where the playbook says whose decision counts. Links are made by administrators and by keys for it alone.
+ */
 export const roles = {
   viewer: readAll,
-  editor: [...readAll, 'write:rules', 'write:actions', 'write:sinks', 'write:lists'],
+  editor: [...readAll, 'write:rules', 'write:actions', 'write:sinks', 'write:lists', 'write:playbooks'],
+  operator: [...readAll, 'write:runs'],
+  approver: [...everyRead, 'write:approvals'],
   admin: ['admin'],
 } as const satisfies Record<string, readonly Scope[]>;
 export type Role = keyof typeof roles;
 
 export const allScopes: readonly Scope[] = [
   'admin',
-  ...readAll,
+  ...everyRead,
   ...resources.map((resource): Scope => `write:${resource}`),
 ];
 

@@ -37,6 +37,10 @@ it('many services migrate an empty database at once, and one of them does it', a
     '0003_history',
     '0004_effects',
     '0005_secrets',
+    '0006_playbook_versions',
+    '0007_runs',
+    '0008_key_users',
+    '0009_audit_chain',
   ]);
   expect(await migrate(all[0]!)).toEqual([]);
   await Promise.all(all.map((each) => each.destroy()));

@@ -4,10 +4,13 @@
 // reference that was checked stays valid, and the order of the outbox is the order of the commits.
 // Surprise: a deletion is a revision too (document null); a document that comes back goes on counting.
 import { createHash } from 'node:crypto';
-import type { ConfigRecord } from '@tocsin/schemas/types.ts';
+import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
+import type { ConfigRecord, Playbook } from '@tocsin/schemas/types.ts';
 import { type ConfigKind, configKey } from '@tocsin/topologies/domain/config/config-table.ts';
 import { sql } from 'kysely';
 import { type Actor, authorize, type Resource } from './access.ts';
+import { publishedHeads, publishVersion } from './publish-version.ts';
+import { findReferences, heads, type Reference } from './references.ts';
 import type { Db, Transaction } from './schema.ts';
 
 export type Kind = ConfigKind;
@@ -28,11 +31,6 @@ export interface Revision {
   readonly document: Document | null;
 }
 
-export interface Reference {
-  readonly kind: Kind;
-  readonly id: string;
-}
-
 /** What the document is now does not allow the write. */
 export class ConfigConflict extends Error {
   override readonly name = 'ConfigConflict';
@@ -51,12 +49,15 @@ export const resourceOf: Record<Kind, Resource> = {
   connection: 'connections',
   sink: 'sinks',
   list: 'lists',
+  playbook: 'playbooks',
 };
 
 /** Inside one write transaction. */
 export interface ConfigWriter {
   readonly transaction: Transaction;
   get(kind: Kind, id: string): Promise<StoredDocument | null>;
+  /** Revisions of these playbooks as they are now, those that are published. */
+  published(ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** `expected`: the revision that must be current; 'absent' to create; undefined for whatever is there. */
   put(document: Document, expected?: number | 'absent'): Promise<StoredDocument>;
   /** Refused with `referenced` while another document names it. */
@@ -123,15 +124,6 @@ export function createConfigStore(db: Db): ConfigStore {
   };
 }
 
-function heads(db: Db) {
-  return db
-    .selectFrom('config_heads as h')
-    .innerJoin('config_revisions as r', (join) =>
-      join.onRef('r.kind', '=', 'h.kind').onRef('r.id', '=', 'h.id').onRef('r.revision', '=', 'h.revision'),
-    )
-    .select(['h.id', 'h.revision', 'h.deleted', 'r.document', 'r.created_at', 'r.created_by']);
-}
-
 function toStored(row: {
   revision: number;
   document: unknown;
@@ -176,6 +168,14 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
         conflict.columns(['kind', 'id']).doUpdateSet({ revision, deleted: document === null }),
       )
       .execute();
+    if (kind === 'playbook' && document !== null) {
+      const playbook = document as unknown as Playbook;
+      const saved = { document: playbook, revision, by: actor.id, at: created_at.getTime() };
+      const { issues } = await publishVersion(transaction, saved, (action) => get('action', action));
+      // It would start runs whose version nobody has.
+      if (issues.length > 0 && playbook.enabled !== false)
+        throw new Error(`playbook ${id} cannot be published: ${formatIssues(issues)}`);
+    }
     const record: ConfigRecord | null =
       document === null
         ? null
@@ -204,6 +204,7 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
       .values({
         actor: actor.id,
         ip: actor.ip ?? null,
+        via: actor.via ?? null,
         verb: entry.verb,
         object: entry.object,
         revision: entry.revision ?? null,
@@ -211,7 +212,7 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
         after_sha256: entry.after ?? null,
         detail: entry.detail === undefined ? null : JSON.stringify(entry.detail),
       })
-      .returning(['seq', 'at'])
+      .returning(['seq', 'at', 'hash'])
       .executeTakeFirstOrThrow();
     const value = {
       v: 1,
@@ -219,7 +220,10 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
       at: row.at.getTime(),
       actor: actor.id,
       ip: actor.ip ?? null,
+      via: actor.via ?? null,
       ...entry,
+      // Of the row in the chain: with it here, a chain that was made anew is found out.
+      hash: row.hash.toString('hex'),
     };
     await transaction
       .insertInto('outbox')
@@ -230,6 +234,7 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
   return {
     transaction,
     get,
+    published: (ids) => publishedHeads(transaction, ids),
     audit,
     async put(document, expected) {
       const { kind, id } = document;
@@ -263,35 +268,4 @@ function checkExpected(current: StoredDocument | null, expected: number, kind: K
 
 function digest(document: Document): string {
   return createHash('sha256').update(JSON.stringify(document)).digest('hex');
-}
-
-// Rules name actions in `then` and lists in `when`, actions and sinks name one connection, lists name lists.
-async function findReferences(db: Db, kind: Kind, id: string): Promise<Reference[]> {
-  let query = heads(db)
-    .select('h.kind')
-    .where('h.deleted', '=', false)
-    .orderBy('h.kind')
-    .orderBy('h.id')
-    .limit(20);
-  if (kind === 'action') {
-    const use = JSON.stringify([{ action: id }]);
-    query = query
-      .where('h.kind', '=', 'rule')
-      .where(sql<boolean>`(r.document -> 'then')::jsonb @> ${use}::jsonb`);
-  } else if (kind === 'connection') {
-    query = query
-      .where('h.kind', 'in', ['action', 'sink'])
-      .where(sql<boolean>`r.document ->> 'connection' = ${id}`);
-  } else if (kind === 'list') {
-    const use = JSON.stringify([id]);
-    const name = JSON.stringify({ id });
-    query = query.where(
-      sql<boolean>`case h.kind
-        when 'rule' then jsonb_path_exists((r.document -> 'when')::jsonb, '$.**.in_list ? (@ == $id)', ${name}::jsonb)
-        when 'list' then (r.document -> 'include')::jsonb @> ${use}::jsonb
-        else false end`,
-    );
-  } else return [];
-  const rows = await query.execute();
-  return rows.map((row) => ({ kind: row.kind as Kind, id: row.id }));
 }

@@ -21,20 +21,21 @@ const action = (id: string, name: string) =>
 
 let url: string;
 let client: LogClient;
-let topics: { config: string; audit: string };
+let topics: OutboxOptions['topics'];
 
 beforeAll(async () => {
   client = await openLogClient(parseLogSettings({ KAFKA_BROKERS: kafkaBrokers() }, 'outbox-test'));
 });
 beforeEach(async () => {
   url = await newDatabase();
-  topics = { config: uniqueName('config'), audit: uniqueName('audit') };
+  topics = {
+    config: uniqueName('config'),
+    audit: uniqueName('audit'),
+    'playbook-versions': uniqueName('versions'),
+  };
   const log = client.admin();
   const spec = { partitions: 1, replicationFactor: 1, config: {} };
-  await log.ensureTopics([
-    { name: topics.config, ...spec },
-    { name: topics.audit, ...spec },
-  ]);
+  await log.ensureTopics(Object.values(topics).map((name) => ({ name, ...spec })));
   await log.close();
 });
 
@@ -100,6 +101,35 @@ it('publishes config records and tombstones, then the audit trail, and marks the
     ['action/a', 'delete'],
   ]);
   await producer.close();
+  await close();
+});
+
+it('has the version of a playbook acknowledged before it sends the revision', async () => {
+  const { pool, store, close } = await openStore();
+  const sends: string[][] = [];
+  const producer: LogProducer = {
+    async send(records) {
+      sends.push(records.map(({ topic, key }) => `${topic} ${key}`));
+      if (sends.length === 1) throw new Error('broker away');
+    },
+    close: async () => undefined,
+  };
+  const playbook = { kind: 'playbook', id: 'p', steps: [{ id: 'a', action: 'a' }] } as unknown as Document;
+  await store.write(admin, async (writer) => {
+    await writer.put(action('a', 'one'));
+    await writer.put(playbook);
+  });
+  const outbox = publish(pool, producer);
+  const waiting = () => pool.query('select 1 from outbox where published_at is null');
+  await expect.poll(async () => (await waiting()).rowCount, { timeout: 10_000 }).toBe(0);
+  await outbox.stop();
+  const version = [`${topics['playbook-versions']} p@1`];
+  const [config, audit] = [topics.config, topics.audit];
+  expect(sends).toEqual([
+    version,
+    version,
+    [`${config} action/a`, `${audit} action/a`, `${config} playbook/p`, `${audit} playbook/p`],
+  ]);
   await close();
 });
 
@@ -235,7 +265,7 @@ describe('faults', () => {
 });
 
 it('of several waiting revisions of one document only the newest is sent, of the trail everything', () => {
-  const row = (seq: number, topic: 'config' | 'audit', key: string) => ({
+  const row = (seq: number, topic: keyof OutboxOptions['topics'], key: string) => ({
     seq: String(seq),
     topic,
     key,
@@ -247,12 +277,16 @@ it('of several waiting revisions of one document only the newest is sent, of the
     row(3, 'config', 'y'),
     row(4, 'config', 'x'),
     row(5, 'audit', 'x'),
+    row(6, 'playbook-versions', 'x@1'),
+    row(7, 'playbook-versions', 'x@1'),
   ];
-  const sent = newestPerKey(rows, { config: 'c', audit: 't' });
+  const sent = newestPerKey(rows, { config: 'c', audit: 't', 'playbook-versions': 'v' });
   expect(sent.map((record) => [record.topic, record.key, record.value])).toEqual([
     ['t', 'x', 'v2'],
     ['c', 'y', 'v3'],
     ['c', 'x', 'v4'],
     ['t', 'x', 'v5'],
+    ['v', 'x@1', 'v6'],
+    ['v', 'x@1', 'v7'],
   ]);
 });

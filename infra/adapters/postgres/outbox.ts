@@ -1,7 +1,8 @@
-// Publishes the outbox to the log: config records and the audit trail, in the order of their commits.
+// Publishes the outbox to the log: config records, versions of playbooks and the audit trail, in the order of their commits.
 //
 // Invariant: a row is marked only after the log acknowledged it, and the revisions of one key never go backwards on
 // the topic. A crash between the two publishes the newest row of a key again, which changes nothing for a reader.
+// Versions of playbooks are acknowledged before anything else of a batch is sent: who sees a revision finds its version.
 // Surprise: of several waiting revisions of one document only the newest is sent. A compacted topic keeps no more, and
 // a repeated batch could otherwise show an old revision after a new one.
 import { randomUUID } from 'node:crypto';
@@ -10,12 +11,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogProducer, OutRecord } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import type { Pool, PoolClient } from 'pg';
+import type { OutboxTopic } from './schema.ts';
 
 export interface OutboxOptions {
   readonly pool: Pool;
   readonly producer: LogProducer;
   /** Topic names by the topic column. */
-  readonly topics: { readonly config: string; readonly audit: string };
+  readonly topics: Readonly<Record<OutboxTopic, string>>;
   readonly logger: Logger;
   /** Called after each batch, for metrics. */
   readonly onPublished?: (rows: number) => void;
@@ -35,7 +37,7 @@ export interface OutboxPublisher {
 
 interface Row {
   seq: string;
-  topic: 'config' | 'audit';
+  topic: OutboxTopic;
   key: string;
   value: string | null;
 }
@@ -126,7 +128,9 @@ export function startOutbox(options: OutboxOptions): OutboxPublisher {
     );
     if (rows.length === 0 || stopping.signal.aborted) return 0;
     await client.query('update outbox_owner set sending_since = clock_timestamp() where owner = $1', [me]);
-    await producer.send(newestPerKey(rows, options.topics));
+    const isVersion = ({ topic }: Row): boolean => topic === 'playbook-versions';
+    for (const part of [rows.filter(isVersion), rows.filter((row) => !isVersion(row))])
+      if (part.length > 0) await producer.send(newestPerKey(part, options.topics));
     await client.query('begin');
     await client.query('update outbox set published_at = clock_timestamp() where seq = any($1::bigint[])', [
       rows.map((row) => row.seq),
@@ -187,7 +191,7 @@ function hasDied(owner: string): boolean {
   }
 }
 
-/** Records in commit order; of several config rows of one key only the last, of audit rows all. */
+/** Records in commit order; of several config rows of one key only the last, of others all. */
 export function newestPerKey(rows: readonly Row[], topics: OutboxOptions['topics']): OutRecord[] {
   const last = new Map<string, string>();
   for (const row of rows) if (row.topic === 'config') last.set(row.key, row.seq);

@@ -1,8 +1,11 @@
 // `./tocsin playbook test` on the shipped example: the steps of the flow at their times, both ways, and how it is typed wrong.
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readYamlDocuments } from '@tocsin/adapters/config/yaml-documents.ts';
+import { actions } from '@tocsin/topologies/actions/registry.ts';
+import { checkParams } from '@tocsin/topologies/domain/action/check-params.ts';
 import { expect, test } from 'vitest';
 import { runPlaybook } from './playbook.ts';
 
@@ -52,7 +55,31 @@ test('the finding persists: chat, ticket, an hour, rescan, escalation, mail, a d
   const escalate = out
     .map((line) => JSON.parse(line))
     .find(({ what, step }) => what === 'command' && step === 'escalate');
-  expect(escalate.input.key).toBe('SEC-42');
+  expect(escalate.input).toMatchObject({ operation: 'update', ref: 'SEC-42', priority: 'Highest' });
+});
+
+test('its actions take their parameters, where the type exists', () => {
+  const text = readFileSync(file('critical-finding-response.yaml'), 'utf8');
+  const checkedTypes: string[] = [];
+  const visit = (node: unknown): void => {
+    if (node === null || typeof node !== 'object') return;
+    const { action, with: given = {} } = node as {
+      action?: { type: string; params?: object };
+      with?: object;
+    };
+    if (action !== undefined && Object.hasOwn(actions, action.type)) {
+      const references = JSON.stringify({ ...action.params, ...given }).replace(
+        /\{"\$":"[^"]*"\}/g,
+        '"SEC-42"',
+      );
+      const type = action.type as keyof typeof actions;
+      expect(checkParams(actions[type], JSON.parse(references)), type).toEqual([]);
+      checkedTypes.push(type);
+    }
+    for (const child of Object.values(node)) visit(child);
+  };
+  visit(readYamlDocuments(text));
+  expect(checkedTypes).toEqual(expect.arrayContaining(['slack', 'jira', 'email']));
 });
 
 test('the chat is broken and the finding is gone: a ticket, no escalation, the report all the same', async () => {

@@ -1,7 +1,7 @@
 // The documents that the commands around rules read: every one with its file, so that a message can name it.
 import { stat } from 'node:fs/promises';
 import { readDocumentDirectory, readDocuments } from '@tocsin/adapters/config/directory.ts';
-import type { ActionConfig, ValueList } from '@tocsin/schemas/types.ts';
+import type { ValueList } from '@tocsin/schemas/types.ts';
 import type { NamedList } from '@tocsin/topologies/domain/rules/context.ts';
 import { buildNamedLists } from '@tocsin/topologies/domain/rules/named-list.ts';
 import type { RuleCheck } from '@tocsin/topologies/domain/rules/parse-rule.ts';
@@ -16,7 +16,7 @@ export interface RuleFiles {
   /** Documents that are rules, or that say nothing about what they are. */
   readonly rules: readonly FileDocument[];
   readonly lists: ReadonlyMap<string, NamedList>;
-  /** What rules may name: actions and lists are known only where the files have some. */
+  /** What rules may name: actions, playbooks and lists are known only where the files have some. */
   readonly check: RuleCheck;
   /** Files that cannot be read, and lists that cannot be used. */
   readonly problems: readonly FileProblem[];
@@ -45,13 +45,15 @@ export async function readRuleFiles(paths: readonly string[]): Promise<RuleFiles
   for (const { file, document } of listDocuments)
     for (const issue of built.problems.get((document as ValueList).id) ?? [])
       problems.push({ file, ...issue });
-  const actions = documents.filter(({ document }) => kindOf(document) === 'action');
-  const actionIds = new Set(actions.map(({ document }) => (document as ActionConfig).id));
+  const idsOf = (kind: string): Set<string> =>
+    new Set(documents.flatMap(({ document }) => (kindOf(document) === kind ? idOf(document) : [])));
+  const [actions, playbooks] = [idsOf('action'), idsOf('playbook')];
   const rules = documents.filter(
     ({ document }) => kindOf(document) === 'rule' || kindOf(document) === undefined,
   );
   const check = {
-    ...(actionIds.size > 0 ? { actions: actionIds } : {}),
+    ...(actions.size > 0 ? { actions } : {}),
+    ...(playbooks.size > 0 ? { playbooks } : {}),
     ...(listsById.size > 0 ? { lists: listsById } : {}),
   };
   return { rules, lists: built.lists, check, problems };

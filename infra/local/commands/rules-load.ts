@@ -102,7 +102,7 @@ function checkRules(documents: readonly SourceDocument[], format: RuleFormat): L
       lists.set(list.id, list);
       continue;
     }
-    // Actions, connections and sinks stand in the same folders.
+    // Actions, connections, playbooks and sinks stand in the same folders.
     if (format === 'tocsin' && typeof kind === 'string' && kind !== 'rule') continue;
     const { rule, issues } = readRule(document, format);
     if (rule === null) problems.push(`${from}: ${formatIssues(issues)}`);

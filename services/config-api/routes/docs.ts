@@ -2,6 +2,7 @@
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import { recursiveKinds, sharedDefinitions } from '../document-schemas.ts';
 
 export async function serveDocs(app: FastifyInstance): Promise<void> {
   await app.register(fastifySwagger, {
@@ -11,9 +12,11 @@ export async function serveDocs(app: FastifyInstance): Promise<void> {
         title: 'Tocsin configuration API',
         version: '1',
         description:
-          'Rules, actions, connections, sinks, API keys and the history of actions. Bodies are checked strictly: unknown fields and wrong types are refused, and errors name the field.',
+          'Rules, actions, connections, sinks, lists, playbooks, API keys and the history of actions. Bodies are checked strictly: unknown fields and wrong types are refused, and errors name the field.',
       },
       components: {
+        // References of bodies and answers lead here once the document is made.
+        schemas: Object.assign({}, ...recursiveKinds.map((kind) => sharedDefinitions(kind).definitions)),
         securitySchemes: { key: { type: 'http', scheme: 'bearer', bearerFormat: 'tocsin_<id>_<secret>' } },
       },
       security: [{ key: [] }],

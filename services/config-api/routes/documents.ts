@@ -1,4 +1,4 @@
-// Rules, actions, connections, sinks and lists: the same routes for all of them.
+// Rules, actions, connections, sinks, lists and playbooks: the same routes for all of them.
 import { randomBytes } from 'node:crypto';
 import {
   type ConfigWriter,
@@ -8,13 +8,14 @@ import {
   resourceOf,
   type StoredDocument,
 } from '@tocsin/adapters/postgres/config-store.ts';
+import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import { configKinds } from '@tocsin/topologies/domain/config/config-table.ts';
 import { lintRule } from '@tocsin/topologies/domain/rules/lint/lint.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createDocumentCheck } from '../check-document.ts';
 import { storeConnectionSecrets } from '../connection-secrets.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { bodySchema, storedSchema } from '../document-schemas.ts';
+import { bodySchema, sharedDefinitions, storedSchema } from '../document-schemas.ts';
 import { ApiError, badRequest, notFound, unprocessable } from '../errors.ts';
 import { idempotencyHeader, once } from '../idempotency.ts';
 import { maxBodyBytes, maxListBytes } from '../json-body.ts';
@@ -29,11 +30,12 @@ const querySchema = { type: 'object', additionalProperties: false, properties: p
 
 const warningsSchema = {
   type: 'array',
-  description: 'After a write: what is suspicious in the rule; see docs/rules.md.',
+  description:
+    'After a write: what is suspicious in the rule, see docs/rules.md; what keeps a playbook that is switched off from running.',
   items: {
     type: 'object',
     properties: {
-      path: { type: 'string', description: 'JSON Pointer into the rule.' },
+      path: { type: 'string', description: 'JSON Pointer into the document.' },
       message: { type: 'string' },
       severity: { enum: ['warning', 'info'] },
       code: { type: 'string' },
@@ -67,8 +69,9 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
       updated_at: { type: 'string', description: 'RFC 3339.' },
       updated_by: { type: 'string' },
       document: storedSchema(kind),
-      ...(kind === 'rule' ? { warnings: warningsSchema } : {}),
+      ...(kind === 'rule' || kind === 'playbook' ? { warnings: warningsSchema } : {}),
     },
+    ...sharedDefinitions(kind),
   };
   const schema = (summary: string, more: object = {}) => ({ summary, tags: [resource], ...more });
 
@@ -81,7 +84,7 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
     request: FastifyRequest,
     given: Document,
     expected: number | 'absent',
-  ): Promise<StoredDocument> {
+  ): Promise<Written> {
     const before = (await writer.get(kind, given.id))?.document ?? null;
     if (before !== null && expected === 'absent')
       throw new ApiError(409, 'exists', `${kind} ${given.id} exists already`);
@@ -94,8 +97,8 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
             vault.put(writer.transaction, id, value, request.actor.id),
           )
         : given;
-    await check(document, writer);
-    return writer.put(document, expected);
+    const draft = await check(document, writer, request.actor.id);
+    return { stored: await writer.put(document, expected), draft };
   }
 
   app.get<{ Querystring: Query }>(
@@ -179,7 +182,7 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
         throw badRequest([{ path: '/id', message: `must be ${id}, as in the path` }]);
       const expected = expectedRevision(request);
       const document = { ...request.body, kind, id } as Document;
-      const stored = await store
+      const written = await store
         .write(request.actor, (writer) => put(writer, request, document, expected))
         .catch((error: unknown) => {
           // RFC 9110 section 13.1.2: the condition failed.
@@ -188,7 +191,7 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
           throw error;
         });
       if (expected === 'absent') reply.code(201);
-      return reply.header('etag', `"${stored.revision}"`).send(answerOf(stored));
+      return reply.header('etag', `"${written.stored.revision}"`).send(answerOf(written));
     },
   );
 
@@ -235,10 +238,19 @@ function shown(stored: StoredDocument): Record<string, unknown> {
   };
 }
 
-/** What a write answers: for a rule also what the linter says about it, which refuses nothing. */
-function answerOf(stored: StoredDocument): Record<string, unknown> {
+interface Written {
+  readonly stored: StoredDocument;
+  /** What keeps a draft from running. */
+  readonly draft: readonly Issue[];
+}
+
+/** What a write answers: for a rule also what the linter says about it, for a playbook what makes it a draft. */
+function answerOf({ stored, draft }: Written): Record<string, unknown> {
   const { document } = stored;
-  return document.kind === 'rule' ? { ...shown(stored), warnings: lintRule(document) } : shown(stored);
+  if (document.kind === 'rule') return { ...shown(stored), warnings: lintRule(document) };
+  if (document.kind !== 'playbook') return shown(stored);
+  const warnings = draft.map((issue) => ({ ...issue, severity: 'warning', code: 'draft' }));
+  return { ...shown(stored), warnings };
 }
 
 function shownRevision(revision: Revision): Record<string, unknown> {

@@ -2,7 +2,9 @@
 
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, Connection } from '@tocsin/schemas/types.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { DatabasePort } from '../../ports/database.ts';
+import type { FileStorePort } from '../../ports/file-store.ts';
 import type { HttpPort } from '../../ports/http.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
 import type { MailPort } from '../../ports/mail.ts';
@@ -15,6 +17,9 @@ export interface ActionPorts {
   readonly mail: MailPort;
   readonly lineLog: LineLogPort;
   readonly database: DatabasePort;
+  readonly files: FileStorePort;
+  /** For those who have to wait within an attempt. */
+  readonly clock: Clock;
 }
 
 export type PortName = keyof ActionPorts;
@@ -46,6 +51,8 @@ export interface ActionManifest {
   readonly idempotency: 'key' | 'none';
   /** Limits of a destination whose connection sets none, where they are not those of all connections. */
   readonly lane?: { readonly ratePerSecond?: number };
+  /** 'whole': a command of a playbook carries all that the run knows; otherwise only what templates name. */
+  readonly runContext?: 'whole';
   /** Where the effects ledger of this type lives: 'durable' (PostgreSQL) or 'fast' (Redis). */
   readonly ledger: 'durable' | 'fast';
 }
@@ -78,6 +85,8 @@ export interface Action {
    * `params` already fits manifest.params. Paths are JSON Pointers into params.
    */
   check(params: Readonly<Record<string, unknown>>): Issue[];
+  /** Whether these parameters need the connection that the manifest names; without it they always do. */
+  needsConnection?(params: Readonly<Record<string, unknown>>): boolean;
   /** Contradictions between the parameters and the connection, at save and again before execution; paths as in check. */
   checkConnection?(params: Readonly<Record<string, unknown>>, connection: Connection): Issue[];
   /** The mode that the parameters themselves ask for when neither rule nor action says one; null when they do not. */

@@ -42,3 +42,13 @@ test.each([
 ])('key %s is refused', (key, problem) => {
   expect(createConfigFold().apply(key, rule('a', 1)).problem).toBe(problem);
 });
+
+test('a playbook whose steps are nested beyond all bounds is a problem, not an exception', () => {
+  let step: object = { id: 'x', action: 'log' };
+  for (let depth = 0; depth < 20_000; depth += 1) step = { id: 'x', parallel: { branches: [[step]] } };
+  const document = { kind: 'playbook', id: 'p', steps: [step] };
+  const record = { v: 1 as const, revision: 1, updated_at: 0, document };
+  expect(createConfigFold().apply('playbook/p', record).problem).toBe(
+    'playbook/p revision 1: /: a playbook has at most 128 levels and 65536 bytes',
+  );
+});

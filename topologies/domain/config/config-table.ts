@@ -1,15 +1,22 @@
 // The configuration as every service sees it: the newest revision of each document, folded from config.v1.
 //
 // A document that does not fit its schema is left out and reported; it never takes others down.
-import { checkDocument, type DocumentName, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
+import {
+  checkDocument,
+  type DocumentName,
+  formatIssues,
+  type Issue,
+} from '@tocsin/schemas/codecs/validate.ts';
 import type {
   ActionConfig,
   ConfigRecord,
   Connection,
+  Playbook,
   Rule,
   SinkConfig,
   ValueList,
 } from '@tocsin/schemas/types.ts';
+import { playbookSizeIssues } from '../playbooks/parse-playbook.ts';
 
 export interface Revision<Document> {
   readonly document: Document;
@@ -22,15 +29,17 @@ export interface ConfigTable {
   readonly connections: ReadonlyMap<string, Revision<Connection>>;
   readonly sinks: ReadonlyMap<string, Revision<SinkConfig>>;
   readonly lists: ReadonlyMap<string, Revision<ValueList>>;
+  readonly playbooks: ReadonlyMap<string, Revision<Playbook>>;
 }
 
-export type ConfigDocument = Rule | ActionConfig | Connection | SinkConfig | ValueList;
+export type ConfigDocument = Rule | ActionConfig | Connection | SinkConfig | ValueList | Playbook;
 export type ConfigKind = ConfigDocument['kind'];
 
 export const configKinds = [
   'action',
   'connection',
   'list',
+  'playbook',
   'rule',
   'sink',
 ] as const satisfies readonly ConfigKind[];
@@ -39,6 +48,7 @@ const schemaOf: Record<ConfigKind, DocumentName> = {
   action: 'action.json',
   connection: 'connection.json',
   list: 'list.json',
+  playbook: 'playbook.json',
   rule: 'rule.json',
   sink: 'sink.json',
 };
@@ -49,6 +59,7 @@ export const emptyConfig: ConfigTable = {
   connections: new Map(),
   sinks: new Map(),
   lists: new Map(),
+  playbooks: new Map(),
 };
 
 /** The member of ConfigTable that holds a kind. */
@@ -56,6 +67,7 @@ export const tableOf = {
   action: 'actions',
   connection: 'connections',
   list: 'lists',
+  playbook: 'playbooks',
   rule: 'rules',
   sink: 'sinks',
 } as const satisfies Record<ConfigKind, keyof ConfigTable>;
@@ -98,6 +110,7 @@ export function createConfigFold(): ConfigFold {
     actions: new Map(),
     connections: new Map(),
     lists: new Map(),
+    playbooks: new Map(),
     rules: new Map(),
     sinks: new Map(),
   };
@@ -113,7 +126,7 @@ export function createConfigFold(): ConfigFold {
       return held.delete(id) ? { change: { kind, id, before, after: null } } : {};
     }
     const document = record.document as unknown as ConfigDocument;
-    const issues = checkDocument(schemaOf[kind], document);
+    const issues = shapeIssues(kind, document);
     if (issues.length > 0) return { problem: `${key} revision ${record.revision}: ${formatIssues(issues)}` };
     if (document.kind !== kind || document.id !== id)
       return { problem: `${key}: names itself ${document.kind}/${document.id}` };
@@ -124,4 +137,10 @@ export function createConfigFold(): ConfigFold {
   }
 
   return { table, apply };
+}
+
+// The schema of a playbook refers to itself: without the bound on levels a document could exhaust the stack.
+function shapeIssues(kind: ConfigKind, document: unknown): Issue[] {
+  const tooLarge = kind === 'playbook' ? playbookSizeIssues(document) : [];
+  return tooLarge.length > 0 ? tooLarge : checkDocument(schemaOf[kind], document);
 }

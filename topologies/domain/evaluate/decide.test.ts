@@ -3,7 +3,7 @@ import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { eventArbitrary } from '../../testing/oracle/arbitraries.ts';
-import { decide } from './decide.ts';
+import { decide, noDecision } from './decide.ts';
 import { action, eventInput, finding, rule, run, searchInput, tables } from './fixtures.ts';
 
 const critical = rule('critical-to-webhook', [{ action: 'webhook' }], {
@@ -23,6 +23,8 @@ test('the event of the guide becomes one command', () => {
   const withParams = { ...rest, then: [{ action: 'webhook', with: { path: '/b' } }] as typeof then };
   const decision = decide(eventInput({ id: 'evt-8a3b9c2d', ...finding }), tables([withParams], [webhook]));
   expect(decision).toEqual({
+    ...noDecision,
+    wanted: true,
     matched: [{ rule: 'critical-to-webhook', revision: 3, rows: 1 }],
     refused: [],
     collected: [],
@@ -132,7 +134,7 @@ describe('envelopes', () => {
   });
   test('an event type that nobody knows is no error', () => {
     const decision = decide(eventInput({ event: 'toaster.done' }), tables([critical]));
-    expect(decision).toEqual({ commands: [], collected: [], matched: [], refused: [], notes: [] });
+    expect(decision).toEqual(noDecision);
   });
   test('members that nobody knows travel along', () => {
     const value = { ...finding, extra: { a: 1 } };
@@ -140,13 +142,7 @@ describe('envelopes', () => {
   });
   test('a test event is not evaluated', () => {
     const decision = decide(eventInput({ ...finding, test: true }), tables([critical]));
-    expect(decision).toEqual({
-      commands: [],
-      collected: [],
-      matched: [],
-      refused: [],
-      notes: [{ reason: 'test_event' }],
-    });
+    expect(decision).toEqual({ ...noDecision, notes: [{ reason: 'test_event' }] });
     expect(decide(eventInput({ ...finding, test: false }), tables([critical])).commands).toHaveLength(1);
   });
   test('a record without timestamp gives a command without one', () => {

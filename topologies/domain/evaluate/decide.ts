@@ -1,16 +1,19 @@
-// The decision of the evaluator: one input and the tables in, commands out. Pure: the same input and tables give the
-// same commands, byte for byte.
+// The decision of the evaluator: one input and the tables in; commands, starts of runs, and events for runs that wait out. Pure: the
+// same input and tables give the same, byte for byte.
 //
-// Invariant: an input ends in commands, in refusals, or in nothing because no rule wanted it; it is never an exception.
+// Invariant: an input ends in what it called for, in refusals, or in nothing because nobody wanted it; it is never an exception.
 import type { Command } from '@tocsin/schemas/types.ts';
 import { topics } from '../../topics.ts';
 import type { MatchContext } from '../rules/context.ts';
-import type { RuleRevision } from '../rules/parse-rule.ts';
+import { isActionEntry, type RuleRevision } from '../rules/parse-rule.ts';
 import type { Subject } from '../rules/path.ts';
 import type { Collected } from './collect.ts';
+import { type Correlation, correlationsOf, uncorrelated } from './correlate.ts';
 import { namesEventTypes } from './engine-events.ts';
+import { kindOfEntry, playbookOfEntry } from './entries.ts';
 import { eventNotes } from './notes.ts';
 import { planCommands, type RuleMatch } from './plan-commands.ts';
+import { planStarts, type RunStart, type StartPlan } from './plan-starts.ts';
 import { type Note, type Refusal, refusal } from './refusal.ts';
 import type { EvaluatorTables } from './tables.ts';
 import { type EvaluatorInput, readTrigger, type Trigger } from './trigger.ts';
@@ -32,9 +35,15 @@ export interface Decision {
   readonly commands: readonly Command[];
   /** For the collector: what this chunk gives to commands over the whole run. */
   readonly collected: readonly Collected[];
+  /** Runs of playbooks: those of triggers by playbook, then those of rules in the order of `matched` and `then`; by row. */
+  readonly starts: readonly RunStart[];
+  /** The event for runs that wait for it. */
+  readonly correlations: readonly Correlation[];
   readonly matched: readonly Matched[];
   readonly refused: readonly Refusal[];
   readonly notes: readonly Note[];
+  /** Somebody wants the input: a rule, a trigger or a wait. Without it, more than they read of it changes nothing. */
+  readonly wanted: boolean;
 }
 
 /** Actions may lie between the first event and a command, at most so many. */
@@ -47,12 +56,15 @@ export function decide(
   known: readonly RuleRevision[] | null = null,
 ): Decision {
   const trigger = readTrigger(input);
-  if ('invalid' in trigger) return { ...nothing, refused: [refusal('invalid_envelope', trigger.invalid)] };
+  if ('invalid' in trigger) return { ...noDecision, refused: [refusal('invalid_envelope', trigger.invalid)] };
   if (trigger.event?.test === true)
-    return { ...nothing, notes: [...trigger.notes, { reason: 'test_event' }] };
-  const matches = matchRules(trigger, tables, contextOf(input, tables), known).filter(
+    return { ...noDecision, notes: [...trigger.notes, { reason: 'test_event' }] };
+  const found = matchRules(trigger, tables, contextOf(input, tables), known).filter(
     ({ rule }) => input.input !== topics.events.id || namesEventTypes(rule.document),
   );
+  const matches = found.filter(({ rule }) => kindOfEntry(rule) === 'rule');
+  const triggered = found.filter(({ rule }) => kindOfEntry(rule) === 'trigger');
+  const awaited = awaitedBy(trigger, tables);
   const matched = matches.map(({ rule, rows }) => ({
     rule: rule.document.id,
     revision: rule.revision,
@@ -63,26 +75,67 @@ export function decide(
   const notes = [
     ...trigger.notes,
     ...(trigger.event === null ? [] : eventNotes(trigger.event, input.timestamp)),
+    ...awaited.notes,
   ];
-  if (trigger.hops > maxHops && acting.length > 0) {
-    const rules = acting.map(({ rule }) => rule.document.id).join(', ');
-    const detail = `${trigger.hops - 1} actions lie behind this input, at most ${maxHops - 1} may; not run: ${rules}`;
-    return { ...nothing, matched, refused: [refusal('loop_detected', detail)], notes };
+  const { correlations } = awaited;
+  const wanted = found.length > 0 || correlations.length + awaited.refused.length > 0;
+  if (trigger.hops > maxHops && acting.length + triggered.length > 0) {
+    const names = [...acting, ...triggered].map(({ rule }) => rule.document.id).join(', ');
+    const detail = `${trigger.hops - 1} actions lie behind this input, at most ${maxHops - 1} may; not run: ${names}`;
+    const refused = [refusal('loop_detected', detail), ...awaited.refused];
+    return { ...noDecision, correlations, matched, refused, notes, wanted };
   }
   const plans = acting.map((match) => planCommands(match, trigger, tables));
   const following = followersOf(trigger, tables, contextOf(input, tables), matches).map(
     (match) => planCommands(match, trigger, tables).collected,
   );
+  const runs = [
+    ...triggered.map((match) =>
+      planStarts({ playbook: playbookOfEntry(match.rule), rule: null }, match, trigger, tables),
+    ),
+    ...acting.flatMap((match) => ruleStarts(match, trigger, tables)),
+  ];
   return {
     commands: plans.flatMap(({ commands }) => commands),
     collected: [...plans.flatMap(({ collected }) => collected), ...following.flat()],
+    starts: runs.flatMap(({ starts }) => starts),
+    correlations,
     matched,
-    refused: plans.flatMap(({ refused }) => refused),
-    notes,
+    refused: [...plans, ...runs, awaited].flatMap(({ refused }) => refused),
+    notes: [...notes, ...runs.flatMap((run) => run.notes)],
+    wanted,
   };
 }
 
-const nothing: Decision = { commands: [], collected: [], matched: [], refused: [], notes: [] };
+/** Of an input that nobody wants. */
+export const noDecision: Decision = {
+  commands: [],
+  collected: [],
+  starts: [],
+  correlations: [],
+  matched: [],
+  refused: [],
+  notes: [],
+  wanted: false,
+};
+
+function ruleStarts(match: RuleMatch, trigger: Trigger, tables: EvaluatorTables): StartPlan[] {
+  const { document: rule } = match.rule;
+  return rule.then.flatMap((entry) =>
+    isActionEntry(entry)
+      ? []
+      : planStarts({ playbook: entry.playbook, rule, with: entry.with }, match, trigger, tables),
+  );
+}
+
+// Not asked of the matcher, whose answer about types is about their letters in any case.
+function awaitedBy(
+  { event, source }: Trigger,
+  { waits }: EvaluatorTables,
+): ReturnType<typeof correlationsOf> {
+  const paths = event === null ? undefined : waits.get(event.event);
+  return event === null || paths === undefined ? uncorrelated : correlationsOf(event, source.id, paths);
+}
 
 /** The moment of the record, not of the decision, so that judging it again gives the same answer. */
 export function contextOf(

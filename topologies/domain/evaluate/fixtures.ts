@@ -1,5 +1,5 @@
-// Rules, actions and inputs for the tests of the evaluator.
-import type { ActionConfig, Rule, ThenAction } from '@tocsin/schemas/types.ts';
+// Rules, actions, playbooks and inputs for the tests of the evaluator.
+import type { ActionConfig, Playbook, Rule, ThenAction } from '@tocsin/schemas/types.ts';
 import type { ActionManifest } from '../action/define-action.ts';
 import { buildTables, type EvaluatorTables, type TableOptions } from './tables.ts';
 import type { EvaluatorInput } from './trigger.ts';
@@ -38,16 +38,23 @@ export function rule(id: string, then: [ThenAction, ...ThenAction[]], more: Part
   return { kind: 'rule', id, then, ...(more.when === undefined ? { match_all: true } : {}), ...more };
 }
 
-/** Tables with rules at revision 3 and actions at revision 7. */
+/** One step, an action. */
+export function playbook(id: string, more: Partial<Playbook> = {}): Playbook {
+  return { kind: 'playbook', id, steps: [{ id: 'write', action: 'log' }], ...more };
+}
+
+/** Tables with rules at revision 3, playbooks at revision 5 and actions at revision 7. */
 export function tables(
   rules: readonly Rule[],
   actions?: readonly ActionConfig[],
   options?: TableOptions,
+  playbooks: readonly Playbook[] = [],
 ): EvaluatorTables {
   const given = actions ?? [action('webhook'), action('email'), action('log')];
   const config = {
     rules: new Map(rules.map((document) => [document.id, { document, revision: 3 }])),
     actions: new Map(given.map((document) => [document.id, { document, revision: 7 }])),
+    playbooks: new Map(playbooks.map((document) => [document.id, { document, revision: 5 }])),
   };
   return buildTables(config, manifests, options);
 }

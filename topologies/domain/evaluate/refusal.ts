@@ -9,7 +9,8 @@ export const refusalReasons = {
   },
   loop_detected: { summary: 'The event has passed through too many actions.', deadLetter: true },
   fanout_limit: {
-    summary: 'One rule called for more commands of one action than one input may cause.',
+    summary:
+      'One rule called for more commands of one action, or runs of one playbook, than one input may cause.',
     deadLetter: true,
   },
   needs_complete_run: {
@@ -26,6 +27,19 @@ export const refusalReasons = {
     deadLetter: true,
   },
   action_disabled: { summary: 'The action is switched off.', deadLetter: false },
+  unknown_playbook: {
+    summary: 'The rule names a playbook that does not exist or cannot be used.',
+    deadLetter: true,
+  },
+  playbook_disabled: { summary: 'The playbook is switched off.', deadLetter: false },
+  playbook_params: {
+    summary: 'Parameters that the rule gives a playbook cannot be made from this input.',
+    deadLetter: true,
+  },
+  awaited_event_too_large: {
+    summary: 'Runs may wait for the event, and it is too large for them even without its lists and objects.',
+    deadLetter: true,
+  },
 } as const;
 
 export type RefusalReason = keyof typeof refusalReasons;
@@ -38,7 +52,8 @@ export interface Refusal {
   readonly deadLetter: boolean;
   readonly rule?: string;
   readonly action?: string;
-  /** Commands that were not produced, where that is known. */
+  readonly playbook?: string;
+  /** Commands or starts that were not produced, where that is known. */
   readonly count?: number;
 }
 
@@ -51,6 +66,10 @@ export const noteReasons = {
   clock_skew: 'The event time cannot be read or is more than a day away from the time of its record.',
   byte_order_mark: 'A byte order mark stood in front of the JSON; it was left out.',
   forbidden_member: 'A member named __proto__, or constructor with a prototype inside, was left out.',
+  dedupe_value_missing:
+    'A path of dedupe.key leads to nothing; the run is one of its own, as if the playbook had no dedupe.',
+  awaited_event_reduced:
+    'An event that runs wait for has more than 64 KiB; they get it without the lists and objects in its data.',
 } as const;
 
 /** A fact about an input that changes no outcome but is worth counting. */
@@ -61,7 +80,7 @@ export interface Note {
 export function refusal(
   reason: RefusalReason,
   detail: string,
-  more: Pick<Refusal, 'rule' | 'action' | 'count'> = {},
+  more: Pick<Refusal, 'rule' | 'action' | 'playbook' | 'count'> = {},
 ): Refusal {
   return { reason, detail, deadLetter: refusalReasons[reason].deadLetter, ...more };
 }

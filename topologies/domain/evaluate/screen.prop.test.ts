@@ -3,7 +3,7 @@ import { createScanner, hashText } from '@tocsin/schemas/codecs/scan/scanner.ts'
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createMatcher } from '../rules/matcher/matcher.ts';
-import { decide } from './decide.ts';
+import { decide, noDecision } from './decide.ts';
 import { eventInput, finding, tables } from './fixtures.ts';
 import { isPlain, watchedPaths } from './screen.ts';
 
@@ -79,7 +79,7 @@ test('plain bytes are a plain event', () => {
         }
         counts.plain += 1;
         const decision = decide(eventInput(value, { timestamp }), none);
-        expect(decision).toEqual({ commands: [], collected: [], matched: [], refused: [], notes: [] });
+        expect(decision).toEqual(noDecision);
       },
     ),
     { numRuns: 5_000 },

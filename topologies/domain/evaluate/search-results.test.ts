@@ -2,7 +2,7 @@
 import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig, Command, Rule, ThenAction } from '@tocsin/schemas/types.ts';
 import { describe, expect, test } from 'vitest';
-import { decide } from './decide.ts';
+import { decide, noDecision } from './decide.ts';
 import { action, eventInput, finding, rule, run, searchInput, tables } from './fixtures.ts';
 
 const rows = [
@@ -140,13 +140,7 @@ describe('rows', () => {
   });
   test.each(['each', 'first', 'all'] as const)('no row, no command: %s', (mode) => {
     const decision = decide(searchInput(run([])), tables([onRows({ action: 'email', mode })]));
-    expect(decision).toEqual({
-      commands: [],
-      collected: [],
-      matched: [],
-      refused: [],
-      notes: [{ reason: 'no_rows' }],
-    });
+    expect(decision).toEqual({ ...noDecision, notes: [{ reason: 'no_rows' }] });
   });
   test('no matching row, no command', () => {
     const when = { failures: { gt: 100 } };

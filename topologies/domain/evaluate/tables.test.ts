@@ -4,15 +4,15 @@ import { expect, test } from 'vitest';
 import { decide } from './decide.ts';
 import { action, eventInput, finding, rule, tables } from './fixtures.ts';
 
-test('a rule with an error takes no other down', () => {
+test('a rule with an error takes no other down, one with a missing playbook stays', () => {
   const broken = rule('broken', [{ action: 'log' }], { when: { 'data.a': { resembles: 'x' } } });
   const playbook = { ...rule('playbook', [{ action: 'log' }]), then: [{ playbook: 'p' }] } as Rule;
   const built = tables([broken, playbook, rule('good', [{ action: 'log' }])]);
   expect(built.problems).toEqual([
     'rule/broken revision 3: /when/data.a/resembles: unknown operator',
-    'rule/playbook revision 3: /then/0/playbook: playbooks are not available in this version',
+    'rule/playbook revision 3: /then/0/playbook: the playbook p does not exist',
   ]);
-  expect(decide(eventInput(finding), built).matched.map((match) => match.rule)).toEqual(['good']);
+  expect(decide(eventInput(finding), built).matched.map((match) => match.rule)).toEqual(['good', 'playbook']);
 });
 
 test('a rule that names a missing action stays and is reported', () => {

@@ -1,14 +1,15 @@
-// What the evaluator knows besides the input: rules, lists, actions, action types. Follows the configuration.
+// What the evaluator knows besides the input: rules, lists, actions, action types, playbooks and what their runs wait for. Follows
+// the configuration.
 //
 // Invariant: a rule that cannot be used is left out and reported; it never takes others down. A changed document costs the
 // work for that document, however many others there are.
-// The surprise: a rule that names a missing action or list stays, because its other actions and conditions work.
+// The surprise: a rule that names a missing action, playbook or list stays, because its other actions and conditions work.
 
 import type { Wanted } from '@tocsin/schemas/codecs/avro-project.ts';
 import { createScanner, hashText } from '@tocsin/schemas/codecs/scan/scanner.ts';
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
-import type { ActionConfig } from '@tocsin/schemas/types.ts';
+import type { ActionConfig, Playbook, PlaybookVersion } from '@tocsin/schemas/types.ts';
 import type { ActionManifest } from '../action/define-action.ts';
 import { type ConfigChange, type ConfigTable, configKey, type Revision } from '../config/config-table.ts';
 import { compileCondition } from '../rules/compile.ts';
@@ -17,14 +18,17 @@ import { createMatcher, type Matcher } from '../rules/matcher/matcher.ts';
 import { buildNamedLists } from '../rules/named-list.ts';
 import { parseRule, type RuleRevision, unknownNames } from '../rules/parse-rule.ts';
 import { runPart } from '../rules/run-part.ts';
+import { triggerId } from './entries.ts';
 import type { ModeOf } from './mode.ts';
+import { createPlaybookHeads, type PlaybookHead, type VersionOrigin } from './playbook-heads.ts';
 import { watchedPaths } from './screen.ts';
 import { createWantedParts } from './wanted-parts.ts';
+import { createWatchedEntries } from './watched-entries.ts';
 
 export interface EvaluatorTables {
-  /** Enabled rules only; watches `watchedPaths`. */
+  /** Enabled rules, triggers and waits (see entries.ts); watches `watchedPaths`. */
   readonly ruleSet: Matcher;
-  /** The rules in force over events, by id. */
+  /** The rules, triggers and waits in force over events, by id. */
   readonly eventRules: ReadonlyMap<string, RuleRevision>;
   /** The rules in force over rows, by id; those on trial too. */
   readonly rowRules: ReadonlyMap<string, RowRule>;
@@ -33,6 +37,10 @@ export interface EvaluatorTables {
   /** Named lists by id, those that can be used. */
   readonly lists: ReadonlyMap<string, NamedList>;
   readonly actions: ReadonlyMap<string, Revision<ActionConfig>>;
+  /** Playbooks that can be used, those that are switched off included. */
+  readonly playbooks: ReadonlyMap<string, PlaybookHead>;
+  /** Paths where runs look in events that they may wait for, by event type. */
+  readonly waits: ReadonlyMap<string, ReadonlySet<string>>;
   /** By action type. */
   readonly manifests: ReadonlyMap<string, ActionManifest>;
   readonly modeOf: ModeOf;
@@ -52,20 +60,25 @@ export interface TableOptions {
   /** `Action.modeOf` by type; without it parameters ask for no mode. */
   readonly modeOf?: ModeOf;
   readonly maxCommandsPerTrigger?: number;
+  /** Where versions of playbooks come from; default published. */
+  readonly versions?: VersionOrigin;
   /** Of the hashes of values: unknown to those who write events; any 32-bit integer. */
   readonly seed?: number;
 }
 
 export const defaultMaxCommandsPerTrigger = 100;
 
-/** What the evaluator reads of a configuration; without lists there are none. */
-export type EvaluatorConfig = Pick<ConfigTable, 'rules' | 'actions'> & Partial<Pick<ConfigTable, 'lists'>>;
+/** What the evaluator reads of a configuration; without lists or playbooks there are none. */
+export type EvaluatorConfig = Pick<ConfigTable, 'rules' | 'actions'> &
+  Partial<Pick<ConfigTable, 'lists' | 'playbooks'>>;
 
 export interface LiveTables {
   /** Shows every change that was applied. */
   readonly tables: EvaluatorTables;
   /** Follows changes that `config` shows already. Returns the problems of what changed. */
   apply(changes: readonly Pick<ConfigChange, 'kind' | 'id'>[]): readonly string[];
+  /** Versions whose runs may wait for events. What was learnt is not forgotten. */
+  learn(versions: readonly PlaybookVersion[]): void;
 }
 
 /** The tables for a configuration. Rules are checked again here, because a folder of files is checked by nobody else. */
@@ -81,7 +94,12 @@ export function buildTables(
 export function followConfig(
   config: EvaluatorConfig,
   manifests: ReadonlyMap<string, ActionManifest>,
-  { modeOf = () => null, maxCommandsPerTrigger = defaultMaxCommandsPerTrigger, seed = 0 }: TableOptions = {},
+  {
+    modeOf = () => null,
+    maxCommandsPerTrigger = defaultMaxCommandsPerTrigger,
+    versions = 'published',
+    seed = 0,
+  }: TableOptions = {},
 ): LiveTables {
   const rules = createMatcher({ createScanner, hashText, seed, watch: watchedPaths });
   const parts = createWantedParts(watchedPaths);
@@ -89,11 +107,28 @@ export function followConfig(
   const eventRules = new Map<string, RuleRevision>();
   const rowRules = new Map<string, RowRule>();
   const problems = new Map<string, string>();
+  const playbooks = config.playbooks ?? new Map<string, Revision<Playbook>>();
+  const heads = createPlaybookHeads(playbooks, config.actions, versions);
+  const entries = createWatchedEntries(rules, parts, eventRules);
   let lists: ReadonlyMap<string, NamedList> = new Map();
 
   function report(key: string, revision: number, issues: readonly Issue[]): void {
     if (issues.length === 0) problems.delete(key);
     else problems.set(key, `${key} revision ${revision}: ${formatIssues(issues)}`);
+  }
+
+  const known = () => ({ actions: config.actions, playbooks, lists });
+
+  function followPlaybooks(changed: readonly string[], actionsChanged: boolean): readonly string[] {
+    const triggers = heads.apply(changed, actionsChanged);
+    for (const [id, entry] of triggers) {
+      entries.remove(triggerId(id));
+      if (entry !== null) entries.put(entry);
+      const head = heads.heads.get(id);
+      // Its version is published as well; this way no event falls between the two.
+      if (head !== undefined) entries.learn(head.document);
+    }
+    return [...triggers.keys()];
   }
 
   function followRule(id: string): void {
@@ -113,7 +148,7 @@ export function followConfig(
     const revision = { ...rule, revision: held.revision };
     usable.set(id, revision);
     if (readsEvents(revision)) parts.add(revision.condition);
-    report(key, held.revision, unknownNames(revision, { actions: config.actions, lists }));
+    report(key, held.revision, unknownNames(revision, known()));
     if (held.document.enabled === false) {
       rules.remove(id);
       return;
@@ -146,10 +181,21 @@ export function followConfig(
     if (changedLists.length > 0) followLists(changedLists);
     const changedActions = ids('action');
     for (const id of changedActions) followAction(id);
+    const given = ids('playbook');
+    const changedPlaybooks = followPlaybooks(given, changedActions.length > 0);
+    for (const id of changedLists.length > 0 ? playbooks.keys() : new Set([...given, ...changedPlaybooks])) {
+      const key = configKey('playbook', id);
+      const problem = heads.problem(id, lists);
+      if (problem === '') problems.delete(key);
+      else {
+        if (problems.get(key) !== problem) touched.add(key);
+        problems.set(key, problem);
+      }
+    }
     for (const id of ids('rule')) followRule(id);
-    if (changedActions.length > 0 || changedLists.length > 0)
+    if (changedActions.length + changedLists.length + given.length > 0)
       for (const [id, rule] of usable) {
-        const issues = unknownNames(rule, { actions: config.actions, lists });
+        const issues = unknownNames(rule, known());
         const key = configKey('rule', id);
         if (issues.length > 0 && !problems.has(key)) touched.add(key);
         report(key, rule.revision, issues);
@@ -157,11 +203,14 @@ export function followConfig(
     return [...touched].flatMap((key) => problems.get(key) ?? []);
   }
 
-  const everything = (kind: 'rule' | 'action' | 'list', of: ReadonlyMap<string, unknown> | undefined) =>
-    [...(of?.keys() ?? [])].map((id) => ({ kind, id }));
+  const everything = (
+    kind: 'rule' | 'action' | 'list' | 'playbook',
+    of: ReadonlyMap<string, unknown> | undefined,
+  ) => [...(of?.keys() ?? [])].map((id) => ({ kind, id }));
   apply([
     ...everything('list', config.lists),
     ...everything('action', config.actions),
+    ...everything('playbook', config.playbooks),
     ...everything('rule', config.rules),
   ]);
 
@@ -176,6 +225,8 @@ export function followConfig(
       return lists;
     },
     actions: config.actions,
+    playbooks: heads.heads,
+    waits: entries.waits,
     manifests,
     modeOf,
     maxCommandsPerTrigger,
@@ -183,7 +234,13 @@ export function followConfig(
       return [...problems.values()];
     },
   };
-  return { tables, apply };
+  return {
+    tables,
+    apply,
+    learn(learnt) {
+      for (const { document } of learnt) entries.learn(document);
+    },
+  };
 }
 
 function readsEvents({ document }: RuleRevision): boolean {

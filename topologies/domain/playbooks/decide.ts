@@ -3,9 +3,10 @@
 // Invariant: same state, input, moment and revision give the same state, effects and changes, byte for byte; every input leaves
 // at least one change, and none of them throws over what came from outside.
 import type { RunInput, StartInput } from '@tocsin/schemas/types.ts';
-import type { FoldMoment, FoldStep } from '../../run/fold/fold.ts';
+import type { FoldMoment } from '../../run/fold/fold.ts';
 import type { Json } from '../action/outcome.ts';
 import { durationMs } from './duration.ts';
+import { unknownProgram } from './fault.ts';
 import { runLimits } from './limits.ts';
 import { takeChildEnd, takeDecision, takeResult, takeTimer } from './machine/answers.ts';
 import { copyState, emit, sizeOf, tell } from './machine/draft.ts';
@@ -15,14 +16,15 @@ import { cancel, pause, resume, retry, skip } from './machine/operate.ts';
 import { type Draft, isOver, type RunChange, type RunState } from './machine/state.ts';
 import { takeEvent } from './machine/wait.ts';
 import type { Definitions } from './program.ts';
+import { type RunStep, stepOf } from './run-step.ts';
 
 export interface Decide {
   readonly definitions: Definitions;
   /** Topic of the inputs of runs. */
   readonly runsTopic: string;
+  /** Types that commands may have; all without it. */
+  readonly commandTypes?: { has(type: string): boolean };
 }
-
-export type RunStep = FoldStep<RunState> & { readonly changes: readonly RunChange[] };
 
 /** The step of the fold of runs. */
 export function decideRun(
@@ -32,10 +34,12 @@ export function decideRun(
   decide: Decide,
 ): RunStep {
   if (input.kind === 'start') return start(state, input, moment, decide);
-  if (state === null) return unchanged(state, [ignored(input, 'there is no such run')]);
-  if (isOver(state.status)) return unchanged(state, [ignored(input, `the run is ${state.status}`)]);
-  const program = decide.definitions(state.playbook, state.revision);
-  if (program === null) throw new Error(`revision ${state.revision} of ${state.playbook} is not known`);
+  if (state === null) return stepOf(state, moment, [], [ignored(input, 'there is no such run')]);
+  if (isOver(state.status)) return stepOf(state, moment, [], [ignored(input, `the run is ${state.status}`)]);
+  const known = decide.definitions(state.playbook, state.revision);
+  if (known === null && input.kind !== 'cancel')
+    throw new Error(`revision ${state.revision} of ${state.playbook} is not known`);
+  const program = known ?? unknownProgram(state);
   const draft: Draft = {
     state: copyState(state),
     program,
@@ -45,7 +49,8 @@ export function decideRun(
     changes: [],
     agenda: [],
   };
-  apply(draft, input);
+  // Nothing can be undone that nobody can read.
+  apply(draft, known === null && input.kind === 'cancel' ? { ...input, compensate: false } : input);
   return finished(draft);
 }
 
@@ -77,6 +82,7 @@ function apply(draft: Draft, input: Exclude<RunInput, StartInput>): void {
       break;
     case 'retry':
       retry(draft, input);
+      applyMissed(draft);
       break;
     case 'skip':
       skip(draft, input);
@@ -87,18 +93,29 @@ function apply(draft: Draft, input: Exclude<RunInput, StartInput>): void {
   work(draft);
 }
 
+/** What the engine failed on, once an operator took the fault away. */
+function applyMissed(draft: Draft): void {
+  const { missed = [] } = draft.state;
+  if (draft.state.fault !== undefined) return;
+  delete draft.state.missed;
+  for (const input of missed)
+    if (input.kind === 'start' || isOver(draft.state.status))
+      tell(draft, { what: 'ignored', input: input.kind, reason: `the run is ${draft.state.status}` });
+    else apply(draft, input);
+}
+
 function start(state: RunState | null, input: StartInput, moment: FoldMoment, decide: Decide): RunStep {
   const { by } = input;
   if (state !== null && isOver(state.status) && moment.now < (state.until ?? 0))
-    return unchanged(state, [ignored(input, 'a run with this key has ended a short time ago', { by })]);
+    return stepOf(state, moment, [], [ignored(input, 'a run with this key has ended a short time ago')]);
   const program = decide.definitions(input.playbook, input.revision);
-  if (program === null)
-    return unchanged(state, [
-      ignored(input, `revision ${input.revision} of ${input.playbook} is not known`, { by }),
-    ]);
+  if (program === null) throw new Error(`revision ${input.revision} of ${input.playbook} is not known`);
   const before: Draft['effects'][number][] = [];
   const changes: RunChange[] = [];
   if (state !== null && !isOver(state.status)) {
+    // Written twice, because whoever wrote it could not know whether the first time arrived.
+    if (state.source?.id === input.source.id)
+      return stepOf(state, moment, [], [ignored(input, 'this start has been applied already')]);
     const policy = program.version.document.trigger?.dedupe?.onDuplicate ?? 'ignore';
     if (policy === 'attach') {
       const attached = (state.attached ?? 0) + 1;
@@ -108,10 +125,10 @@ function start(state: RunState | null, input: StartInput, moment: FoldMoment, de
         attached,
         source: input.source.id,
       };
-      return { state: { ...state, attached }, effects: [], changes: [change], keepUntil: null };
+      return stepOf({ ...state, attached }, moment, [], [change]);
     }
     if (policy !== 'restart')
-      return unchanged(state, [ignored(input, 'a run with this key is live', { by })]);
+      return stepOf(state, moment, [], [ignored(input, 'a run with this key is live')]);
     const ended = decideRun(
       state,
       { kind: 'cancel', by, reason: 'a newer start replaces it' },
@@ -135,6 +152,7 @@ function start(state: RunState | null, input: StartInput, moment: FoldMoment, de
       ...(input.tenant === undefined ? {} : { tenant: input.tenant }),
       hops: (input.hops ?? 0) + 1,
       depth: (input.parent?.depth ?? 0) + 1,
+      ...(input.dry_run === undefined ? {} : { dry_run: input.dry_run }),
       ...(input.parent === undefined ? {} : { parent: { key: input.parent.key, token: input.parent.token } }),
       source: input.source,
       event: input.event,
@@ -161,11 +179,6 @@ function start(state: RunState | null, input: StartInput, moment: FoldMoment, de
   return finished(draft);
 }
 
-/** A run that is over may vanish a while after its key is free again. */
-function keptUntil({ until = 0, ended_at = 0 }: RunState): number {
-  return Math.max(until, ended_at) + runLimits.keep;
-}
-
 /**
  * Seconds, because nobody remembers the runs of a key whose state has gone: a number that came again would give ids of commands that
  * receivers know already.
@@ -183,6 +196,7 @@ function begin(draft: Draft, by: string): void {
     playbook: state.playbook,
     revision: state.revision,
     number: state.run,
+    ...(state.dry_run === undefined ? {} : { dry_run: state.dry_run }),
   });
   emit(draft, 'playbook.started', 'started', { by });
   if (state.bytes > runLimits.contextBytes) {
@@ -203,46 +217,21 @@ function begin(draft: Draft, by: string): void {
 }
 
 function finished(draft: Draft): RunStep {
-  const { state, effects, changes } = draft;
+  const { state, moment, effects, changes } = draft;
   if (!isOver(state.status) && state.status !== 'compensating')
     state.status =
       state.fault !== undefined || Object.values(state.nodes).some(({ s }) => s === 'incident')
         ? 'incident'
         : 'running';
-  return {
-    state,
-    effects,
-    changes,
-    keepUntil: isOver(state.status) ? keptUntil(state) : null,
-  };
+  return stepOf(state, moment, effects, changes);
 }
 
-function unchanged(state: RunState | null, changes: readonly RunChange[]): RunStep {
-  return {
-    state,
-    effects: [],
-    changes,
-    keepUntil: state !== null && isOver(state.status) ? keptUntil(state) : null,
-  };
-}
-
-function ignored(input: RunInput, reason: string, facts: Record<string, unknown> = {}): RunChange {
+function ignored(input: RunInput, reason: string): RunChange {
   const token = 'token' in input ? { token: input.token } : {};
-  return { what: 'ignored', input: input.kind, reason, ...token, ...facts };
-}
-
-/**
- * Instead of a step that threw, which is a bug: nothing of the run changes but that an operator has to look at it; the input is
- * among the dead letters and can come again. Never throws.
- */
-export function faultRun(
-  state: RunState | null,
-  input: RunInput,
-  moment: FoldMoment,
-  error: string,
-): RunStep {
-  const fault = { input: input.kind, error: error.slice(0, 1024), at: moment.now };
-  const change: RunChange = { what: 'note', text: 'the engine failed on this input', ...fault };
-  if (state === null || isOver(state.status)) return unchanged(state, [change]);
-  return { state: { ...state, status: 'incident', fault }, effects: [], changes: [change], keepUntil: null };
+  const by = 'by' in input ? { by: input.by } : {};
+  const vote =
+    input.kind === 'decision'
+      ? { actor: input.actor, verdict: input.verdict, decision_id: input.decision_id }
+      : {};
+  return { what: 'ignored', input: input.kind, reason, ...token, ...by, ...vote };
 }

@@ -14,8 +14,9 @@ import { parseDuration } from './duration.ts';
 import { playbookLimits } from './limits.ts';
 import { type Outline, outlineOf } from './outline.ts';
 import type { Program, ProgramStep } from './program.ts';
+import { startRoots } from './start-key.ts';
 import { type Ask, compileVerdict } from './tri-state.ts';
-import { checkValue, type ValueCheck } from './values.ts';
+import { checkValue, namesIn, type ValueCheck } from './values.ts';
 
 /** What exists beside the playbook; names of a kind are not checked without it. */
 export interface PlaybookCheck {
@@ -64,7 +65,7 @@ function parsePlaybook(
   document: unknown,
   check: PlaybookCheck,
 ): { issues: Issue[]; outline: Outline | null; conditions: Map<string, Ask> } {
-  const shape = sizeIssues(document);
+  const shape = playbookSizeIssues(document);
   if (shape.length === 0) shape.push(...checkDocument('playbook.json', document));
   if (shape.length > 0) return { issues: shape, outline: null, conditions: new Map() };
   const playbook = document as Playbook;
@@ -97,7 +98,14 @@ function checkTrigger({ trigger }: Playbook, { issues, conditions }: Parts, { li
     addCondition(trigger.when, '/trigger/when', trigger.source ?? 'events', { issues, conditions }, lists);
   for (const [index, text] of trigger.dedupe?.key.entries() ?? []) {
     const path = parsePath(text, 'run');
-    if ('error' in path) issues.push({ path: `/trigger/dedupe/key/${index}`, message: path.error });
+    const at = `/trigger/dedupe/key/${index}`;
+    if ('error' in path) issues.push({ path: at, message: path.error });
+    else if (!startRoots.includes(path.segments[0] ?? ''))
+      issues.push({
+        path: at,
+        message: `a run is named by ${startRoots.join(', ')}: nothing else is known yet`,
+      });
+    else if (path.root === 'texts') issues.push({ path: at, message: 'names one value, not all texts' });
   }
 }
 
@@ -117,6 +125,11 @@ function checkStep(entry: ProgramStep, parts: Parts, references: Reference[], ch
   if (step.while !== undefined) condition(step.while.when, 'while/when', path);
   if (step.waitFor?.match !== undefined)
     addCondition(step.waitFor.match, `${pointer}/waitFor/match`, 'events', { issues, conditions }, noLists);
+  if (step.waitFor?.at?.split('.').includes('') === true)
+    issues.push({
+      path: `${pointer}/waitFor/at`,
+      message: 'a path is names with single dots between them',
+    });
   value(step.waitFor?.correlate, 'waitFor/correlate');
   value(step.outputs, 'outputs', { extra: ['result'] });
   value(step.set, 'set');
@@ -172,7 +185,18 @@ function checkNames(
     if (covered === undefined) issues.push({ path: at, message: `there is no step ${id}` });
     else if (covered.kind !== 'action' || covered.order < order)
       issues.push({ path: at, message: `${id} is no action behind this step` });
+    else if (sentNames(covered).some((name) => name.startsWith(`steps.${step.id}.`)))
+      issues.push({
+        path: at,
+        message: `what ${id} sends depends on this decision, so nobody can see it before`,
+      });
   }
+}
+
+/** What the parameters that stand in the step name. */
+function sentNames({ step }: ProgramStep): readonly string[] {
+  const own = typeof step.action === 'object' ? step.action.params : {};
+  return namesIn({ ...own, ...step.with });
 }
 
 function addCondition(
@@ -277,11 +301,20 @@ function addDuration(text: string | undefined, path: string, issues: Issue[]): v
 }
 
 // Level by level and counted, so that neither depth nor parts that YAML anchors repeat can exhaust stack or memory.
-function sizeIssues(document: unknown): Issue[] {
-  const { bytes, documentDepth } = playbookLimits;
-  const tooLarge = [
-    { path: '', message: `a playbook has at most ${documentDepth} levels and ${bytes} bytes` },
+/** Why a document is too large or too deep to be a playbook; what tools keep in `meta` counts apart. */
+export function playbookSizeIssues(document: unknown): Issue[] {
+  if (typeof document !== 'object' || document === null) return [];
+  const { meta, ...rest } = document as Record<string, unknown>;
+  return [
+    ...sizeIssues(rest, '', playbookLimits.bytes),
+    ...sizeIssues(meta, '/meta', playbookLimits.metaBytes),
   ];
+}
+
+function sizeIssues(document: unknown, path: string, bytes: number): Issue[] {
+  const { documentDepth } = playbookLimits;
+  const what = path === '' ? 'a playbook' : 'it';
+  const tooLarge = [{ path, message: `${what} has at most ${documentDepth} levels and ${bytes} bytes` }];
   let level: unknown[] = [document];
   let seen = 0;
   for (let depth = 0; level.length > 0; depth++) {

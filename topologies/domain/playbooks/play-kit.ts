@@ -1,9 +1,11 @@
 // For tests: a playbook from its steps, played one input after the other.
-import type { Command, Playbook, PlaybookStep, RunInput } from '@tocsin/schemas/types.ts';
-import { decideRun, type RunStep } from './decide.ts';
+import type { Command, CorrelationInput, Playbook, PlaybookStep, RunInput } from '@tocsin/schemas/types.ts';
+import { topics } from '../../topics.ts';
+import { decideRun } from './decide.ts';
 import type { RunState } from './machine/state.ts';
 import { compileVersion } from './parse-playbook.ts';
 import type { Program } from './program.ts';
+import type { RunStep } from './run-step.ts';
 
 export const started = Date.parse('2026-04-28T12:00:00Z');
 
@@ -23,6 +25,7 @@ export interface Stage {
   readonly commands: readonly Command[];
   readonly events: readonly { readonly event: string; readonly data: Record<string, unknown> }[];
   readonly inputs: readonly { readonly key: string; readonly input: RunInput }[];
+  readonly correlations: readonly { readonly key: string; readonly input: CorrelationInput }[];
 }
 
 export function programOf(
@@ -58,6 +61,7 @@ export function stage(steps: readonly PlaybookStep[], more: Partial<Playbook> = 
   const commands: Command[] = [];
   const events: { event: string; data: Record<string, unknown> }[] = [];
   const inputs: { key: string; input: RunInput }[] = [];
+  const correlations: { key: string; input: CorrelationInput }[] = [];
   let state: RunState | null = null;
   let now = started;
   let offset = 0;
@@ -74,6 +78,8 @@ export function stage(steps: readonly PlaybookStep[], more: Partial<Playbook> = 
         if (effect.record.topic === 'runs.v1')
           inputs.push({ key: String(effect.record.key), input: content });
         else if (effect.record.topic.startsWith('commands.')) commands.push(content);
+        else if (effect.record.topic === topics.correlations.name)
+          correlations.push({ key: String(effect.record.key), input: content });
         else events.push(content);
       }
     }
@@ -116,6 +122,7 @@ export function stage(steps: readonly PlaybookStep[], more: Partial<Playbook> = 
     commands,
     events,
     inputs,
+    correlations,
   };
 }
 

@@ -3,6 +3,7 @@
 // Invariant: the order is that of time, then of coming in; the same player and the same start give the same history.
 import type { Command, RunInput, StartInput } from '@tocsin/schemas/types.ts';
 import type { FoldEffect } from '../../run/fold/fold.ts';
+import { topics } from '../../topics.ts';
 import { decideRun } from './decide.ts';
 import type { RunChange, RunState } from './machine/state.ts';
 import type { Definitions } from './program.ts';
@@ -43,7 +44,7 @@ export interface PlayerOptions {
   readonly onEvent?: (event: Readonly<Record<string, unknown>>, now: number) => readonly LaterInput[];
   /** What comes in because of what happened, such as the event that a step begins to wait for. */
   readonly onChange?: (change: RunChange, key: string) => readonly LaterInput[];
-  /** What comes in instead of a run that a step starts and whose playbook is not known; without it that run is refused. */
+  /** What comes in instead of a run that a step starts and whose playbook is not known; without it that is a fault of whoever plays. */
   readonly onStart?: (key: string, input: StartInput) => readonly LaterInput[];
 }
 
@@ -77,7 +78,7 @@ export function createPlayer(options: PlayerOptions): Player {
         else send({ afterMs: 0, key: String(to), input });
       } else if (topic.startsWith('commands.'))
         for (const one of answer(content as unknown as Command, now)) send(one);
-      else for (const one of onEvent(content, now)) send(one);
+      else if (topic === topics.events.name) for (const one of onEvent(content, now)) send(one);
     }
   }
 

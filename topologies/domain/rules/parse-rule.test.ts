@@ -71,11 +71,29 @@ describe('the document', () => {
   test.each([null, undefined, 'rule', 7, []])('%j is no rule', (document) => {
     expect(checkRule(document)).toHaveLength(1);
   });
-  test('a playbook is accepted in the document and refused by the check', () => {
-    const issues = checkRule({ ...base, when: { event: 'x' }, then: [{ action: 'a' }, { playbook: 'p' }] });
-    expect(issues).toEqual([
-      { path: '/then/1/playbook', message: 'playbooks are not available in this version' },
+  test('a playbook must exist, and is started by one entry', () => {
+    const then = (...entries: object[]) => ({ ...base, when: { event: 'x' }, then: entries });
+    const one = then({ action: 'a' }, { playbook: 'p', with: { host: { $: 'finding.host' }, n: 1 } });
+    expect(checkRule(one)).toEqual([]);
+    expect(checkRule(one, { playbooks: new Set(['p']) })).toEqual([]);
+    expect(checkRule(one, { playbooks: new Set(['a']) })).toEqual([
+      { path: '/then/1/playbook', message: 'the playbook p does not exist' },
     ]);
+    expect(checkRule(then({ playbook: 'p' }, { action: 'a' }, { playbook: 'p' }))).toEqual([
+      {
+        path: '/then/2/playbook',
+        message: 'p is started by another entry; a playbook runs once for an event',
+      },
+    ]);
+    const early = then({ playbook: 'p', with: { a: { $: 'steps.x.status' }, b: '{{vars.y}}' } });
+    expect(checkRule(early)).toEqual([
+      {
+        path: '/then/0/with',
+        message: 'steps.x.status is not known when a run starts: event and finding are',
+      },
+    ]);
+    const broken = then({ playbook: 'p', with: { a: { $: 'host' }, b: '{{#x}}' } });
+    expect(checkRule(broken).map(({ path }) => path)).toEqual(['/then/0/with/a/$', '/then/0/with/b']);
   });
   test('actions must exist where it is known which do', () => {
     const document = { ...base, when: { event: 'x' }, then: [{ action: 'mail' }, { action: 'gone' }] };

@@ -4,6 +4,7 @@
 // throwing on any event.
 import { checkDocument, type Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Rule, ThenAction } from '@tocsin/schemas/types.ts';
+import { checkValue } from '../playbooks/values.ts';
 import type { Condition } from './condition.ts';
 import { limits } from './limits.ts';
 import { listsOf } from './lists-of.ts';
@@ -20,6 +21,8 @@ export interface RuleRevision {
 export interface RuleCheck {
   /** Ids of the actions that exist; names are not checked without it. */
   readonly actions?: { has(id: string): boolean };
+  /** Ids of the playbooks that exist; likewise. */
+  readonly playbooks?: { has(id: string): boolean };
   /** Named lists that exist; names are not checked without it. */
   readonly lists?: KnownLists;
 }
@@ -34,14 +37,14 @@ export function checkRule(document: unknown, check: RuleCheck = {}): Issue[] {
 }
 
 /** The rule with its condition checked, or every reason why it cannot be used. */
-export function parseRule(document: unknown, { actions, lists }: RuleCheck = {}): ParsedRule {
+export function parseRule(document: unknown, check: RuleCheck = {}): ParsedRule {
   const shape = sizeIssues(document);
   if (shape.length === 0) shape.push(...checkDocument('rule.json', document));
   if (shape.length > 0) return refused(shape);
   const rule = document as Rule;
   const issues = thenIssues(rule);
-  if (actions !== undefined) issues.push(...unknownActions(rule, actions));
-  const { condition, issues: conditionIssues } = parseCondition(rule, lists);
+  issues.push(...unknownUses(rule, check));
+  const { condition, issues: conditionIssues } = parseCondition(rule, check.lists);
   issues.push(...conditionIssues);
   if (issues.length > 0 || condition === null) return refused(issues);
   return { issues: [], rule: { document: rule, condition } };
@@ -54,7 +57,7 @@ export function unknownNames(
 ): Issue[] {
   // Whether a list fits its place is known to the parser alone.
   if (listsOf(condition).length > 0) return checkRule(document, check);
-  return unknownActions(document, check.actions);
+  return unknownUses(document, check);
 }
 
 /** The name of each use of an action in `then`: its key, or the action id, then id#2, id#3. Part of the command id. */
@@ -96,24 +99,36 @@ function thenIssues(rule: Rule): Issue[] {
   const issues: Issue[] = [];
   const keys = actionKeys(rule.then);
   for (const [index, entry] of rule.then.entries()) {
-    if (!isActionEntry(entry)) {
+    if (isActionEntry(entry) && keys.indexOf(keys[index] as string) < index)
+      issues.push({ path: `/then/${index}/key`, message: `${keys[index]} is the key of another entry` });
+    if (isActionEntry(entry)) continue;
+    issues.push(...paramIssues(entry.with ?? {}, `/then/${index}/with`));
+    const other = rule.then.findIndex((one) => !isActionEntry(one) && one.playbook === entry.playbook);
+    if (other < index)
       issues.push({
         path: `/then/${index}/playbook`,
-        message: 'playbooks are not available in this version',
+        message: `${entry.playbook} is started by another entry; a playbook runs once for an event`,
       });
-    } else if (keys.indexOf(keys[index] as string) < index) {
-      issues.push({ path: `/then/${index}/key`, message: `${keys[index]} is the key of another entry` });
-    }
   }
   return issues;
 }
 
-function unknownActions(rule: Rule, actions: { has(id: string): boolean }): Issue[] {
-  return rule.then.flatMap((entry, index) =>
-    isActionEntry(entry) && !actions.has(entry.action)
-      ? [{ path: `/then/${index}/action`, message: `the action ${entry.action} does not exist` }]
-      : [],
-  );
+// A run that is about to start has neither steps nor variables.
+function paramIssues(params: object, path: string): Issue[] {
+  const { names, issues } = checkValue(params, path);
+  const later = names.find((name) => /^(steps|run|params|vars)\./.test(name));
+  if (later === undefined) return [...issues];
+  return [...issues, { path, message: `${later} is not known when a run starts: event and finding are` }];
+}
+
+function unknownUses(rule: Rule, { actions, playbooks }: RuleCheck): Issue[] {
+  return rule.then.flatMap((entry, index): Issue[] => {
+    const [what, id, known] = isActionEntry(entry)
+      ? (['action', entry.action, actions] as const)
+      : (['playbook', entry.playbook, playbooks] as const);
+    if (known === undefined || known.has(id)) return [];
+    return [{ path: `/then/${index}/${what}`, message: `the ${what} ${id} does not exist` }];
+  });
 }
 
 function sizeIssues(document: unknown): Issue[] {

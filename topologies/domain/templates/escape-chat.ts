@@ -35,7 +35,7 @@ export function webUrl(text: string): string | null {
 export function escapeMrkdwn(text: string, opensAngle = false): string {
   const plain = plainChat(text);
   const url = webUrl(plain);
-  const escaped = entitiesOf(url ?? breakMentions(plain).replaceAll('`', 'ˋ'));
+  const escaped = entitiesOf(url ?? breakMentions(plain.replaceAll('`', 'ˋ')));
   return opensAngle && url === null ? zeroWidth + escaped : escaped;
 }
 
@@ -56,9 +56,7 @@ export function escapeMarkdown(text: string): string {
 
 /** The inside of a fenced code block: nothing in it ends the block or reads as one of Slack's calls. */
 export function fencedText(text: string): string {
-  return breakMentions(plainChat(text))
-    .replaceAll('`', 'ˋ')
-    .replace(/<(?=[!@#])/g, `<${zeroWidth}`);
+  return breakMentions(plainChat(text).replaceAll('`', 'ˋ')).replace(/<(?=[!@#])/g, `<${zeroWidth}`);
 }
 
 export function entitiesOf(text: string): string {

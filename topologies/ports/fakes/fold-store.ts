@@ -1,11 +1,13 @@
 // A fold store in memory that can lose its last writes, or everything, as Redis can.
-import type { FoldPlace, FoldStore, StoredState } from '../fold-store.ts';
+import type { FoldPlace, FoldStore, StateWrite, StoredState } from '../fold-store.ts';
 
 interface Place {
   owner: string | null;
   offset: number | null;
-  states: Map<string, StoredState>;
+  states: Map<string, Stored>;
 }
+
+type Stored = StoredState & Pick<StateWrite, 'expectBy' | 'tally'>;
 
 export interface FakeFoldStore extends FoldStore {
   /** Takes back the last `writes` advances of the place, as a failover to a replica that lagged does. */
@@ -15,6 +17,21 @@ export interface FakeFoldStore extends FoldStore {
   stateOf(place: FoldPlace, key: string): StoredState | null;
   offsetOf(place: FoldPlace): number | null;
   keysOf(place: FoldPlace): readonly string[];
+}
+
+function stored(
+  state: StoredState,
+  { expectBy, tally }: { expectBy: number | undefined; tally: string | undefined },
+): Stored {
+  return {
+    ...state,
+    ...(expectBy === undefined ? {} : { expectBy }),
+    ...(tally === undefined ? {} : { tally }),
+  };
+}
+
+function plain(held: Stored | undefined): StoredState | null {
+  return held === undefined ? null : { version: held.version, body: held.body };
 }
 
 export function fakeFoldStore(): FakeFoldStore {
@@ -38,7 +55,7 @@ export function fakeFoldStore(): FakeFoldStore {
       const { owner, offset, states } = at(place);
       if (owner !== token) return { status: 'fenced' };
       if (offset !== from) return { status: 'offset', offset };
-      return { status: 'ok', states: keys.map((key) => states.get(key) ?? null) };
+      return { status: 'ok', states: keys.map((key) => plain(states.get(key))) };
     },
     async advance(place, token, { from, to, writes }) {
       const held = at(place);
@@ -51,16 +68,17 @@ export function fakeFoldStore(): FakeFoldStore {
         ...(history.get(name) ?? []),
         { offset: held.offset, states: new Map(held.states) },
       ]);
-      for (const { key, version, body } of writes)
+      for (const { key, version, body, expectBy, tally } of writes)
         if (body === null) held.states.delete(key);
-        else held.states.set(key, { version, body });
+        else held.states.set(key, stored({ version, body }, { expectBy, tally }));
       held.offset = to;
       return { status: 'ok' };
     },
     async restore(place, token, states) {
       const held = at(place);
       if (held.owner !== token) return 'fenced';
-      for (const { key, state } of states) held.states.set(key, state);
+      for (const { key, state, expectBy, tally } of states)
+        held.states.set(key, stored(state, { expectBy, tally }));
       return 'ok';
     },
     async clear(place, token) {
@@ -69,6 +87,19 @@ export function fakeFoldStore(): FakeFoldStore {
       held.states = new Map();
       held.offset = null;
       return 'ok';
+    },
+    async overdue(place, moment, limit) {
+      const late = [...at(place).states].flatMap(([key, { expectBy }]) =>
+        expectBy !== undefined && expectBy < moment ? [{ key, expectBy }] : [],
+      );
+      late.sort((a, b) => a.expectBy - b.expectBy);
+      return { count: late.length, first: late.slice(0, limit) };
+    },
+    async tallies(place) {
+      const counts = new Map<string, number>();
+      for (const { tally } of at(place).states.values())
+        if (tally !== undefined) counts.set(tally, (counts.get(tally) ?? 0) + 1);
+      return counts;
     },
     rollBack(place, writes) {
       const name = nameOf(place);
@@ -84,7 +115,7 @@ export function fakeFoldStore(): FakeFoldStore {
       places.clear();
       history.clear();
     },
-    stateOf: (place, key) => at(place).states.get(key) ?? null,
+    stateOf: (place, key) => plain(at(place).states.get(key)),
     offsetOf: (place) => at(place).offset,
     keysOf: (place) => [...at(place).states.keys()],
   };

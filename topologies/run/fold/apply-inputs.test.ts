@@ -1,7 +1,7 @@
 // Effects that cannot be carried out are defects of the step: they harm their own key only.
 import { expect, test } from 'vitest';
 import { applyInputs, type FoldInput } from './apply-inputs.ts';
-import type { FoldEffect } from './fold.ts';
+import type { Fold, FoldEffect, FoldStep } from './fold.ts';
 
 const fold = {
   step: (state: number | null, due: number) => ({
@@ -27,4 +27,32 @@ test.each([Number.NaN, Infinity, -Infinity])('a timer for %s is a fault, and the
   ]);
   expect(applied.states.get('a')).toEqual({ state: 2, version: 2 });
   expect(applied.changes).toHaveLength(3);
+});
+
+const huge = 'ü'.repeat(500_000);
+
+test.each<[string, FoldStep<string>, string]>([
+  [
+    'a record',
+    { state: 's', effects: [{ kind: 'produce', record: { topic: 'x.v1', key: 'k', value: huge } }] },
+    'a record for x.v1 has 1000000 bytes, at most 999999 fit',
+  ],
+  ['a state', { state: huge, effects: [] }, 'the change has 1000059 bytes, at most 999999 fit'],
+])('%s that the log would refuse is a fault, and the others go on', (_what, large, error) => {
+  const steps: Pick<Fold<string, string>, 'step' | 'fault'> = {
+    step: (_state, input) => (input === 'large' ? large : { state: input, effects: [] }),
+    fault: (state) => ({ state, effects: [], changes: ['fault'] }),
+  };
+  const inputs = ['small', 'large', 'last'].map((input, offset) => ({
+    input,
+    moment: { now: 0, partition: 0, offset, key: `k${offset}` },
+  }));
+  const applied = applyInputs(steps, inputs, new Map(), 999_999);
+  expect(applied.faults.map((fault) => [fault.input.moment.key, fault.error])).toEqual([['k1', error]]);
+  expect(applied.effects).toEqual([]);
+  expect(applied.writes.map(({ key, body }) => [key, body])).toEqual([
+    ['k0', '"small"'],
+    ['k2', '"last"'],
+  ]);
+  expect(JSON.parse(applied.changes[1]!.text)).toMatchObject({ key: 'k1', state: null, changes: ['fault'] });
 });

@@ -48,7 +48,7 @@ const sums: Fold<Sum, number> = {
   fault: (state) => ({ state, effects: [] }),
 };
 
-function world(partitions = 1) {
+function world(partitions = 1, fold = sums) {
   const clock = fakeClock(1_777_377_600_000);
   const names = [input.name, changelog.name, 'effects.v1', topics.deadLetters.name];
   const log = fakeLog({ clock, topics: Object.fromEntries(names.map((name) => [name, partitions])) });
@@ -59,7 +59,7 @@ function world(partitions = 1) {
 
   function handlerOf(wrapped: FoldStore, consumer: Pick<LogConsumer, 'seek'>): BatchHandler {
     return createFoldRunner({
-      fold: sums,
+      fold,
       service: 'test',
       client: log,
       consumer: () => consumer,
@@ -142,6 +142,68 @@ describe('one member', () => {
     expect(texts(topics.deadLetters.name)).toEqual(['x', '13']);
     expect(metrics.total('tocsin_dead_letters_total', { reason: 'no_number' })).toBe(1);
     expect(metrics.total('tocsin_dead_letters_total', { reason: 'step_failed' })).toBe(1);
+  });
+
+  test('what steps ask for is brought about before them, from the states before', async () => {
+    const asked: unknown[] = [];
+    let ready = (): void => undefined;
+    const prepare: Fold<Sum, number>['prepare'] = (inputs) => {
+      asked.push(inputs.map(({ state, input: value }) => [state?.total ?? null, value]));
+      return new Promise((resolve) => {
+        ready = resolve;
+      });
+    };
+    const { member, put, settle, sumOf } = world(1, { ...sums, prepare });
+    await put('a', 6);
+    await member().start();
+    await settle();
+    expect([asked, sumOf('a')]).toEqual([[[[null, 6]]], null]);
+    ready();
+    await settle();
+    expect(sumOf('a')).toEqual({ total: 6, count: 1 });
+    await put('a', 5);
+    await put('b', 1);
+    await settle();
+    ready();
+    await settle();
+    ready();
+    await settle();
+    expect(asked.flat()).toEqual([
+      [null, 6],
+      [6, 5],
+      [null, 1],
+    ]);
+  });
+
+  test('a partition that is lost meanwhile is left as it was', async () => {
+    const prepare: Fold<Sum, number>['prepare'] = (_inputs, gone) =>
+      new Promise((_resolve, reject) => gone.addEventListener('abort', () => reject(gone.reason)));
+    const { member, put, settle, sumOf, texts, inTime } = world(1, { ...sums, prepare });
+    await put('a', 6);
+    const only = member();
+    await only.start();
+    await settle();
+    await inTime(only.stop());
+    expect([sumOf('a'), texts(changelog.name)]).toEqual([null, []]);
+  });
+
+  test('a state is read again after half a day, because the store may have forgotten it', async () => {
+    const { member, put, settle, store, clock } = world();
+    const loads: string[] = [];
+    const counting: FoldStore = {
+      ...store,
+      load: (place, token, from, keys) => {
+        loads.push(...keys);
+        return store.load(place, token, from, keys);
+      },
+    };
+    await member(counting).start();
+    for (const wait of [0, 11 * 3_600_000, 11 * 3_600_000, 13 * 3_600_000]) {
+      await clock.advance(wait);
+      await put('a', 1);
+      await settle();
+    }
+    expect(loads).toEqual(['a', 'a']);
   });
 
   test('a removed state begins anew', async () => {
@@ -252,6 +314,32 @@ test('records that the store has applied already change nothing', async () => {
   );
   expect([sumOf('a'), store.offsetOf(place)]).toEqual([{ total: 15, count: 3 }, 2]);
   expect(texts('effects.v1')).toEqual(['a@2:15']);
+});
+
+test('batches that come together are one step, and complete up to the end of the last', async () => {
+  const { handlerOf, store, place, sumOf } = world();
+  let advances = 0;
+  const counting: FoldStore = {
+    ...store,
+    advance: (...step) => {
+      advances += 1;
+      return store.advance(...step);
+    },
+  };
+  const handler = handlerOf(counting, { seek: () => undefined });
+  const completed: [number, number][] = [];
+  const assignment = {
+    ...assignmentOf({ topic: input.name }),
+    complete: (first: number, next: number) => void completed.push([first, next]),
+  };
+  await handler.startAt?.(assignment);
+  const key = Buffer.from('a');
+  const batches = ['4', '5', '6'].map((value, n) =>
+    batchOf([value], { topic: input.name, key, offset: n * 2, nextOffset: n * 2 + 2 }),
+  );
+  await handler.onBatches?.(batches, assignment);
+  expect([sumOf('a'), store.offsetOf(place), advances]).toEqual([{ total: 15, count: 3 }, 4, 1]);
+  expect(completed).toEqual([[0, 6]]);
 });
 
 test('whatever fails and however often, the states are those of the inputs, and no effect has another id', async () => {

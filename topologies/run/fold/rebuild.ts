@@ -3,17 +3,13 @@
 // Invariant: of each key the change with the highest input offset counts, whatever its place in the changelog: a member that was
 // replaced may have written the same changes again, later.
 import { parseJson } from '@tocsin/schemas/codecs/json.ts';
-import type { StoredState } from '../../ports/fold-store.ts';
+import type { RestoredState } from '../../ports/fold-store.ts';
 import type { LogClient, RecordBatch } from '../../ports/log.ts';
 import type { FoldChange } from './fold.ts';
 import { readPartition } from './read-partition.ts';
 
 export interface Rebuilt {
-  readonly states: readonly {
-    readonly key: string;
-    readonly state: StoredState;
-    readonly keepUntil: number | null;
-  }[];
+  readonly states: readonly RestoredState[];
   /** Last applied input; null when nothing was ever applied. */
   readonly offset: number | null;
 }
@@ -30,13 +26,22 @@ export function createRebuild() {
     },
     result: (): Rebuilt => ({
       offset,
-      states: [...last.values()].flatMap(({ key, version, state, keep_until }) =>
-        state === null
-          ? []
-          : [{ key, state: { version, body: JSON.stringify(state) }, keepUntil: keep_until ?? null }],
-      ),
+      states: [...last.values()].flatMap(restoredState),
     }),
   };
+}
+
+function restoredState(change: FoldChange<unknown>): RestoredState[] {
+  const { key, version, state, keep_until, expect_by, tally } = change;
+  if (state === null) return [];
+  const restored = {
+    key,
+    state: { version, body: JSON.stringify(state) },
+    keepUntil: keep_until ?? null,
+    ...(expect_by === undefined ? {} : { expectBy: expect_by }),
+    ...(tally === undefined ? {} : { tally }),
+  };
+  return [restored];
 }
 
 /** Reads the changelog of one partition to the end that it has now. Rejects when it cannot be read. */

@@ -121,6 +121,8 @@ function shrink({ state }: Draft): void {
   state.vars = {};
   state.steps = {};
   state.inbox = [];
+  delete state.heard;
+  delete state.missed;
   state.undo = [];
   state.approved = {};
   state.gotos = {};

@@ -15,7 +15,7 @@ import { completeRun, endRun } from './ending.ts';
 import { close, fail, succeed } from './flow.ts';
 import { nextRound, startForEach, startIf, startParallel, startSwitch } from './loops.ts';
 import type { Cursor, Draft, Node } from './state.ts';
-import { eventCame } from './wait.ts';
+import { startWait } from './wait.ts';
 
 /** The next step of a list: its place is made and its delay starts. */
 export function arrive(draft: Draft, entry: ProgramStep, key: string, cursor: Cursor): void {
@@ -112,7 +112,7 @@ export function execute(draft: Draft, place: string, node: Node): void {
   delete node.then;
   if (entry.kind !== 'set' && entry.kind !== 'end') {
     tell(draft, { what: 'step', place, step: entry.id, status: 'running' });
-    setFact(draft, entry.id, { status: 'running', at: draft.moment.now });
+    setFact(draft, entry.id, { status: 'running', at: draft.moment.now, started_at: node.at });
   }
   try {
     start(draft, entry, place, node);
@@ -131,13 +131,9 @@ function start(draft: Draft, entry: ProgramStep, place: string, node: Node): voi
     case 'approve':
       openApproval(draft, place, node);
       return;
-    case 'waitFor': {
-      node.s = 'waiting';
-      node.correlate = resolveText(step.waitFor?.correlate ?? '', viewsAt(draft, place));
-      tell(draft, { what: 'step', place, step: entry.id, status: 'waiting', correlate: node.correlate });
-      eventCame(draft, place, node);
+    case 'waitFor':
+      startWait(draft, place, node);
       return;
-    }
     case 'if':
       startIf(draft, place);
       return;
@@ -176,13 +172,16 @@ function startAction(draft: Draft, entry: ProgramStep, place: string, node: Node
   const prepared = prepare(draft, entry, place);
   const approved = draft.state.approved[entry.id];
   if (prepared === null) fail(draft, place, 'action_disabled', 'the action is switched off');
-  else if (approved !== undefined && approved !== prepared.digest)
+  else if (draft.commandTypes?.has(prepared.type) === false)
+    fail(draft, place, 'unknown_action', `there is no action type ${prepared.type}`);
+  else if (approved !== undefined && approved !== prepared.digest())
     fail(draft, place, 'digest_mismatch', 'what would be sent is not what was approved');
   else {
     sendCommand(draft, entry, place, node, prepared);
     setFact(draft, entry.id, {
       status: 'running',
       at: draft.moment.now,
+      started_at: node.at,
       ...(node.command === undefined ? {} : { command_id: node.command }),
     });
   }
@@ -213,6 +212,7 @@ function startChild(draft: Draft, { id, step }: ProgramStep, place: string, node
     params,
     hops: state.hops,
     by: state.by,
+    ...(state.dry_run === undefined ? {} : { dry_run: state.dry_run }),
     parent: { key: draft.moment.key, token, depth: state.depth },
   });
   tell(draft, { what: 'note', place, step: id, text: 'starts a run', child: node.child, playbook, revision });

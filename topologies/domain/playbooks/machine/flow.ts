@@ -16,7 +16,9 @@ import {
   pathOf,
   produceInput,
   setFact,
+  shortened,
   stepAt,
+  stopListening,
   tell,
 } from './draft.ts';
 import { completeRun, endRun, nextUndo } from './ending.ts';
@@ -181,6 +183,7 @@ function conclude(
 ): void {
   const { id, kind } = stepAt(draft, place);
   cancelTimers(draft, place, node);
+  stopListening(draft, place, node);
   for (const item of node.items ?? []) draft.state.bytes -= JSON.stringify(item).length;
   delete draft.state.nodes[place];
   if (kind === 'approve')
@@ -194,9 +197,13 @@ function conclude(
   const kept = setFact(draft, id, {
     status,
     at: draft.moment.now,
+    started_at: node.at,
     ...(outputs === undefined ? {} : { outputs }),
     ...(code === undefined ? {} : { code }),
+    ...(detail === undefined || detail === '' ? {} : { detail: shortened(detail, runLimits.detailChars) }),
     ...command,
+    ...(node.try === undefined || node.try < 2 ? {} : { tries: node.try }),
+    ...(node.votes === undefined || node.votes.length === 0 ? {} : { votes: node.votes }),
   });
   tell(draft, {
     what: 'step',
@@ -207,7 +214,9 @@ function conclude(
     ...(code === undefined ? {} : { code }),
     ...(detail === undefined ? {} : { detail }),
     ...command,
-    ...(kept ? {} : { dropped: `outputs, the run keeps at most ${runLimits.contextBytes} bytes` }),
+    ...(kept
+      ? {}
+      : { dropped: `what it left behind, the run keeps at most ${runLimits.contextBytes} bytes` }),
   });
 }
 

@@ -2,11 +2,13 @@
 
 import type { CancelInput, PauseInput, ResumeInput, RetryInput, SkipInput } from '@tocsin/schemas/types.ts';
 import type { Json } from '../../action/outcome.ts';
+import { playbookLimits } from '../limits.ts';
 import { keptOutputs, nextEpoch, setTimer, stepAt, tell } from './draft.ts';
 import { endRun, nextUndo } from './ending.ts';
 import { begin, execute, setDeadline } from './execute.ts';
 import { close } from './flow.ts';
 import type { Draft, Node } from './state.ts';
+import { listenOn } from './wait.ts';
 
 function ignore(draft: Draft, verb: string, by: string, reason: string): void {
   tell(draft, { what: 'ignored', input: verb, by, reason });
@@ -28,6 +30,8 @@ export function pause(draft: Draft, { by, reason, extend }: PauseInput): void {
     return;
   }
   state.paused = { at: moment.now, by, ...(extend === true ? { extend } : {}) };
+  // Their deadlines stand still, and nobody knows for how long.
+  if (extend === true) listenOn(draft, moment.now + playbookLimits.maxDuration);
   tell(draft, { what: 'operator', status: 'pause', by, ...(reason === undefined ? {} : { reason }) });
 }
 
@@ -40,11 +44,13 @@ export function resume(draft: Draft, { by }: ResumeInput): void {
   }
   delete state.paused;
   tell(draft, { what: 'operator', status: 'resume', by });
-  if (paused.extend === true)
+  if (paused.extend === true) {
     for (const [place, node] of Object.entries(state.nodes)) {
       const due = node.due?.['deadline'];
       if (due !== undefined) setTimer(draft, place, node, 'deadline', due + moment.now - paused.at);
     }
+    listenOn(draft);
+  }
   for (const [key, cursor] of Object.entries(state.lists))
     if (cursor.held === true) {
       delete cursor.held;

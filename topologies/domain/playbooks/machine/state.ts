@@ -2,7 +2,7 @@
 //
 // Invariant: a run that is live and not paused has something open that an input ends: a command with its deadline, a wait with its
 // timer, or a step that an operator looks at.
-import type { Source } from '@tocsin/schemas/types.ts';
+import type { RunInput, Source } from '@tocsin/schemas/types.ts';
 import type { FoldEffect, FoldMoment } from '../../../run/fold/fold.ts';
 import type { Json } from '../../action/outcome.ts';
 import type { Definitions, Program } from '../program.ts';
@@ -17,13 +17,24 @@ export interface StepFact {
   readonly outputs?: Json;
   /** Epoch ms. */
   readonly at: number;
+  /** Epoch ms of its start, its delay not counted. */
+  readonly started_at?: number;
   readonly code?: string;
+  /** Why it failed, for people. */
+  readonly detail?: string;
   readonly command_id?: string;
+  /** Try that it ended with, when there was more than one. */
+  readonly tries?: number;
+  /** Who decided, of an approval. */
+  readonly votes?: readonly Vote[];
 }
 
 export interface Vote {
   readonly actor: string;
   readonly verdict: 'approve' | 'reject';
+  /** Epoch ms. */
+  readonly at?: number;
+  readonly comment?: string;
 }
 
 /** One step that has begun and not ended. */
@@ -53,8 +64,9 @@ export interface Node {
   detail?: string;
   /** Status to end with when the list of onError or onReject is done. */
   ending?: StepStatus;
-  /** Of a wait. */
+  /** Of a wait: the text that it looks for, and the key under which the correlator knows of it. */
   correlate?: string;
+  listens?: string;
   /** Of an approval. */
   votes?: Vote[];
   added?: string[];
@@ -113,6 +125,8 @@ export interface RunState {
   readonly hops: number;
   readonly depth: number;
   readonly parent?: { readonly key: string; readonly token: string };
+  /** Its commands are rendered and checked, nothing is sent. */
+  readonly dry_run?: true;
   source?: Source;
   event?: Readonly<Record<string, unknown>>;
   params?: Readonly<Record<string, unknown>>;
@@ -124,6 +138,8 @@ export interface RunState {
   /** By `path#iteration`. */
   lists: Record<string, Cursor>;
   inbox: InboxEvent[];
+  /** Digests of the last events that came, so that one that comes again counts once. */
+  heard?: string[];
   /** Places whose compensation runs when the run fails, in the order in which they were done. */
   undo: { place: string; item?: Json; index?: number }[];
   /** By step id: digest that was approved. */
@@ -133,6 +149,8 @@ export interface RunState {
   ending?: 'failed' | 'cancelled';
   /** An input that the engine failed on; `retry` takes it away. */
   fault?: { readonly input: string; readonly error: string; readonly at: number };
+  /** Inputs that the engine failed on, for `retry`. */
+  missed?: RunInput[];
   transitions: number;
   /** UTF-8 bytes of event, params, vars, outputs and items. */
   bytes: number;
@@ -171,6 +189,8 @@ export interface Draft {
   readonly moment: FoldMoment;
   readonly definitions: Definitions;
   readonly runsTopic: string;
+  /** Types that commands may have; all without it. */
+  readonly commandTypes?: { has(type: string): boolean };
   readonly effects: FoldEffect[];
   readonly changes: RunChange[];
   /** Keys of lists whose next step starts, in order. */

@@ -1,7 +1,9 @@
 // State machines that are wrong on purpose, one for each invariant: the checker must notice every one.
 import type { FoldEffect } from '../../../run/fold/fold.ts';
+import { correlate } from '../correlator/correlate.ts';
 import { decideRun } from '../decide.ts';
 import type { RunState } from '../machine/state.ts';
+import type { Correlate } from './meeting.ts';
 import type { Step } from './simulate.ts';
 
 function withEffects(keep: (effect: FoldEffect) => boolean): Step {
@@ -66,10 +68,43 @@ export function brokenSteps(): Readonly<Record<string, Step>> {
       const { paused: _, ...running } = step.state;
       return { ...step, state: running };
     },
+    // Waits are kept to itself.
+    I13: withEffects((effect) => effect.kind !== 'produce' || effect.record.topic !== 'correlations.v1'),
     // A write of a state is lost, and nobody notices.
     I10: (state, input, moment, options) => {
       const step = decideRun(state, input, moment, options);
       return input.kind === 'event' && state !== null ? { ...step, state } : step;
     },
+  };
+}
+
+function withState(
+  change: (state: NonNullable<ReturnType<Correlate>['state']>) => ReturnType<Correlate>['state'],
+): Correlate {
+  return (...given) => {
+    const step = correlate(...given);
+    return { ...step, state: step.state === null ? null : change(step.state) };
+  };
+}
+
+/** Correlators, likewise. */
+export function brokenCorrelators(): Readonly<Record<string, Correlate>> {
+  let calls = 0;
+  return {
+    // Something of the moment of the call is in what it gives.
+    I4: (...given) => {
+      const step = correlate(...given);
+      calls += 1;
+      return { ...step, changes: [...step.changes, { what: 'wait', call: calls }] };
+    },
+    // What nobody waits for yet is forgotten.
+    I13: withState(({ v, waits }) => ({ v, waits, events: [] })),
+    // Who got an event is forgotten.
+    I14: withState((state) => ({ ...state, events: state.events.map((kept) => ({ ...kept, given: [] })) })),
+    // A wait is kept when it is over.
+    I15: (state, input, moment, runs) =>
+      input.kind === 'done'
+        ? { state, effects: [], changes: [], keepUntil: null }
+        : correlate(state, input, moment, runs),
   };
 }

@@ -74,7 +74,11 @@ export function generatePlaybook(random: Random, id: string, child: string | nul
         };
       case 6:
         return {
-          waitFor: { event: 'scan.completed', correlate: `c${random.below(2)}` },
+          waitFor: {
+            event: 'scan.completed',
+            correlate: `c${random.below(2)}`,
+            ...(random.chance(50) ? { at: 'data.scan_id' } : {}),
+          },
           deadline: random.pick(durations),
           outputs: { n: { $: 'result.data.n' } },
         };

@@ -2,13 +2,18 @@
 //
 // Invariant: everything is drawn from the seed. A crash goes back to older states and applies the same inputs again; what they give
 // must be what they gave, and what they call for happens a second time.
-import type { Command, Playbook, RunInput } from '@tocsin/schemas/types.ts';
+import type { Command, CorrelationInput, Playbook, RunInput } from '@tocsin/schemas/types.ts';
 import type { FoldEffect, FoldMoment } from '../../../run/fold/fold.ts';
-import { decideRun, type RunStep } from '../decide.ts';
+import { topics } from '../../../topics.ts';
+import { correlate } from '../correlator/correlate.ts';
+import { decideRun } from '../decide.ts';
 import type { RunState } from '../machine/state.ts';
 import { compileVersion } from '../parse-playbook.ts';
 import type { Program } from '../program.ts';
+import type { RunStep } from '../run-step.ts';
+import { correlationKey } from '../tokens.ts';
 import { generatePlaybook } from './generate.ts';
+import { type Correlate, createMeeting, type Meeting } from './meeting.ts';
 import { createRandom } from './random.ts';
 
 /** The function under test; others than decideRun are broken on purpose. */
@@ -22,7 +27,8 @@ export interface Entry {
   readonly step: RunStep;
 }
 
-export interface World {
+/** What became of runs. */
+export interface RunWorld {
   readonly log: readonly Entry[];
   readonly states: ReadonlyMap<string, RunState | null>;
   readonly programs: ReadonlyMap<string, Program>;
@@ -30,8 +36,21 @@ export interface World {
   readonly sink: ReadonlySet<string>;
   /** Inputs whose repetition gave something else. */
   readonly differences: readonly string[];
-  readonly crashes: number;
 }
+
+export interface World extends RunWorld {
+  readonly crashes: number;
+  /** Events and the runs that wait for them. */
+  readonly meeting: Meeting;
+  /** False: it was cut off, and things were still on their way. */
+  readonly drained: boolean;
+}
+
+/** Something on its way to a run, or to the correlator. */
+type Pending = { readonly due: number; readonly key: string } & (
+  | { readonly input: RunInput }
+  | { readonly meets: CorrelationInput }
+);
 
 const runsTopic = 'runs.v1';
 const people = [
@@ -45,7 +64,7 @@ const people = [
 const maxInputs = 3000;
 const operatorTries = 60;
 
-export function simulate(seed: number, decide: Step = decideRun): World {
+export function simulate(seed: number, decide: Step = decideRun, correlator: Correlate = correlate): World {
   const random = createRandom(seed);
   const child = generatePlaybook(random, 'child', null);
   const programs = new Map([
@@ -56,11 +75,15 @@ export function simulate(seed: number, decide: Step = decideRun): World {
   const states = new Map<string, RunState | null>();
   const log: Entry[] = [];
   const timers = new Map<string, { due: number; key: string }>();
-  const pending: { due: number; key: string; input: RunInput }[] = [];
+  const pending: Pending[] = [];
   const sink = new Set<string>();
   const differences: string[] = [];
   let now = 1_777_377_600_000;
   let crashes = 0;
+  let scans = 0;
+  const meeting = createMeeting(random, correlator, (key, input) =>
+    pending.push({ due: now + 1, key, input }),
+  );
 
   /** Comes in after a random time; now and then twice. */
   function send(key: string, input: RunInput, most = 60_000): void {
@@ -76,6 +99,8 @@ export function simulate(seed: number, decide: Step = decideRun): World {
       const content = JSON.parse(String(value)) as Record<string, unknown>;
       if (topic === runsTopic)
         pending.push({ due: now + 1, key: String(to), input: content as unknown as RunInput });
+      else if (topic === topics.correlations.name)
+        pending.push({ due: now + 1, key: String(to), meets: content as unknown as CorrelationInput });
       else if (topic.startsWith('commands.')) work(content as unknown as Command);
       else if (content['event'] === 'approval.requested')
         vote(content['data'] as { token: string; run: string });
@@ -138,6 +163,17 @@ export function simulate(seed: number, decide: Step = decideRun): World {
     }
   }
 
+  /** An event that some step waits for, has waited for or will wait for, or nobody ever. */
+  function scan(): void {
+    const id = `scan-${scans++}`;
+    const type = random.pick(['scan.completed', 'scan.completed', 'scan.failed']);
+    const at = random.pick(['data.correlation_id', 'data.scan_id']);
+    const key = correlationKey('', at, `c${random.below(2)}`);
+    const meets = { kind: 'event', id, event: { event: type, data: { n: random.below(10) } } } as const;
+    pending.push({ due: now + random.below(60_000), key, meets });
+    if (random.chance(20)) pending.push({ due: now + random.below(240_000), key, meets });
+  }
+
   function operate(key: string): void {
     const state = states.get(key);
     const step = random.pick(Object.keys(state?.nodes ?? {}).concat('none'));
@@ -185,25 +221,22 @@ export function simulate(seed: number, decide: Step = decideRun): World {
       continue;
     }
     now = Math.max(now, next.due);
-    apply(next.key, next.input);
+    if ('meets' in next) meeting.apply(next.key, next.meets, now);
+    else apply(next.key, next.input);
     if (random.chance(4)) operate(random.pick(keys));
-    if (random.chance(10)) {
-      const scan = { id: `scan-${log.length}`, event: 'scan.completed', data: { n: random.below(10) } };
-      send(random.pick(keys), { kind: 'event', correlation: `c${random.below(2)}`, event: scan });
-    }
+    if (random.chance(8)) scan();
     if (random.chance(5)) crash();
+    if (random.chance(3)) meeting.crash();
   }
-  return { log, states, programs, sink, differences, crashes };
+  const drained = pending.length === 0 && timers.size === 0;
+  return { log, states, programs, sink, differences, crashes, meeting, drained };
 }
 
 function incidentOf(state: RunState): string {
   return Object.entries(state.nodes).find(([, node]) => node.s === 'incident')?.[0] ?? '';
 }
 
-function takeNext(
-  pending: { due: number; key: string; input: RunInput }[],
-  timers: Map<string, { due: number; key: string }>,
-): { due: number; key: string; input: RunInput } | null {
+function takeNext(pending: Pending[], timers: Map<string, { due: number; key: string }>): Pending | null {
   let at = -1;
   for (const [index, one] of pending.entries()) if (at < 0 || one.due < pending[at]!.due) at = index;
   let timer: [string, { due: number; key: string }] | undefined;

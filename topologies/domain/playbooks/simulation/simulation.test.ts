@@ -2,16 +2,18 @@
 //
 // TOCSIN_SIMULATION_SEEDS is how many worlds there are, 100 without it; TOCSIN_SIMULATION_FROM is the first seed.
 import { expect, test } from 'vitest';
-import { brokenSteps } from './broken.ts';
+import { brokenCorrelators, brokenSteps } from './broken.ts';
 import { violations } from './check.ts';
 import { simulate } from './simulate.ts';
 
 const seeds = Number(process.env['TOCSIN_SIMULATION_SEEDS'] ?? 100);
 const from = Number(process.env['TOCSIN_SIMULATION_FROM'] ?? 0);
 
-function look(seed: number, step?: Parameters<typeof simulate>[1]): string[] {
+type DropFirst<List extends readonly unknown[]> = List extends [unknown, ...infer Rest] ? Rest : never;
+
+function look(seed: number, ...broken: DropFirst<Parameters<typeof simulate>>): string[] {
   try {
-    return violations(simulate(seed, step)).map((violation) => `seed ${seed}: ${violation}`);
+    return violations(simulate(seed, ...broken)).map((violation) => `seed ${seed}: ${violation}`);
   } catch (error) {
     return [`seed ${seed}: threw ${String((error as Error).stack)}`];
   }
@@ -59,10 +61,34 @@ test('worlds have crashes, ends of every kind and all invariants to keep', () =>
   );
 });
 
+test('worlds have events before their waits, during them, twice and for nobody', () => {
+  const told = new Set<string>();
+  for (let seed = 0; seed < 60; seed++)
+    for (const { input, step } of simulate(seed).meeting.log) {
+      const given = step.changes.some(({ what }) => what === 'given');
+      const ignored = step.changes.some(({ what }) => what === 'ignored');
+      told.add(`${input.kind}${given ? ' given' : ''}${ignored ? ' ignored' : ''}`);
+    }
+  expect([...told]).toEqual(
+    expect.arrayContaining(['wait', 'wait given', 'event', 'event given', 'event ignored', 'done']),
+  );
+});
+
+function invariantsOf(looked: readonly string[]): string[] {
+  return looked.map((violation) => violation.slice(violation.indexOf(': ') + 2).split(' ', 1)[0] as string);
+}
+
 test.each(Object.keys(brokenSteps()))('a machine that breaks %s is caught', (invariant) => {
   const found = new Set<string>();
   for (let seed = 0; seed < 400 && !found.has(invariant); seed++)
-    for (const violation of look(seed, brokenSteps()[invariant]))
-      found.add(violation.slice(violation.indexOf(': ') + 2).split(' ', 1)[0] as string);
+    for (const number of invariantsOf(look(seed, brokenSteps()[invariant]))) found.add(number);
+  expect([...found]).toContain(invariant);
+});
+
+test.each(Object.keys(brokenCorrelators()))('a correlator that breaks %s is caught', (invariant) => {
+  const found = new Set<string>();
+  for (let seed = 0; seed < 400 && !found.has(invariant); seed++)
+    for (const number of invariantsOf(look(seed, undefined, brokenCorrelators()[invariant])))
+      found.add(number);
   expect([...found]).toContain(invariant);
 });
