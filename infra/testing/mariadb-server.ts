@@ -40,10 +40,11 @@ export async function startMariadb(options: { readonly tls?: Certificate } = {})
     ['--no-defaults', `--datadir=${dataDir}`, '--auth-root-authentication-method=normal', '--skip-test-db'],
     { ...user, cwd: scratch.path, encoding: 'utf8' },
   );
-  if (made.status !== 0)
-    throw new Error(
-      `mariadb-install-db failed (${made.error?.message ?? made.status}): ${made.stdout}${made.stderr}`,
-    );
+  if (made.status !== 0) {
+    scratch.remove();
+    const why = made.error?.message ?? made.status;
+    throw new Error(`mariadb-install-db failed (${why}): ${made.stdout}${made.stderr}`);
+  }
   const port = await freePort();
   const running: Running = await startProgram({
     command: mariadbd() as string,
