@@ -21,7 +21,7 @@ export type Grants = string[];
 /**
  * A destination that an administrator owns: address, limits, and the credential that is bound to it.
  */
-export type Connection = HttpConnection | SmtpConnection;
+export type Connection = HttpConnection | SmtpConnection | DatabaseConnection;
 /**
  * Where a secret value comes from: the secret store, an environment variable, or a file. Never the value itself.
  */
@@ -549,6 +549,69 @@ export interface SmtpConnection {
   allow_cidrs?: string[];
   concurrency?: number;
   rate_per_second?: number;
+  timeout_ms?: number;
+  secrets?: Secrets;
+}
+/**
+ * A database that rows are written to. Either host (with engine, port, database) or url says where it is. secrets: password of the user, tls_key for a client certificate.
+ */
+export interface DatabaseConnection {
+  kind: 'connection';
+  id: string;
+  name?: string;
+  type: 'database';
+  enabled?: boolean;
+  engine?: 'postgres' | 'mysql' | 'mariadb' | 'sqlserver';
+  /**
+   * Host name or IP address, nothing else.
+   */
+  host?: string;
+  /**
+   * Default: 5432, 3306 or 1433, by engine.
+   */
+  port?: number;
+  database?: string;
+  /**
+   * Instead of engine, host, port and database: jdbc:postgresql://host:5432/name, jdbc:mysql://, jdbc:mariadb://, jdbc:sqlserver://host;databaseName=name, or the same without jdbc:. No password in it.
+   */
+  url?: string;
+  /**
+   * With secrets.password.
+   */
+  user?: string;
+  security?: 'tls' | 'none';
+  /**
+   * Must be true for security none.
+   */
+  allow_insecure?: boolean;
+  tls?: {
+    verify?: boolean;
+    /**
+     * PEM.
+     */
+    ca?: string;
+    /**
+     * Client certificate, PEM; its key is secrets.tls_key.
+     */
+    cert?: string;
+    servername?: string;
+  };
+  /**
+   * @maxItems 100
+   */
+  allow_cidrs?: string[];
+  /**
+   * Sessions of one worker process: the size of its pool.
+   */
+  concurrency?: number;
+  rate_per_second?: number;
+  /**
+   * For each statement, lock waits included.
+   */
+  statement_timeout_ms?: number;
+  /**
+   * For everything that one command does.
+   */
   timeout_ms?: number;
   secrets?: Secrets;
 }

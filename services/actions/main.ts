@@ -1,5 +1,6 @@
 // The action workers: commands in, effects, results and dead letters out; one consumer group per type.
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
+import { createDatabaseClient } from '@tocsin/adapters/database/client.ts';
 import { createPostgresEffects } from '@tocsin/adapters/effects/postgres.ts';
 import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
 import { createFileStore } from '@tocsin/adapters/files/directory.ts';
@@ -55,6 +56,8 @@ await runService(config.service, async (context) => {
     ...(config.logToStdout ? { echo: process.stdout } : {}),
   });
   onStop(() => lineLog.close());
+  const database = createDatabaseClient({ egress });
+  onStop(() => database.close());
   const files = createFileStore({ folder: config.reportFolder, maxBytes: config.reportMaxBytes });
   const producer = client.producer();
   onStop(() => producer.close());
@@ -64,6 +67,7 @@ await runService(config.service, async (context) => {
     http,
     mail: createMailer({ egress }),
     lineLog,
+    database,
     files,
     records: recordsOf(outbox),
     clock,

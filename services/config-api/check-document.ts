@@ -27,7 +27,7 @@ export interface TypeEntry {
   readonly manifest: {
     readonly id: string;
     readonly params: JsonSchema;
-    readonly connection: 'http' | 'smtp' | null;
+    readonly connection: Connection['type'] | null;
     readonly privileged?: true;
   };
   check(params: Params): Issue[];

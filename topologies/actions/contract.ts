@@ -17,7 +17,9 @@ import type {
 } from '../domain/action/define-action.ts';
 import { failureCodes, type Outcome } from '../domain/action/outcome.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
+import { DatabaseFailure, type TableShape } from '../ports/database.ts';
 import { type FakeClock, fakeClock } from '../ports/fakes/clock.ts';
+import { type FakeDatabase, fakeDatabase } from '../ports/fakes/database.ts';
 import { type FakeFileStore, fakeFileStore } from '../ports/fakes/file-store.ts';
 import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
@@ -42,22 +44,26 @@ export interface ContractFixture {
   readonly accepted?: string;
   /** Ports that these parameters use; all that the manifest names without it. */
   readonly uses?: readonly PortName[];
+  /** Tables that the database has. */
+  readonly tables?: Readonly<Record<string, TableShape>>;
 }
 
 export interface Fakes {
   readonly http: FakeHttp;
   readonly mail: FakeMail;
   readonly lineLog: FakeLineLog;
+  readonly database: FakeDatabase;
   readonly files: FakeFileStore;
   readonly records: FakeRecords;
   readonly clock: FakeClock;
 }
 
-export function fakes(answer: FakeAnswer = 200): Fakes {
+export function fakes(answer: FakeAnswer = 200, tables: ContractFixture['tables'] = {}): Fakes {
   return {
     http: fakeHttp(answer),
     mail: fakeMail(),
     lineLog: fakeLineLog(),
+    database: fakeDatabase(tables),
     files: fakeFileStore(),
     records: fakeRecords(),
     clock: fakeClock(contractNow),
@@ -142,7 +148,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
   const { manifest } = action;
   const { accepted = '', uses = manifest.needs } = fixture;
   const needsConnection = manifest.connection !== null && action.needsConnection?.(fixture.params) !== false;
-  const answering = (): Fakes => fakes({ status: 200, body: accepted });
+  const answering = (): Fakes => fakes({ status: 200, body: accepted }, fixture.tables);
   const secrets = Object.fromEntries(
     fixture.secrets.map((name) => [name, new SecretValue(`${canary}-${name}`)]),
   );
@@ -162,6 +168,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     http: ports.http.requests.map(({ signal: _, ...request }) => request),
     mail: ports.mail.sent,
     lines: ports.lineLog.lines,
+    writes: ports.database.writes,
     files: [...ports.files.files].map(([name, content]) => [name, content.toString()]),
     records: ports.records.appends,
   });
@@ -206,6 +213,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         http: ports.http.requests.length,
         mail: ports.mail.sent.length,
         lineLog: ports.lineLog.lines.length,
+        database: ports.database.writes.length,
         files: ports.files.files.size,
         records: ports.records.appends.length,
       };
@@ -237,6 +245,10 @@ export function contract(action: Action, fixture: ContractFixture): void {
       }
       if (manifest.needs.includes('mail')) {
         ports.mail.fail(new MailFailure('auth', 'the server refused the credentials', { code: 535 }));
+        outcomes.push(await run(ports));
+      }
+      if (manifest.needs.includes('database')) {
+        ports.database.fail(new DatabaseFailure('auth', 'the server refused the credentials'));
         outcomes.push(await run(ports));
       }
       expect(`${inspect(outcomes, { depth: 9 })}${JSON.stringify(outcomes)}`).not.toContain(canary);
@@ -293,6 +305,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         ports.http.requests.length +
         ports.mail.sent.length +
         ports.lineLog.lines.length +
+        ports.database.writes.length +
         ports.records.appends.length;
       expect(count(each)).toBe(3);
       expect(count(once)).toBe(manifest.needs.includes('lineLog') ? 3 : 1);
@@ -336,6 +349,7 @@ function sentTexts(ports: Fakes): string[] {
     ...ports.mail.sent.flatMap(({ message }) => [message.subject, ...message.to]),
     ...ports.lineLog.lines,
     ...ports.records.appends.flat().flatMap(({ topic, key }) => [topic, key]),
+    ...ports.database.writes.flatMap(({ statements }) => statements.map(({ sql }) => sql)),
   ];
 }
 

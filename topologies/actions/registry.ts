@@ -1,7 +1,9 @@
 // The action types that exist, alphabetical; a new type is its folder and one line here.
 import type { Action } from '../domain/action/define-action.ts';
+import { database } from './database/execute.ts';
 import { email } from './email/execute.ts';
 import { gitlab } from './gitlab/execute.ts';
+import { index } from './index/execute.ts';
 import { jira } from './jira/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
@@ -16,8 +18,10 @@ import { ticket } from './ticket/execute.ts';
 import { webhook } from './webhook/execute.ts';
 
 export const actions = {
+  database,
   email,
   gitlab,
+  index,
   jira,
   log,
   mattermost,

@@ -616,6 +616,24 @@ test('a connection that cannot be looked up now leaves no trace of an attempt', 
   expect(results()).toMatchObject([{ status: 'succeeded', ref: '1', attempt: 1 }]);
 });
 
+test('parameters decide whether what may have happened is repeated, where the type leaves it to them', async () => {
+  const handler = performer({
+    action: {
+      manifest: { ...manifest, idempotency: 'none' } as ActionManifest,
+      check: () => [],
+      preview: () => ({ status: 'done' }),
+      idempotencyOf: (params) => (params['key'] === undefined ? 'none' : 'key'),
+      execute: async () => ({ status: 'done' }),
+    },
+  });
+  for (const number of [1, 2]) await effects.begin(command(number).command_id, 0);
+  await handler.onBatch(commands(command(1), command(2, { params: { key: 'x' } })), fakeAssignment(topic));
+  await clock.advance(0);
+  const byId = new Map(results().map(({ command_id, status }) => [command_id, status]));
+  expect(byId.get(command(1).command_id)).toBe('held');
+  expect(byId.get(command(2).command_id)).toBe('succeeded');
+});
+
 test('a connection that the parameters do not need is not looked up; one that they do need is', async () => {
   const looked: string[] = [];
   const seen: unknown[] = [];

@@ -11,6 +11,7 @@ import { collectorFlow } from '../flows/collector.ts';
 import { evaluatorFlow } from '../flows/evaluator.ts';
 import { actionGroup } from '../groups.ts';
 import { fakeClock } from '../ports/fakes/clock.ts';
+import { fakeDatabase } from '../ports/fakes/database.ts';
 import { fakeEffects } from '../ports/fakes/effects.ts';
 import { fakeFoldStore } from '../ports/fakes/fold-store.ts';
 import { type FakeAnswer, fakeHttp } from '../ports/fakes/http.ts';
@@ -61,6 +62,7 @@ export async function startDrive(options: DriveOptions) {
     http: fakeHttp(options.http ?? 200),
     mail: fakeMail(),
     lineLog: fakeLineLog(),
+    database: fakeDatabase(),
     records: recordsOf(outbox()),
     clock,
   };

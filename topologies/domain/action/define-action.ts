@@ -1,8 +1,9 @@
 // What an action type is: a manifest (data) and three functions. Everything else about it lives in its folder.
 
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
-import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Command, Connection } from '@tocsin/schemas/types.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { DatabasePort } from '../../ports/database.ts';
 import type { FileStorePort } from '../../ports/file-store.ts';
 import type { HttpPort } from '../../ports/http.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
@@ -16,6 +17,7 @@ export interface ActionPorts {
   readonly http: HttpPort;
   readonly mail: MailPort;
   readonly lineLog: LineLogPort;
+  readonly database: DatabasePort;
   readonly files: FileStorePort;
   readonly records: RecordsPort;
   /** For those who have to wait within an attempt. */
@@ -39,7 +41,7 @@ export interface ActionManifest {
   }[];
   readonly needs: readonly PortName[];
   /** Type of the connection that the action uses; null when it needs none. */
-  readonly connection: 'http' | 'smtp' | null;
+  readonly connection: Connection['type'] | null;
   /** What `run_once: true` means for this type. */
   readonly runOnce: 'all' | 'first';
   /** Mode when neither rule nor action says one. */
@@ -64,7 +66,7 @@ export interface ActionManifest {
 
 /** The connection of a command at the moment of execution, its secrets resolved. */
 export interface ResolvedConnection {
-  readonly config: HttpConnection | SmtpConnection;
+  readonly config: Connection;
   readonly secrets: Readonly<Record<string, SecretValue>>;
 }
 
@@ -95,10 +97,7 @@ export interface Action {
   /** Whether these parameters need the connection that the manifest names; without it they always do. */
   needsConnection?(params: Readonly<Record<string, unknown>>): boolean;
   /** Contradictions between the parameters and the connection, at save and again before execution; paths as in check. */
-  checkConnection?(
-    params: Readonly<Record<string, unknown>>,
-    connection: HttpConnection | SmtpConnection,
-  ): Issue[];
+  checkConnection?(params: Readonly<Record<string, unknown>>, connection: Connection): Issue[];
   /** The mode that the parameters themselves ask for when neither rule nor action says one; null when they do not. */
   modeOf?(params: Readonly<Record<string, unknown>>): Command['mode'] | null;
   /**

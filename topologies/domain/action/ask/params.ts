@@ -1,6 +1,6 @@
 // Parameters of actions that ask another system for something: over its topic, or over its HTTP API.
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import { checkJsonTemplate } from '../../templates/json-template.ts';
 import { maxHops } from '../hops.ts';
 import type { Json } from '../outcome.ts';
@@ -91,7 +91,7 @@ export function checkAsk(
 }
 
 /** The way and the connection belong together: one that is named and not used is a mistake. */
-export function checkAskConnection(params: AskParams, connection: HttpConnection | SmtpConnection): Issue[] {
+export function checkAskConnection(params: AskParams, connection: Connection): Issue[] {
   if (connection.type !== 'http') return [{ path: '', message: 'needs an HTTP connection' }];
   return isHttp(params)
     ? []
