@@ -6,7 +6,14 @@
 // them. Prints one JSON object per scenario and one with the sums.
 import { parseArgs } from 'node:util';
 import { lineOf } from '@tocsin/tests/faults/playbooks/checker.ts';
-import { scenarios } from '@tocsin/tests/faults/playbooks/scenarios.ts';
+import {
+  type Outcome,
+  type Plan,
+  type Scenario,
+  scenarios,
+} from '@tocsin/tests/faults/playbooks/scenarios.ts';
+import { serviceScenarios } from '@tocsin/tests/faults/playbooks/service-scenarios.ts';
+import { startServices } from '@tocsin/tests/faults/playbooks/services.ts';
 import { startStage } from '@tocsin/tests/faults/playbooks/stage.ts';
 
 const { values, positionals } = parseArgs({
@@ -18,18 +25,27 @@ const { values, positionals } = parseArgs({
     faults: { type: 'string', default: '4' },
   },
 });
-const chosen = scenarios.filter(({ id }) => positionals.length === 0 || positionals.includes(id));
+const isChosen = ({ id }: { readonly id: string }): boolean =>
+  positionals.length === 0 || positionals.includes(id);
+const chosen = scenarios.filter(isChosen);
+const served = serviceScenarios.filter(isChosen);
 const sums = { runs: 0, transitions: 0, faults: 0, lost: 0, repeated: 0, repeatBound: 0, stuck: 0 };
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
-const first = Number(values.seed);
-for (let seed = first; seed < first + Number(values.seeds) && process.exitCode !== 1; seed++) {
+
+/** Plays scenarios until one is violated. */
+async function play<World extends { stop(): Promise<void> }>(
+  start: () => Promise<World>,
+  list: readonly (Omit<Scenario, 'run'> & { run(world: World, plan: Plan): Promise<Outcome> })[],
+  seed: number,
+): Promise<void> {
+  if (list.length === 0 || process.exitCode === 1) return;
   // Fresh servers for each seed, so that a failure comes again without the seeds before it.
-  const stage = await startStage();
+  const world = await start();
   try {
-    for (const { id, title, run } of chosen) {
+    for (const { id, title, run } of list) {
       const began = performance.now();
       const plan = { seed, runs: Number(values.runs), faults: Number(values.faults) };
-      const { verdict, hit, note } = await run(stage, plan);
+      const { verdict, hit, note } = await run(world, plan);
       const { lost, stuck, problems, ...counts } = verdict;
       for (const [name, count] of Object.entries({ ...counts, lost: lost.length, stuck: stuck.length }))
         sums[name as keyof typeof sums] += count;
@@ -43,7 +59,13 @@ for (let seed = first; seed < first + Number(values.seeds) && process.exitCode !
       break;
     }
   } finally {
-    await stage.stop();
+    await world.stop();
   }
+}
+
+const first = Number(values.seed);
+for (let seed = first; seed < first + Number(values.seeds) && process.exitCode !== 1; seed++) {
+  await play(startStage, chosen, seed);
+  await play(startServices, served, seed);
 }
 say({ bench: 'playbook faults', seeds: Number(values.seeds), ...sums, date: new Date().toISOString() });

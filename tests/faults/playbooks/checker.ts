@@ -183,8 +183,10 @@ function worldOf(
 ): RunWorld {
   const inputs = new Map(recording.inputs.map((one) => [placeOf(one.partition, one.offset), one]));
   const options = {
-    definitions: (id: string, revision: number) =>
-      revision === 1 ? (recording.programs.get(id) ?? null) : null,
+    definitions: (id: string, revision: number) => {
+      const program = recording.programs.get(id);
+      return program?.version.revision === revision ? program : null;
+    },
     runsTopic: 'runs.v1',
   };
   const told = new Map<string, RunState | null>();
