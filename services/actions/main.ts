@@ -7,6 +7,8 @@ import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { createLineLog } from '@tocsin/adapters/line-log/file.ts';
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
+import { createIncidentStore } from '@tocsin/adapters/postgres/incident-store.ts';
+import { openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
 import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
@@ -55,7 +57,16 @@ await runService(config.service, async (context) => {
   });
   onStop(() => lineLog.close());
   const files = createFileStore({ folder: config.reportFolder, maxBytes: config.reportMaxBytes });
-  const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog, files, clock };
+  // Not destroyed: that would end the pool, which is ended above.
+  const db = openDatabase(pool);
+  const ports: ActionPorts = {
+    http,
+    mail: createMailer({ egress }),
+    lineLog,
+    files,
+    incidents: createIncidentStore(db),
+    clock,
+  };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
   const secrets = openSecrets({
     env: config.environment,

@@ -15,6 +15,7 @@ import { serveDocs } from './routes/docs.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
+import { incidentRoutes } from './routes/incidents.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { lagRoutes } from './routes/lag.ts';
 import { ruleExplainRoutes } from './routes/rule-explain.ts';
@@ -118,6 +119,7 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     runOperateRoutes(scope, dependencies, inputs);
     approvalRoutes(scope, dependencies, deciding);
     auditRoutes(scope, dependencies);
+    incidentRoutes(scope, dependencies);
   });
   await http.register(async (scope) => {
     approvePageRoutes(scope, dependencies, deciding, settings.linkRateLimit ?? 60);

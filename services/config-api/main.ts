@@ -7,6 +7,7 @@ import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
+import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { listen } from '@tocsin/adapters/postgres/listen.ts';
 import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
 import { startOutbox } from '@tocsin/adapters/postgres/outbox.ts';
@@ -84,6 +85,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       runs: createRunSearch(db),
       approvals: createApprovalStore(db),
       audit: createAuditStore(db),
+      incidents: createIncidentDesk(db),
       producer,
       playbookHead:
         config.configDir === null ? (id) => publishedHead(db, id) : (id) => store.get('playbook', id),
@@ -119,6 +121,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       config: topics.config.name,
       audit: topics.audit.name,
       'playbook-versions': topics.playbookVersions.name,
+      events: topics.events.name,
     },
     logger,
   });

@@ -10,6 +10,7 @@ import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
+import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
@@ -75,6 +76,7 @@ export async function openTestApi(
     runs: createRunSearch(db),
     approvals: createApprovalStore(db),
     audit: createAuditStore(db),
+    incidents: createIncidentDesk(db),
     producer: { send: async () => undefined },
     playbookHead: (id) => publishedHead(db, id),
     publicUrl: null,

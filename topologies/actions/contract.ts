@@ -20,6 +20,7 @@ import { nextDelay } from '../domain/action/retry-policy.ts';
 import { type FakeClock, fakeClock } from '../ports/fakes/clock.ts';
 import { type FakeFileStore, fakeFileStore } from '../ports/fakes/file-store.ts';
 import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
+import { type FakeIncidentStore, fakeIncidentStore } from '../ports/fakes/incident-store.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
 import { HttpFailure, type HttpFailureClass } from '../ports/http.ts';
@@ -46,6 +47,7 @@ export interface Fakes {
   readonly mail: FakeMail;
   readonly lineLog: FakeLineLog;
   readonly files: FakeFileStore;
+  readonly incidents: FakeIncidentStore;
   readonly clock: FakeClock;
 }
 
@@ -55,6 +57,7 @@ export function fakes(answer: FakeAnswer = 200): Fakes {
     mail: fakeMail(),
     lineLog: fakeLineLog(),
     files: fakeFileStore(),
+    incidents: fakeIncidentStore(),
     clock: fakeClock(contractNow),
   };
 }
@@ -157,6 +160,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     mail: ports.mail.sent,
     lines: ports.lineLog.lines,
     files: [...ports.files.files].map(([name, content]) => [name, content.toString()]),
+    incidents: [ports.incidents.incidents, ports.incidents.events],
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -200,6 +204,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         mail: ports.mail.sent.length,
         lineLog: ports.lineLog.lines.length,
         files: ports.files.files.size,
+        incidents: ports.incidents.incidents.length,
       };
       for (const [name, count] of Object.entries(used))
         expect(count > 0, name).toBe(manifest.needs.includes(name as PortName));
@@ -282,7 +287,10 @@ export function contract(action: Action, fixture: ContractFixture): void {
           command_id: `${index}`.repeat(32),
         });
       const count = (ports: Fakes): number =>
-        ports.http.requests.length + ports.mail.sent.length + ports.lineLog.lines.length;
+        ports.http.requests.length +
+        ports.mail.sent.length +
+        ports.lineLog.lines.length +
+        ports.incidents.incidents.length;
       expect(count(each)).toBe(3);
       expect(count(once)).toBe(manifest.needs.includes('lineLog') ? 3 : 1);
     });

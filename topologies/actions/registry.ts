@@ -2,6 +2,7 @@
 import type { Action } from '../domain/action/define-action.ts';
 import { email } from './email/execute.ts';
 import { gitlab } from './gitlab/execute.ts';
+import { incident } from './incident/execute.ts';
 import { jira } from './jira/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
@@ -15,6 +16,7 @@ import { webhook } from './webhook/execute.ts';
 export const actions = {
   email,
   gitlab,
+  incident,
   jira,
   log,
   mattermost,

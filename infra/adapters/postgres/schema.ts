@@ -10,7 +10,7 @@ export type Db = Kysely<Database>;
 export type Transaction = KyselyTransaction<Database>;
 
 /** Ids of topics in the topology. */
-export type OutboxTopic = 'config' | 'audit' | 'playbook-versions';
+export type OutboxTopic = 'config' | 'audit' | 'playbook-versions' | 'events';
 
 export interface Database {
   config_revisions: {
@@ -90,6 +90,16 @@ export interface Database {
   approvals: ApprovalTable;
   executions: ExecutionTable;
   attempts: AttemptTable;
+  incidents: IncidentTable;
+  incident_history: {
+    incident_id: string;
+    version: number;
+    at: Time;
+    actor: string;
+    verb: string;
+    comment: string | null;
+    changes: Written<Record<string, unknown>[]>;
+  };
 }
 
 interface AttemptTable {
@@ -208,5 +218,37 @@ interface ApprovalTable {
   opened_at: Time;
   until: OptionalTime;
   status: string;
+  closed_at: OptionalTime;
+}
+
+interface IncidentTable {
+  id: string;
+  command_id: string;
+  version: Generated<number>;
+  tenant: string | null;
+  title: string;
+  severity: string;
+  severities: Written<string[]>;
+  status: string;
+  closed: boolean;
+  workflow: Written<Record<string, unknown>>;
+  assignee: string | null;
+  description: string;
+  drilldown: Written<Record<string, unknown> | null>;
+  index_suffix: string | null;
+  field_definitions: Written<Record<string, unknown>>;
+  fields: Written<Record<string, unknown>>;
+  additional_fields: Written<Record<string, unknown>>;
+  inventory: Written<Record<string, unknown> | null>;
+  assets: string[];
+  evidence: Written<Record<string, unknown>>;
+  rule: Written<Record<string, unknown> | null>;
+  rule_id: string | null;
+  action: Written<Record<string, unknown>>;
+  source: Written<Record<string, unknown>>;
+  warnings: Written<string[]>;
+  made: Written<Record<string, unknown>>;
+  created_at: Time;
+  changed_at: Time;
   closed_at: OptionalTime;
 }

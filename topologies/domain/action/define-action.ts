@@ -5,6 +5,7 @@ import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/ty
 import type { Clock } from '../../ports/clock.ts';
 import type { FileStorePort } from '../../ports/file-store.ts';
 import type { HttpPort } from '../../ports/http.ts';
+import type { IncidentStorePort } from '../../ports/incident-store.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
 import type { MailPort } from '../../ports/mail.ts';
 import type { SecretValue } from '../../ports/secrets.ts';
@@ -16,6 +17,7 @@ export interface ActionPorts {
   readonly mail: MailPort;
   readonly lineLog: LineLogPort;
   readonly files: FileStorePort;
+  readonly incidents: IncidentStorePort;
   /** For those who have to wait within an attempt. */
   readonly clock: Clock;
 }

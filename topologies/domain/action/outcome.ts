@@ -34,6 +34,7 @@ export const failureCodes = {
   smtp_permanent: 'The mail server refused (5xx).',
   smtp_auth: 'The mail server refused the credentials.',
   uncertain: 'The effect may have happened and must not be repeated without a decision.',
+  store: 'The database that keeps what the action records did not answer.',
   disk: 'A file of the worker could not be written.',
   loop_detected: 'The event has passed through too many actions.',
   exhausted: 'All attempts failed.',
