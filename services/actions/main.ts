@@ -10,6 +10,7 @@ import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { createIncidentStore } from '@tocsin/adapters/postgres/incident-store.ts';
 import { openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
+import { createRiskStore } from '@tocsin/adapters/postgres/risk-store.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
 import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
@@ -65,6 +66,7 @@ await runService(config.service, async (context) => {
     lineLog,
     files,
     incidents: createIncidentStore(db),
+    risks: createRiskStore(db),
     clock,
   };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };

@@ -71,6 +71,8 @@ const table: Record<string, Expected> = {
   'POST /api/incidents/:id/assign': operators,
   'POST /api/incidents/:id/comments': operators,
   'PATCH /api/incidents/:id': operators,
+  'GET /api/risk': everyone,
+  'GET /api/risk/top': everyone,
   'GET /docs': everyone,
   'GET /docs/json': everyone,
   'GET /docs/yaml': everyone,

@@ -18,6 +18,7 @@ import { historyRoutes } from './routes/history.ts';
 import { incidentRoutes } from './routes/incidents.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { lagRoutes } from './routes/lag.ts';
+import { riskRoutes } from './routes/risk.ts';
 import { ruleExplainRoutes } from './routes/rule-explain.ts';
 import { runOperateRoutes } from './routes/run-operate.ts';
 import { runStartRoutes } from './routes/run-start.ts';
@@ -120,6 +121,7 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     approvalRoutes(scope, dependencies, deciding);
     auditRoutes(scope, dependencies);
     incidentRoutes(scope, dependencies);
+    riskRoutes(scope, dependencies);
   });
   await http.register(async (scope) => {
     approvePageRoutes(scope, dependencies, deciding, settings.linkRateLimit ?? 60);

@@ -12,6 +12,7 @@ import { listen } from '@tocsin/adapters/postgres/listen.ts';
 import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
 import { startOutbox } from '@tocsin/adapters/postgres/outbox.ts';
 import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
+import { createRiskSearch } from '@tocsin/adapters/postgres/risk-search.ts';
 import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { loadKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
@@ -86,6 +87,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       approvals: createApprovalStore(db),
       audit: createAuditStore(db),
       incidents: createIncidentDesk(db),
+      risks: createRiskSearch(db),
       producer,
       playbookHead:
         config.configDir === null ? (id) => publishedHead(db, id) : (id) => store.get('playbook', id),

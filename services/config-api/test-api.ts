@@ -14,6 +14,7 @@ import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
+import { createRiskSearch } from '@tocsin/adapters/postgres/risk-search.ts';
 import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { parseKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
@@ -77,6 +78,7 @@ export async function openTestApi(
     approvals: createApprovalStore(db),
     audit: createAuditStore(db),
     incidents: createIncidentDesk(db),
+    risks: createRiskSearch(db),
     producer: { send: async () => undefined },
     playbookHead: (id) => publishedHead(db, id),
     publicUrl: null,

@@ -23,6 +23,7 @@ import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts
 import { type FakeIncidentStore, fakeIncidentStore } from '../ports/fakes/incident-store.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
+import { type FakeRiskStore, fakeRiskStore } from '../ports/fakes/risk-store.ts';
 import { HttpFailure, type HttpFailureClass } from '../ports/http.ts';
 import { MailFailure } from '../ports/mail.ts';
 import { SecretValue } from '../ports/secrets.ts';
@@ -48,6 +49,7 @@ export interface Fakes {
   readonly lineLog: FakeLineLog;
   readonly files: FakeFileStore;
   readonly incidents: FakeIncidentStore;
+  readonly risks: FakeRiskStore;
   readonly clock: FakeClock;
 }
 
@@ -58,6 +60,7 @@ export function fakes(answer: FakeAnswer = 200): Fakes {
     lineLog: fakeLineLog(),
     files: fakeFileStore(),
     incidents: fakeIncidentStore(),
+    risks: fakeRiskStore(),
     clock: fakeClock(contractNow),
   };
 }
@@ -161,6 +164,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     lines: ports.lineLog.lines,
     files: [...ports.files.files].map(([name, content]) => [name, content.toString()]),
     incidents: [ports.incidents.incidents, ports.incidents.events],
+    risks: [ports.risks.scores, ports.risks.events],
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -205,6 +209,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         lineLog: ports.lineLog.lines.length,
         files: ports.files.files.size,
         incidents: ports.incidents.incidents.length,
+        risks: ports.risks.scores.length,
       };
       for (const [name, count] of Object.entries(used))
         expect(count > 0, name).toBe(manifest.needs.includes(name as PortName));
@@ -290,7 +295,8 @@ export function contract(action: Action, fixture: ContractFixture): void {
         ports.http.requests.length +
         ports.mail.sent.length +
         ports.lineLog.lines.length +
-        ports.incidents.incidents.length;
+        ports.incidents.incidents.length +
+        ports.risks.scores.length;
       expect(count(each)).toBe(3);
       expect(count(once)).toBe(manifest.needs.includes('lineLog') ? 3 : 1);
     });

@@ -6,7 +6,9 @@ import { incident } from './incident/execute.ts';
 import { jira } from './jira/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
+import { mitreRisk } from './mitre-risk/execute.ts';
 import { report } from './report/execute.ts';
+import { risk } from './risk/execute.ts';
 import { servicenow } from './servicenow/execute.ts';
 import { slack } from './slack/execute.ts';
 import { teams } from './teams/execute.ts';
@@ -20,7 +22,9 @@ export const actions = {
   jira,
   log,
   mattermost,
+  'mitre-risk': mitreRisk,
   report,
+  risk,
   servicenow,
   slack,
   teams,

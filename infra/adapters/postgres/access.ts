@@ -19,6 +19,7 @@ export const resources = [
   'approval-links',
   'audit',
   'incidents',
+  'risk',
 ] as const;
 export type Resource = (typeof resources)[number];
 export type Verb = 'read' | 'write';

@@ -90,6 +90,12 @@ export interface Database {
   approvals: ApprovalTable;
   executions: ExecutionTable;
   attempts: AttemptTable;
+  risk_commands: {
+    command_id: string;
+    made: ColumnType<unknown, string | undefined, string>;
+    recorded_at: Time;
+  };
+  risk_scores: RiskScoreTable;
   incidents: IncidentTable;
   incident_history: {
     incident_id: string;
@@ -251,4 +257,24 @@ interface IncidentTable {
   created_at: Time;
   changed_at: Time;
   closed_at: OptionalTime;
+}
+
+/** numeric and bigint come as text. */
+interface RiskScoreTable {
+  tenant: string;
+  object_type: string;
+  object_id: string;
+  command_id: string;
+  kind: string;
+  name: string | null;
+  scoring_type: string;
+  score: string;
+  fidelity: string;
+  effective: string;
+  index_name: string;
+  fields: Written<Record<string, unknown>>;
+  rule: Written<Record<string, unknown> | null>;
+  row_index: ColumnType<string | null, number | null, never>;
+  scored_at: Time;
+  expires_at: OptionalTime;
 }

@@ -8,6 +8,7 @@ import type { HttpPort } from '../../ports/http.ts';
 import type { IncidentStorePort } from '../../ports/incident-store.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
 import type { MailPort } from '../../ports/mail.ts';
+import type { RiskStorePort } from '../../ports/risk-store.ts';
 import type { SecretValue } from '../../ports/secrets.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -18,6 +19,7 @@ export interface ActionPorts {
   readonly lineLog: LineLogPort;
   readonly files: FileStorePort;
   readonly incidents: IncidentStorePort;
+  readonly risks: RiskStorePort;
   /** For those who have to wait within an attempt. */
   readonly clock: Clock;
 }
