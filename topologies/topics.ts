@@ -60,7 +60,7 @@ export const topics = {
     name: 'events.v1',
     key: 'subject id',
     content:
-      "the engine's own events: action.triggered, action.completed, action.failed, system.alert, incident.created, incident.changed, risk.scored",
+      "the engine's own events: action.triggered, action.completed, action.failed, system.alert, incident.created, incident.changed, risk.scored, mitre.recorded",
     schema: 'envelope.json',
   }),
   results: topic({

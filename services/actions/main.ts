@@ -9,6 +9,7 @@ import { createLineLog } from '@tocsin/adapters/line-log/file.ts';
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { createIncidentStore } from '@tocsin/adapters/postgres/incident-store.ts';
 import { openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
+import { createMitreStore } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { createRiskStore } from '@tocsin/adapters/postgres/risk-store.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
@@ -67,6 +68,7 @@ await runService(config.service, async (context) => {
     files,
     incidents: createIncidentStore(db),
     risks: createRiskStore(db),
+    mitre: createMitreStore(db),
     clock,
   };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };

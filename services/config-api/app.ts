@@ -18,6 +18,7 @@ import { historyRoutes } from './routes/history.ts';
 import { incidentRoutes } from './routes/incidents.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { lagRoutes } from './routes/lag.ts';
+import { mitreRoutes } from './routes/mitre.ts';
 import { riskRoutes } from './routes/risk.ts';
 import { ruleExplainRoutes } from './routes/rule-explain.ts';
 import { runOperateRoutes } from './routes/run-operate.ts';
@@ -122,6 +123,7 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     auditRoutes(scope, dependencies);
     incidentRoutes(scope, dependencies);
     riskRoutes(scope, dependencies);
+    mitreRoutes(scope, dependencies);
   });
   await http.register(async (scope) => {
     approvePageRoutes(scope, dependencies, deciding, settings.linkRateLimit ?? 60);

@@ -9,6 +9,7 @@ import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { listen } from '@tocsin/adapters/postgres/listen.ts';
+import { createMitreSearch } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
 import { startOutbox } from '@tocsin/adapters/postgres/outbox.ts';
 import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
@@ -88,6 +89,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       audit: createAuditStore(db),
       incidents: createIncidentDesk(db),
       risks: createRiskSearch(db),
+      mitre: createMitreSearch(db),
       producer,
       playbookHead:
         config.configDir === null ? (id) => publishedHead(db, id) : (id) => store.get('playbook', id),

@@ -12,6 +12,7 @@ import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
+import { createMitreSearch } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
 import { createRiskSearch } from '@tocsin/adapters/postgres/risk-search.ts';
@@ -79,6 +80,7 @@ export async function openTestApi(
     audit: createAuditStore(db),
     incidents: createIncidentDesk(db),
     risks: createRiskSearch(db),
+    mitre: createMitreSearch(db),
     producer: { send: async () => undefined },
     playbookHead: (id) => publishedHead(db, id),
     publicUrl: null,

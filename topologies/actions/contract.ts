@@ -23,6 +23,7 @@ import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts
 import { type FakeIncidentStore, fakeIncidentStore } from '../ports/fakes/incident-store.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
+import { type FakeMitreStore, fakeMitreStore } from '../ports/fakes/mitre-store.ts';
 import { type FakeRiskStore, fakeRiskStore } from '../ports/fakes/risk-store.ts';
 import { HttpFailure, type HttpFailureClass } from '../ports/http.ts';
 import { MailFailure } from '../ports/mail.ts';
@@ -50,6 +51,7 @@ export interface Fakes {
   readonly files: FakeFileStore;
   readonly incidents: FakeIncidentStore;
   readonly risks: FakeRiskStore;
+  readonly mitre: FakeMitreStore;
   readonly clock: FakeClock;
 }
 
@@ -61,6 +63,7 @@ export function fakes(answer: FakeAnswer = 200): Fakes {
     files: fakeFileStore(),
     incidents: fakeIncidentStore(),
     risks: fakeRiskStore(),
+    mitre: fakeMitreStore(),
     clock: fakeClock(contractNow),
   };
 }
@@ -165,6 +168,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     files: [...ports.files.files].map(([name, content]) => [name, content.toString()]),
     incidents: [ports.incidents.incidents, ports.incidents.events],
     risks: [ports.risks.scores, ports.risks.events],
+    mitre: [ports.mitre.records, ports.mitre.events],
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -210,6 +214,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         files: ports.files.files.size,
         incidents: ports.incidents.incidents.length,
         risks: ports.risks.scores.length,
+        mitre: ports.mitre.records.length,
       };
       for (const [name, count] of Object.entries(used))
         expect(count > 0, name).toBe(manifest.needs.includes(name as PortName));
@@ -296,7 +301,8 @@ export function contract(action: Action, fixture: ContractFixture): void {
         ports.mail.sent.length +
         ports.lineLog.lines.length +
         ports.incidents.incidents.length +
-        ports.risks.scores.length;
+        ports.risks.scores.length +
+        ports.mitre.records.length;
       expect(count(each)).toBe(3);
       expect(count(once)).toBe(manifest.needs.includes('lineLog') ? 3 : 1);
     });

@@ -6,6 +6,7 @@ import { incident } from './incident/execute.ts';
 import { jira } from './jira/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
+import { mitre } from './mitre/execute.ts';
 import { mitreRisk } from './mitre-risk/execute.ts';
 import { report } from './report/execute.ts';
 import { risk } from './risk/execute.ts';
@@ -22,6 +23,7 @@ export const actions = {
   jira,
   log,
   mattermost,
+  mitre,
   'mitre-risk': mitreRisk,
   report,
   risk,

@@ -20,6 +20,7 @@ export const resources = [
   'audit',
   'incidents',
   'risk',
+  'mitre',
 ] as const;
 export type Resource = (typeof resources)[number];
 export type Verb = 'read' | 'write';

@@ -81,7 +81,7 @@ it('many workers at once: every command counts once, and the totals told are tho
 
 it('totals at every moment are those of the definition', async () => {
   const scores = Array.from({ length: 40 }, (_, n) =>
-    scoreOf('a', (n % 7) - 2.3, {
+    scoreOf('a', ((n % 7) * 10 - 23) / 10, {
       scored_at: (n * 37) % 100,
       expires_at: n % 3 === 0 ? null : ((n * 37) % 100) + 1 + (n % 11),
     }),

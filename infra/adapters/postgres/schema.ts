@@ -96,6 +96,7 @@ export interface Database {
     recorded_at: Time;
   };
   risk_scores: RiskScoreTable;
+  mitre_records: MitreTable;
   incidents: IncidentTable;
   incident_history: {
     incident_id: string;
@@ -277,4 +278,26 @@ interface RiskScoreTable {
   row_index: ColumnType<string | null, number | null, never>;
   scored_at: Time;
   expires_at: OptionalTime;
+}
+
+interface MitreTable {
+  command_id: string;
+  tenant: string | null;
+  name: string;
+  rule_id: string | null;
+  rule: string | null;
+  layer: string;
+  techniques: string[];
+  tactics: string[];
+  severity: string;
+  original_severity: string | null;
+  index_name: string;
+  source_id: string;
+  event_id: string | null;
+  run_id: string | null;
+  row_index: ColumnType<string | null, number | null, never>;
+  incident_id: string | null;
+  fields: Written<Record<string, unknown>>;
+  made: Written<Record<string, unknown>>;
+  at: Time;
 }

@@ -179,5 +179,6 @@ export const manifest: ActionManifest = {
   runOnce: 'all',
   defaultMode: 'each',
   idempotency: 'key',
+  incident: 'makes',
   ledger: 'durable',
 };
