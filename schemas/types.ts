@@ -257,6 +257,7 @@ export interface CollectionTemplate {
   connection?: string;
   mode: 'first' | 'all';
   run_once?: boolean;
+  incident?: CommandIncident;
   params: {
     [k: string]: unknown;
   };
@@ -304,6 +305,24 @@ export interface CommandAction {
   key: string;
   revision: number;
 }
+/**
+ * The nearest earlier incident action of the same rule: what the id of its command is made of besides the row.
+ */
+export interface CommandIncident {
+  /**
+   * Key of the entry in the rule's `then`.
+   */
+  key: string;
+  mode: 'each' | 'first' | 'all';
+  /**
+   * Source id of its commands.
+   */
+  source: string;
+  /**
+   * With mode first: its row, where it is known.
+   */
+  row_index?: number;
+}
 export interface CollectionTimer {
   kind: 'timer';
   token: string;
@@ -341,6 +360,7 @@ export interface Command {
    * Row of the run, or all; 0 for an event.
    */
   row_index: number | 'all';
+  incident?: CommandIncident;
   /**
    * Parameters of the action with the rule's `with` applied; templates are not rendered yet.
    */

@@ -59,7 +59,8 @@ export const topics = {
     id: 'events',
     name: 'events.v1',
     key: 'subject id',
-    content: "the engine's own events: action.triggered, action.completed, action.failed, system.alert",
+    content:
+      "the engine's own events: action.triggered, action.completed, action.failed, system.alert, incident.created, incident.changed, risk.scored, mitre.recorded",
     schema: 'envelope.json',
   }),
   results: topic({

@@ -8,7 +8,11 @@ import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { createLineLog } from '@tocsin/adapters/line-log/file.ts';
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
+import { createIncidentStore } from '@tocsin/adapters/postgres/incident-store.ts';
+import { openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
+import { createMitreStore } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
+import { createRiskStore } from '@tocsin/adapters/postgres/risk-store.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
 import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
@@ -63,6 +67,8 @@ await runService(config.service, async (context) => {
   onStop(() => producer.close());
   const outbox = createOutbox({ producer, clock, logger });
   onStop(() => outbox.stop());
+  // Not destroyed: that would end the pool, which is ended above.
+  const db = openDatabase(pool);
   const ports: ActionPorts = {
     http,
     mail: createMailer({ egress }),
@@ -70,6 +76,9 @@ await runService(config.service, async (context) => {
     database,
     files,
     records: recordsOf(outbox),
+    incidents: createIncidentStore(db),
+    risks: createRiskStore(db),
+    mitre: createMitreStore(db),
     clock,
   };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };

@@ -64,6 +64,18 @@ const table: Record<string, Expected> = {
   'GET /api/audit': approvers,
   'GET /api/audit/verify': approvers,
   'GET /api/audit/export': approvers,
+  'GET /api/incidents': everyone,
+  'GET /api/incidents/:id': everyone,
+  'GET /api/incidents/:id/history': everyone,
+  'POST /api/incidents/:id/status': operators,
+  'POST /api/incidents/:id/assign': operators,
+  'POST /api/incidents/:id/comments': operators,
+  'PATCH /api/incidents/:id': operators,
+  'GET /api/risk': everyone,
+  'GET /api/risk/top': everyone,
+  'GET /api/mitre/records': everyone,
+  'GET /api/mitre/layers': everyone,
+  'GET /api/mitre/layers/:id': everyone,
   'GET /docs': everyone,
   'GET /docs/json': everyone,
   'GET /docs/yaml': everyone,
@@ -95,6 +107,10 @@ const bodies: Record<string, unknown> = {
   '/api/playbooks/:id/run': {},
   '/api/runs': { step: 'x' },
   '/api/runs/operate': { verb: 'cancel', filter: { playbook: 'none' } },
+  '/api/incidents/:id': { title: 'x' },
+  '/api/incidents/:id/status': { status: 'New' },
+  '/api/incidents/:id/assign': { assignee: null },
+  '/api/incidents': { comment: 'x' },
   '/api/approvals': { decision: 'approve', digest: 'x' },
   '/api/approvals/:id/links': { user: 'alice' },
 };
@@ -120,7 +136,7 @@ describe.each(Object.entries(table))('%s', (route, expected) => {
       .replace(':link', 'A'.repeat(86))
       .replace(':command_id', 'f'.repeat(32))
       .replace('*', 'index.css');
-    const body = ['POST', 'PUT'].includes(method)
+    const body = ['POST', 'PUT', 'PATCH'].includes(method)
       ? (bodies[pattern] ?? bodies[/^\/api\/\w+/.exec(pattern)?.[0] ?? ''])
       : undefined;
     const response = await api.call({ method, url, key: keys.get(role) as string | null, body });

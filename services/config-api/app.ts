@@ -15,8 +15,11 @@ import { serveDocs } from './routes/docs.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
+import { incidentRoutes } from './routes/incidents.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { lagRoutes } from './routes/lag.ts';
+import { mitreRoutes } from './routes/mitre.ts';
+import { riskRoutes } from './routes/risk.ts';
 import { ruleExplainRoutes } from './routes/rule-explain.ts';
 import { runOperateRoutes } from './routes/run-operate.ts';
 import { runStartRoutes } from './routes/run-start.ts';
@@ -118,6 +121,9 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     runOperateRoutes(scope, dependencies, inputs);
     approvalRoutes(scope, dependencies, deciding);
     auditRoutes(scope, dependencies);
+    incidentRoutes(scope, dependencies);
+    riskRoutes(scope, dependencies);
+    mitreRoutes(scope, dependencies);
   });
   await http.register(async (scope) => {
     approvePageRoutes(scope, dependencies, deciding, settings.linkRateLimit ?? 60);

@@ -5,6 +5,9 @@ import type { ApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts'
 import type { AuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import type { ConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import type { HistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
+import type { IncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
+import type { MitreSearch } from '@tocsin/adapters/postgres/mitre-store.ts';
+import type { RiskSearch } from '@tocsin/adapters/postgres/risk-search.ts';
 import type { RunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import type { Db, Transaction } from '@tocsin/adapters/postgres/schema.ts';
 import type { GroupLag, LogProducer } from '@tocsin/topologies/ports/log.ts';
@@ -45,6 +48,9 @@ export interface Dependencies {
   readonly runs: RunSearch;
   readonly approvals: ApprovalStore;
   readonly audit: AuditStore;
+  readonly incidents: IncidentDesk;
+  readonly risks: RiskSearch;
+  readonly mitre: MitreSearch;
   /** Inputs of runs go to the log directly. */
   readonly producer: Pick<LogProducer, 'send'>;
   /** The published revision of a playbook that a run would start with; null when there is none. */

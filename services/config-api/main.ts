@@ -7,10 +7,13 @@ import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
+import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { listen } from '@tocsin/adapters/postgres/listen.ts';
+import { createMitreSearch } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
 import { startOutbox } from '@tocsin/adapters/postgres/outbox.ts';
 import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
+import { createRiskSearch } from '@tocsin/adapters/postgres/risk-search.ts';
 import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { loadKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
@@ -84,6 +87,9 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       runs: createRunSearch(db),
       approvals: createApprovalStore(db),
       audit: createAuditStore(db),
+      incidents: createIncidentDesk(db),
+      risks: createRiskSearch(db),
+      mitre: createMitreSearch(db),
       producer,
       playbookHead:
         config.configDir === null ? (id) => publishedHead(db, id) : (id) => store.get('playbook', id),
@@ -119,6 +125,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       config: topics.config.name,
       audit: topics.audit.name,
       'playbook-versions': topics.playbookVersions.name,
+      events: topics.events.name,
     },
     logger,
   });

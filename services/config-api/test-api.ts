@@ -10,9 +10,12 @@ import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
+import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
+import { createMitreSearch } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
+import { createRiskSearch } from '@tocsin/adapters/postgres/risk-search.ts';
 import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { parseKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
@@ -75,6 +78,9 @@ export async function openTestApi(
     runs: createRunSearch(db),
     approvals: createApprovalStore(db),
     audit: createAuditStore(db),
+    incidents: createIncidentDesk(db),
+    risks: createRiskSearch(db),
+    mitre: createMitreSearch(db),
     producer: { send: async () => undefined },
     playbookHead: (id) => publishedHead(db, id),
     publicUrl: null,

@@ -22,9 +22,12 @@ import { type FakeClock, fakeClock } from '../ports/fakes/clock.ts';
 import { type FakeDatabase, fakeDatabase } from '../ports/fakes/database.ts';
 import { type FakeFileStore, fakeFileStore } from '../ports/fakes/file-store.ts';
 import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
+import { type FakeIncidentStore, fakeIncidentStore } from '../ports/fakes/incident-store.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
+import { type FakeMitreStore, fakeMitreStore } from '../ports/fakes/mitre-store.ts';
 import { type FakeRecords, fakeRecords } from '../ports/fakes/records.ts';
+import { type FakeRiskStore, fakeRiskStore } from '../ports/fakes/risk-store.ts';
 import { HttpFailure, type HttpFailureClass } from '../ports/http.ts';
 import { MailFailure } from '../ports/mail.ts';
 import { SecretValue } from '../ports/secrets.ts';
@@ -55,6 +58,9 @@ export interface Fakes {
   readonly database: FakeDatabase;
   readonly files: FakeFileStore;
   readonly records: FakeRecords;
+  readonly incidents: FakeIncidentStore;
+  readonly risks: FakeRiskStore;
+  readonly mitre: FakeMitreStore;
   readonly clock: FakeClock;
 }
 
@@ -66,6 +72,9 @@ export function fakes(answer: FakeAnswer = 200, tables: ContractFixture['tables'
     database: fakeDatabase(tables),
     files: fakeFileStore(),
     records: fakeRecords(),
+    incidents: fakeIncidentStore(),
+    risks: fakeRiskStore(),
+    mitre: fakeMitreStore(),
     clock: fakeClock(contractNow),
   };
 }
@@ -171,6 +180,9 @@ export function contract(action: Action, fixture: ContractFixture): void {
     writes: ports.database.writes,
     files: [...ports.files.files].map(([name, content]) => [name, content.toString()]),
     records: ports.records.appends,
+    incidents: [ports.incidents.incidents, ports.incidents.events],
+    risks: [ports.risks.scores, ports.risks.events],
+    mitre: [ports.mitre.records, ports.mitre.events],
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -216,6 +228,9 @@ export function contract(action: Action, fixture: ContractFixture): void {
         database: ports.database.writes.length,
         files: ports.files.files.size,
         records: ports.records.appends.length,
+        incidents: ports.incidents.incidents.length,
+        risks: ports.risks.scores.length,
+        mitre: ports.mitre.records.length,
       };
       for (const [name, count] of Object.entries(used))
         expect(count > 0, name).toBe(uses.includes(name as PortName));
@@ -306,7 +321,10 @@ export function contract(action: Action, fixture: ContractFixture): void {
         ports.mail.sent.length +
         ports.lineLog.lines.length +
         ports.database.writes.length +
-        ports.records.appends.length;
+        ports.records.appends.length +
+        ports.incidents.incidents.length +
+        ports.risks.scores.length +
+        ports.mitre.records.length;
       expect(count(each)).toBe(3);
       expect(count(once)).toBe(manifest.needs.includes('lineLog') ? 3 : 1);
     });

@@ -3,12 +3,16 @@ import type { Action } from '../domain/action/define-action.ts';
 import { database } from './database/execute.ts';
 import { email } from './email/execute.ts';
 import { gitlab } from './gitlab/execute.ts';
+import { incident } from './incident/execute.ts';
 import { index } from './index/execute.ts';
 import { jira } from './jira/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
+import { mitre } from './mitre/execute.ts';
+import { mitreRisk } from './mitre-risk/execute.ts';
 import { report } from './report/execute.ts';
 import { rescan } from './rescan/execute.ts';
+import { risk } from './risk/execute.ts';
 import { runJob } from './run-job/execute.ts';
 import { servicenow } from './servicenow/execute.ts';
 import { slack } from './slack/execute.ts';
@@ -22,12 +26,16 @@ export const actions = {
   email,
   gitlab,
   index,
+  incident,
   jira,
   log,
   mattermost,
+  mitre,
+  'mitre-risk': mitreRisk,
   report,
   rescan,
   'run-job': runJob,
+  risk,
   servicenow,
   slack,
   tag,

@@ -21,6 +21,9 @@ export const resources = [
   'approvals',
   'approval-links',
   'audit',
+  'incidents',
+  'risk',
+  'mitre',
 ] as const;
 export type Resource = (typeof resources)[number];
 export type Verb = 'read' | 'write';
@@ -42,13 +45,13 @@ const everyRead = resources.map((resource): Scope => `read:${resource}`);
 const readAll = everyRead.filter((scope) => scope !== 'read:audit');
 
 /**
- * Destinations and credentials belong to administrators; editors only refer to them. Operators start, stop and repair runs;
+ * Destinations and credentials belong to administrators; editors only refer to them. Operators start, stop and repair runs and work on incidents;
  * approvers decide at gates, where the playbook says whose decision counts. Links are made by administrators and by keys for it alone.
  */
 export const roles = {
   viewer: readAll,
   editor: [...readAll, 'write:rules', 'write:actions', 'write:sinks', 'write:lists', 'write:playbooks'],
-  operator: [...readAll, 'write:runs'],
+  operator: [...readAll, 'write:runs', 'write:incidents'],
   approver: [...everyRead, 'write:approvals'],
   admin: ['admin'],
 } as const satisfies Record<string, readonly Scope[]>;

@@ -10,7 +10,7 @@ export type Db = Kysely<Database>;
 export type Transaction = KyselyTransaction<Database>;
 
 /** Ids of topics in the topology. */
-export type OutboxTopic = 'config' | 'audit' | 'playbook-versions';
+export type OutboxTopic = 'config' | 'audit' | 'playbook-versions' | 'events';
 
 export interface Database {
   config_revisions: {
@@ -90,6 +90,23 @@ export interface Database {
   approvals: ApprovalTable;
   executions: ExecutionTable;
   attempts: AttemptTable;
+  risk_commands: {
+    command_id: string;
+    made: ColumnType<unknown, string | undefined, string>;
+    recorded_at: Time;
+  };
+  risk_scores: RiskScoreTable;
+  mitre_records: MitreTable;
+  incidents: IncidentTable;
+  incident_history: {
+    incident_id: string;
+    version: number;
+    at: Time;
+    actor: string;
+    verb: string;
+    comment: string | null;
+    changes: Written<Record<string, unknown>[]>;
+  };
 }
 
 interface AttemptTable {
@@ -209,4 +226,78 @@ interface ApprovalTable {
   until: OptionalTime;
   status: string;
   closed_at: OptionalTime;
+}
+
+interface IncidentTable {
+  id: string;
+  command_id: string;
+  version: Generated<number>;
+  tenant: string | null;
+  title: string;
+  severity: string;
+  severities: Written<string[]>;
+  status: string;
+  closed: boolean;
+  workflow: Written<Record<string, unknown>>;
+  assignee: string | null;
+  description: string;
+  drilldown: Written<Record<string, unknown> | null>;
+  index_suffix: string | null;
+  field_definitions: Written<Record<string, unknown>>;
+  fields: Written<Record<string, unknown>>;
+  additional_fields: Written<Record<string, unknown>>;
+  inventory: Written<Record<string, unknown> | null>;
+  assets: string[];
+  evidence: Written<Record<string, unknown>>;
+  rule: Written<Record<string, unknown> | null>;
+  rule_id: string | null;
+  action: Written<Record<string, unknown>>;
+  source: Written<Record<string, unknown>>;
+  warnings: Written<string[]>;
+  made: Written<Record<string, unknown>>;
+  created_at: Time;
+  changed_at: Time;
+  closed_at: OptionalTime;
+}
+
+/** numeric and bigint come as text. */
+interface RiskScoreTable {
+  tenant: string;
+  object_type: string;
+  object_id: string;
+  command_id: string;
+  kind: string;
+  name: string | null;
+  scoring_type: string;
+  score: string;
+  fidelity: string;
+  effective: string;
+  index_name: string;
+  fields: Written<Record<string, unknown>>;
+  rule: Written<Record<string, unknown> | null>;
+  row_index: ColumnType<string | null, number | null, never>;
+  scored_at: Time;
+  expires_at: OptionalTime;
+}
+
+interface MitreTable {
+  command_id: string;
+  tenant: string | null;
+  name: string;
+  rule_id: string | null;
+  rule: string | null;
+  layer: string;
+  techniques: string[];
+  tactics: string[];
+  severity: string;
+  original_severity: string | null;
+  index_name: string;
+  source_id: string;
+  event_id: string | null;
+  run_id: string | null;
+  row_index: ColumnType<string | null, number | null, never>;
+  incident_id: string | null;
+  fields: Written<Record<string, unknown>>;
+  made: Written<Record<string, unknown>>;
+  at: Time;
 }

@@ -6,9 +6,12 @@ import type { Clock } from '../../ports/clock.ts';
 import type { DatabasePort } from '../../ports/database.ts';
 import type { FileStorePort } from '../../ports/file-store.ts';
 import type { HttpPort } from '../../ports/http.ts';
+import type { IncidentStorePort } from '../../ports/incident-store.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
 import type { MailPort } from '../../ports/mail.ts';
+import type { MitreStorePort } from '../../ports/mitre-store.ts';
 import type { RecordsPort } from '../../ports/records.ts';
+import type { RiskStorePort } from '../../ports/risk-store.ts';
 import type { SecretValue } from '../../ports/secrets.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -20,6 +23,9 @@ export interface ActionPorts {
   readonly database: DatabasePort;
   readonly files: FileStorePort;
   readonly records: RecordsPort;
+  readonly incidents: IncidentStorePort;
+  readonly risks: RiskStorePort;
+  readonly mitre: MitreStorePort;
   /** For those who have to wait within an attempt. */
   readonly clock: Clock;
 }
@@ -53,6 +59,8 @@ export interface ActionManifest {
   readonly idempotency: 'key' | 'none';
   /** Limits of a destination whose connection sets none, where they are not those of all connections. */
   readonly lane?: { readonly ratePerSecond?: number };
+  /** Within a rule: 'makes' incidents; 'follows': its commands know the incident of an earlier entry. */
+  readonly incident?: 'makes' | 'follows';
   /** 'whole': a command of a playbook carries all that the run knows; otherwise only what templates name. */
   readonly runContext?: 'whole';
   /**

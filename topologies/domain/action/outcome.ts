@@ -47,6 +47,7 @@ export const failureCodes = {
   index_rejected: 'The search cluster refused the document for another reason.',
   uncertain: 'The effect may have happened and must not be repeated without a decision.',
   topic: 'A record for another system could not be written to its topic.',
+  store: 'The database that keeps what the action records did not answer.',
   disk: 'A file of the worker could not be written.',
   loop_detected: 'The event has passed through too many actions.',
   exhausted: 'All attempts failed.',

@@ -1,0 +1,61 @@
+// What the two risk actions share: their event, what a dry run shows, and having the scores kept.
+import type { Command } from '@tocsin/schemas/types.ts';
+import type { RiskBatch, RiskStorePort } from '../../ports/risk-store.ts';
+import { isFailed } from '../action/fail.ts';
+import type { Json, Outcome } from '../action/outcome.ts';
+import { askStore } from '../action/record/ask-store.ts';
+import { recordEvent } from '../action/record/event.ts';
+import { objectKey, type RiskScore } from './score.ts';
+
+export interface ScoreRequest {
+  readonly scores: readonly RiskScore[];
+  readonly warnings: readonly string[];
+}
+
+/** Warnings of one outcome: a set of many rows would repeat itself. */
+const warningsMax = 50;
+
+export function batchOf(command: Command, { scores }: ScoreRequest): RiskBatch {
+  const { rule } = command;
+  return {
+    command_id: command.command_id,
+    tenant: command.tenant ?? '',
+    rule:
+      rule === undefined ? null : { id: rule.id, ...(rule.name === undefined ? {} : { name: rule.name }) },
+    scores,
+    eventOf: (score, total) =>
+      recordEvent(command, {
+        id: `${command.command_id}.risk.${scores.indexOf(score)}`,
+        event: 'risk.scored',
+        subject: objectKey(score.object),
+        at: score.scored_at,
+        data: {
+          ...score,
+          scored_at: new Date(score.scored_at).toISOString(),
+          expires_at: score.expires_at === null ? null : new Date(score.expires_at).toISOString(),
+          total,
+        },
+      }),
+  };
+}
+
+export function shownScores({ scores, warnings }: ScoreRequest): Outcome {
+  return done({ scores: scores.slice(0, 20) as unknown as Json, count: scores.length }, warnings);
+}
+
+/** Has the scores kept once. Rejects with anything that is a defect. */
+export async function recordScores(
+  store: RiskStorePort,
+  command: Command,
+  request: ScoreRequest,
+): Promise<Outcome> {
+  const scored = await askStore(() => store.record(batchOf(command, request)));
+  if (isFailed(scored)) return scored;
+  const shown = scored.slice(0, 20).map(({ object, ...numbers }) => ({ object: { ...object }, ...numbers }));
+  return done({ scores: shown, count: scored.length }, request.warnings);
+}
+
+function done(output: Json, warnings: readonly string[]): Outcome {
+  const distinct = [...new Set(warnings)].slice(0, warningsMax);
+  return { status: 'done', output, ...(distinct.length > 0 ? { warnings: distinct } : {}) };
+}
