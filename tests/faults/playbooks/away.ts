@@ -20,7 +20,8 @@ import { pause } from './stage.ts';
 const retryAfterMs = 2_000;
 const refusal = { status: 429, headers: { 'retry-after': String(retryAfterMs / 1_000) } };
 const broken = { status: 500 };
-const ways: readonly Answer[] = [refusal, 'hang', 'reset', broken];
+/** What follows the failures that open the breaker. */
+const ways: readonly Answer[] = [refusal, 'hang', 'reset'];
 /** Ways after which the sender cannot know whether it was heard. */
 const doubtful: readonly Answer[] = ['hang', 'reset'];
 
@@ -33,7 +34,7 @@ export async function destinationAway(world: Services, { seed, runs }: Plan): Pr
   /** What came, with what it met. */
   const met: { readonly request: WebhookRequest; readonly answer: Answer }[] = [];
   ill.answerWith((request) => {
-    const turn = met.length < httpConcurrency ? broken : ways[met.length % ways.length];
+    const turn = met.length < defaultBreaker.threshold ? broken : ways[met.length % ways.length];
     const answer = away ? (turn as Answer) : { status: 204 };
     met.push({ request, answer });
     return answer;
@@ -43,14 +44,24 @@ export async function destinationAway(world: Services, { seed, runs }: Plan): Pr
   const keys = Array.from({ length: runs }, (_, n) => `${prefix}ill${n}`);
   await Promise.all(keys.map((key) => world.start('to-ill', key)));
   const during = bystanders(world, `${prefix}fault`, (count) => away || count < runs);
-  const waiting = await firstCommands(world, `${prefix}ill`, runs);
-  await until('every way to misbehave was met', () =>
-    ways.every((way) => met.some(({ answer }) => answer === way)),
-  );
-  await until('offsets go on without those who wait', () => allCommitted(world, waiting), 60_000, 100);
-  const asked = met.length;
-  const awayMs = Date.now() - (met[0]?.request.at ?? 0);
-  away = false;
+  // Whoever waits for it hears of a failure; one of this scenario comes first.
+  during.catch(() => undefined);
+  let waiting: readonly Waiting[];
+  let asked: number;
+  let awayMs: number;
+  try {
+    waiting = await firstCommands(world, `${prefix}ill`, runs);
+    await until(
+      'every way to misbehave was met',
+      () => ways.every((way) => met.some(({ answer }) => answer === way)),
+      30_000,
+    );
+    await until('offsets go on without those who wait', () => allCommitted(world, waiting), 30_000, 100);
+    asked = met.length;
+    awayMs = Date.now() - (met[0]?.request.at ?? 0);
+  } finally {
+    away = false;
+  }
   const fault = await during;
   const started = [...keys, ...calm.keys, ...fault.keys];
   const open = await world.settle(started);
