@@ -1504,7 +1504,7 @@ export interface SinkConfig {
   kind: 'sink';
   id: string;
   name?: string;
-  type: 'splunk-hec';
+  type: 'splunk-hec' | 'elasticsearch';
   enabled?: boolean;
   connection: string;
   /**

@@ -123,7 +123,10 @@ test('random bytes in a string are judged as TextDecoder judges them', () => {
 test('marks are where JSON.parse finds the members', () => {
   const small = fc.jsonValue({ maxDepth: 2 });
   const optional = { requiredKeys: [] };
-  const asset = fc.record({ id: small, name: small, asset: small, data: small, '@timestamp': small }, optional);
+  const asset = fc.record(
+    { id: small, name: small, asset: small, data: small, '@timestamp': small },
+    optional,
+  );
   const data = fc.record(
     { asset: fc.oneof(asset, small), timestamp: small, name: small, data: small },
     optional,

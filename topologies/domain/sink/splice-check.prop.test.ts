@@ -148,9 +148,7 @@ describe.each(checks)('$name against JSON.parse', ({ check }) => {
         expect(check(bytes, 0, bytes.length, marks)).toBe(0);
         const at = (from: number, to: number): unknown =>
           from < 0 ? undefined : JSON.parse(bytes.toString('utf8', from, to));
-        expect(at(marks.idStart, marks.idEnd)).toEqual(
-          typeof parsed.id === 'string' ? parsed.id : undefined,
-        );
+        expect(at(marks.idStart, marks.idEnd)).toEqual(typeof parsed.id === 'string' ? parsed.id : undefined);
         const stamp = parsed['@timestamp'];
         expect(marks.stampStart >= 0).toBe(stamp !== undefined);
         if (stamp !== undefined)
