@@ -9,12 +9,12 @@ const LOWEST = 15_000;
 const HIGHEST = 32_000;
 
 /** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
+export async function freePort(lowest = LOWEST, highest = HIGHEST): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt += 1) {
-    const port = await listenOnce(randomInt(LOWEST, HIGHEST));
+    const port = await listenOnce(randomInt(lowest, highest));
     if (port !== undefined) return port;
   }
-  throw new Error(`no free TCP port on 127.0.0.1 between ${LOWEST} and ${HIGHEST}`);
+  throw new Error(`no free TCP port on 127.0.0.1 between ${lowest} and ${highest}`);
 }
 
 /** `wanted` when nobody listens on it, else a free one. */

@@ -242,6 +242,10 @@ describe('answers', () => {
     });
   });
 
+  it('without errors have the one shape that is not parsed', () => {
+    expect(all201(1)).toBe(real['opensearch-2.19.1-all-well']!.body);
+  });
+
   it.each([1, 2, 2_500])('without errors for %i events are delivery, parsed or not', (count) => {
     expect(judge(responseOf(200, all201(count)), count, 0).class).toBe('delivered');
     expect(judge(responseOf(200, ` ${all201(count)}`), count, 0).class).toBe('delivered');
