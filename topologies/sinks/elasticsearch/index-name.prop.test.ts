@@ -92,6 +92,13 @@ describe('fields', () => {
     expect(nameOf('s4e-%{data.severity}', 0, { data: { severity } })).toBe(`s4e-${expected}`);
   });
 
+  it.each(['x', 'é', '語', '😀'])('of many %s are cut, never within a character', (character) => {
+    const name = nameOf('s4e-%{a}-%{b}-%{+YYYY}', 0, { a: character.repeat(300), b: character.repeat(300) });
+    const held = Math.floor(100 / Buffer.byteLength(character));
+    expect(name).toBe(`s4e-${character.repeat(held)}-${character.repeat(held)}-1970`);
+    expect(isAllowed(name)).toBe(true);
+  });
+
   it('are own members only', () => {
     expect(nameOf('s4e-%{[constructor][name]}', 0, {})).toBe('s4e-none');
   });
