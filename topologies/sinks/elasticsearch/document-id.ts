@@ -8,10 +8,11 @@ import { createHash } from 'node:crypto';
 /** The servers refuse ids above this many bytes of UTF-8. */
 export const maxIdBytes = 512;
 
-/** A text as id, in JSON with its quotes. Too long or no proper Unicode: a hash of it. */
+/** A text as id, in JSON with its quotes. No proper Unicode, or too long, escapes included: a hash of it. */
 export function idOf(text: string): string {
-  return text.isWellFormed() && Buffer.byteLength(text) <= maxIdBytes
-    ? JSON.stringify(text)
+  const json = JSON.stringify(text);
+  return text.isWellFormed() && Buffer.byteLength(json) <= maxIdBytes + 2
+    ? json
     : `"${createHash('sha256').update(Buffer.from(text, 'utf16le')).digest('base64url')}"`;
 }
 

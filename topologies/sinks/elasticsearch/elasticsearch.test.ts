@@ -140,8 +140,8 @@ describe('ids', () => {
     expect(idOf(String.raw`{"id":"\u0061\/b"}`)).toBe('a/b');
   });
 
-  it.each(['x'.repeat(513), 'é'.repeat(257), 'x\ud800', 'x\ud801', `${'"'.repeat(513)}`])(
-    'that the servers refuse become hashes (%#)',
+  it.each(['x'.repeat(513), 'é'.repeat(257), 'x\ud800', 'x\ud801', '"'.repeat(257), '\u0001'.repeat(512)])(
+    'that the servers refuse, or that escapes make too long, become hashes (%#)',
     (id) => {
       const hash = idOf(JSON.stringify({ id }));
       expect(hash).toMatch(/^[\w-]{43}$/);
