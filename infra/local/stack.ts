@@ -143,6 +143,7 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     SECRETS_KEY_FILE: process.env.SECRETS_KEY_FILE || ensureKeyring(join(home, 'keyring.json')),
     BOOTSTRAP_KEY_FILE: process.env.BOOTSTRAP_KEY_FILE || firstKeyFile,
     ACTION_LOG_FILE: process.env.ACTION_LOG_FILE || join(home, 'logs', 'log-action.log'),
+    REPORT_DIR: process.env.REPORT_DIR || join(home, 'reports'),
     ...options.env,
   };
   await createMissingTopics(shared);

@@ -3,7 +3,14 @@ import type { EgressSettings } from '@tocsin/adapters/http/egress-policy.ts';
 import { egressSettings } from '@tocsin/adapters/http/egress-settings.ts';
 import { type LogSettings, parseLogSettings } from '@tocsin/adapters/log/settings.ts';
 import type { ServiceSettings } from '@tocsin/adapters/service/run-service.ts';
-import { list, oneOf, required, SettingError, serviceSettings } from '@tocsin/adapters/service/settings.ts';
+import {
+  integer,
+  list,
+  oneOf,
+  required,
+  SettingError,
+  serviceSettings,
+} from '@tocsin/adapters/service/settings.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 
 export interface ActionsConfig {
@@ -18,6 +25,9 @@ export interface ActionsConfig {
   readonly logFile: string;
   /** Whether its lines go to standard output as well. */
   readonly logToStdout: boolean;
+  /** Folder of the `report` action, and the bytes that it may hold. */
+  readonly reportFolder: string;
+  readonly reportMaxBytes: number;
   /** Keys that decrypt the secret store; null when secrets come from files and variables only. */
   readonly keyringFile: string | null;
   readonly egress: EgressSettings;
@@ -40,6 +50,11 @@ export function readConfig(): ActionsConfig {
     types,
     logFile: process.env['ACTION_LOG_FILE'] ?? 'tocsin-actions.log',
     logToStdout: oneOf(process.env, 'ACTION_LOG_STDOUT', 'off', ['on', 'off']) === 'on',
+    reportFolder: process.env['REPORT_DIR'] || 'tocsin-reports',
+    reportMaxBytes: integer(process.env, 'REPORT_MAX_BYTES', 1024 ** 3, {
+      min: 1,
+      max: Number.MAX_SAFE_INTEGER,
+    }),
     keyringFile: process.env['SECRETS_KEY_FILE'] || null,
     egress: egressSettings(process.env),
     environment: process.env,

@@ -2,6 +2,7 @@
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { createPostgresEffects } from '@tocsin/adapters/effects/postgres.ts';
 import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
+import { createFileStore } from '@tocsin/adapters/files/directory.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { createLineLog } from '@tocsin/adapters/line-log/file.ts';
@@ -18,6 +19,7 @@ import { createConnectionLookup, laneSettingsOf } from '@tocsin/topologies/run/c
 import { createTimers } from '@tocsin/topologies/run/fold/timers.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createPerformer } from '@tocsin/topologies/run/perform.ts';
+import { recordsOf } from '@tocsin/topologies/run/records.ts';
 import { commandTopic } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
 import { pruneRegularly } from './prune.ts';
@@ -53,7 +55,19 @@ await runService(config.service, async (context) => {
     ...(config.logToStdout ? { echo: process.stdout } : {}),
   });
   onStop(() => lineLog.close());
-  const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog };
+  const files = createFileStore({ folder: config.reportFolder, maxBytes: config.reportMaxBytes });
+  const producer = client.producer();
+  onStop(() => producer.close());
+  const outbox = createOutbox({ producer, clock, logger });
+  onStop(() => outbox.stop());
+  const ports: ActionPorts = {
+    http,
+    mail: createMailer({ egress }),
+    lineLog,
+    files,
+    records: recordsOf(outbox),
+    clock,
+  };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
   const secrets = openSecrets({
     env: config.environment,
@@ -65,10 +79,6 @@ await runService(config.service, async (context) => {
   void pruneRegularly({ pool, clock, logger, signal });
   const connection = createConnectionLookup(() => source.table, secrets);
 
-  const producer = client.producer();
-  onStop(() => producer.close());
-  const outbox = createOutbox({ producer, clock, logger });
-  onStop(() => outbox.stop());
   for (const flow of actionFlows.filter(({ title }) => config.types.includes(title))) {
     const action = actions[flow.title as keyof typeof actions];
     const { needs, ledger, lane } = action.manifest;

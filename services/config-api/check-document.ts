@@ -28,8 +28,11 @@ export interface TypeEntry {
     readonly id: string;
     readonly params: JsonSchema;
     readonly connection: 'http' | 'smtp' | null;
+    readonly privileged?: true;
   };
   check(params: Params): Issue[];
+  /** Whether these parameters need the connection that the manifest names; without it they always do. */
+  needsConnection?(params: Params): boolean;
   /** Contradictions between parameters and connection. */
   checkConnection?(params: Params, connection: Connection): Issue[];
 }
@@ -80,21 +83,21 @@ export function createDocumentCheck(catalogue: Catalogue, now: () => number = Da
     if (needed === null && document.connection !== undefined)
       throw unprocessable([{ path: '/connection', message: `the type ${document.type} uses no connection` }]);
     if (needed !== null) {
-      if (document.connection === undefined)
+      const optional = entry.needsConnection?.(document.params ?? {}) === false;
+      if (document.connection === undefined && !optional)
         throw unprocessable([
           { path: '/connection', message: `the type ${document.type} needs a connection` },
         ]);
-      const connection = await writer.get('connection', document.connection);
-      if (connection === null)
-        throw unprocessable([
-          { path: '/connection', message: `the connection ${document.connection} does not exist` },
-        ]);
-      if (connection.document.type !== needed)
-        throw unprocessable([{ path: '/connection', message: `must be a connection of type ${needed}` }]);
     }
-    checkParams(entry, document.params, '/params');
     const connection =
       document.connection === undefined ? null : await writer.get('connection', document.connection);
+    if (document.connection !== undefined && connection === null)
+      throw unprocessable([
+        { path: '/connection', message: `the connection ${document.connection} does not exist` },
+      ]);
+    if (connection !== null && connection.document.type !== needed)
+      throw unprocessable([{ path: '/connection', message: `must be a connection of type ${needed}` }]);
+    checkParams(entry, document.params, '/params');
     if (connection !== null)
       checkTogether(entry, document.params, connection.document as unknown as Connection, '/params');
   }

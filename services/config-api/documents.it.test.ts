@@ -55,6 +55,16 @@ describe('the life of a document', () => {
     expect(again.headers.etag).toBe('"4"');
   });
 
+  it('asks for a connection only where the parameters need it', async () => {
+    const post = (body: object) => api.call({ method: 'POST', url: '/api/actions', body });
+    expect((await post({ id: 'stores', type: 'report', params: {} })).statusCode).toBe(201);
+    const mails = { id: 'mails', type: 'report', params: { deliver: 'mail', to: 'a@example.com' } };
+    const refused = await post(mails);
+    expect([refused.statusCode, errorOf(refused).issues[0]?.path]).toEqual([422, '/connection']);
+    const unknown = await post({ ...mails, params: {}, connection: 'none' });
+    expect([unknown.statusCode, errorOf(unknown).issues[0]?.path]).toEqual([422, '/connection']);
+  });
+
   it('refuses a second one under the same id', async () => {
     await api.call({ method: 'POST', url: '/api/rules', body: { ...rule, id: 'twice' } });
     const second = await api.call({ method: 'POST', url: '/api/rules', body: { ...rule, id: 'twice' } });

@@ -96,7 +96,7 @@ it('sums the lag of every group, and says 503 when the log does not answer', asy
 it('lists types with the schemas of their parameters', async () => {
   const { items } = (await api.call({ url: '/api/action-types' })).json();
   expect(items.map((item: { id: string }) => item.id)).toEqual(
-    expect.arrayContaining(['email', 'log', 'webhook']),
+    expect.arrayContaining(['email', 'log', 'report', 'webhook']),
   );
   for (const item of items) expect(item.params.type).toBe('object');
   expect((await api.call({ url: '/api/sink-types' })).json().items[0].id).toBe('splunk-hec');

@@ -17,9 +17,12 @@ import type {
 } from '../domain/action/define-action.ts';
 import { failureCodes, type Outcome } from '../domain/action/outcome.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
+import { type FakeClock, fakeClock } from '../ports/fakes/clock.ts';
+import { type FakeFileStore, fakeFileStore } from '../ports/fakes/file-store.ts';
 import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
+import { type FakeRecords, fakeRecords } from '../ports/fakes/records.ts';
 import { HttpFailure, type HttpFailureClass } from '../ports/http.ts';
 import { MailFailure } from '../ports/mail.ts';
 import { SecretValue } from '../ports/secrets.ts';
@@ -37,16 +40,28 @@ export interface ContractFixture {
   readonly secrets: readonly string[];
   /** Body of every 2xx answer, for receivers that say in it whether they took the request. */
   readonly accepted?: string;
+  /** Ports that these parameters use; all that the manifest names without it. */
+  readonly uses?: readonly PortName[];
 }
 
 export interface Fakes {
   readonly http: FakeHttp;
   readonly mail: FakeMail;
   readonly lineLog: FakeLineLog;
+  readonly files: FakeFileStore;
+  readonly records: FakeRecords;
+  readonly clock: FakeClock;
 }
 
 export function fakes(answer: FakeAnswer = 200): Fakes {
-  return { http: fakeHttp(answer), mail: fakeMail(), lineLog: fakeLineLog() };
+  return {
+    http: fakeHttp(answer),
+    mail: fakeMail(),
+    lineLog: fakeLineLog(),
+    files: fakeFileStore(),
+    records: fakeRecords(),
+    clock: fakeClock(contractNow),
+  };
 }
 
 export const contractNow = Date.UTC(2026, 3, 28, 12, 0, 1);
@@ -125,7 +140,8 @@ const canary = 'canary-7d1f0c93-do-not-print';
 
 export function contract(action: Action, fixture: ContractFixture): void {
   const { manifest } = action;
-  const { accepted = '' } = fixture;
+  const { accepted = '', uses = manifest.needs } = fixture;
+  const needsConnection = manifest.connection !== null && action.needsConnection?.(fixture.params) !== false;
   const answering = (): Fakes => fakes({ status: 200, body: accepted });
   const secrets = Object.fromEntries(
     fixture.secrets.map((name) => [name, new SecretValue(`${canary}-${name}`)]),
@@ -146,6 +162,8 @@ export function contract(action: Action, fixture: ContractFixture): void {
     http: ports.http.requests.map(({ signal: _, ...request }) => request),
     mail: ports.mail.sent,
     lines: ports.lineLog.lines,
+    files: [...ports.files.files].map(([name, content]) => [name, content.toString()]),
+    records: ports.records.appends,
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -188,9 +206,11 @@ export function contract(action: Action, fixture: ContractFixture): void {
         http: ports.http.requests.length,
         mail: ports.mail.sent.length,
         lineLog: ports.lineLog.lines.length,
+        files: ports.files.files.size,
+        records: ports.records.appends.length,
       };
       for (const [name, count] of Object.entries(used))
-        expect(count > 0, name).toBe(manifest.needs.includes(name as PortName));
+        expect(count > 0, name).toBe(uses.includes(name as PortName));
     });
 
     it('sends the same twice for the same command, with the command id as its key', async () => {
@@ -208,7 +228,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     it('keeps secrets out of outcomes and of what is shown of them', async () => {
       const ports = answering();
       const outcomes = [await run(ports)];
-      if (manifest.needs.includes('http')) {
+      if (uses.includes('http')) {
         ports.http.answer(
           { status: 400, body: `you sent ${canary}` },
           { status: 302, headers: { location: `https://x/${canary}` } },
@@ -244,7 +264,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         action.preview(command({ params }), { connection, now: contractNow, ...over });
       const misfit = { ...fixture.params, no_such_parameter: 1 };
       expect(preview(misfit)).toEqual(await run(fakes(), { params: misfit }));
-      if (manifest.connection !== null)
+      if (needsConnection)
         expect(preview(fixture.params, { connection: null })).toEqual(
           await run(fakes(), {}, { connection: null }),
         );
@@ -270,7 +290,10 @@ export function contract(action: Action, fixture: ContractFixture): void {
           command_id: `${index}`.repeat(32),
         });
       const count = (ports: Fakes): number =>
-        ports.http.requests.length + ports.mail.sent.length + ports.lineLog.lines.length;
+        ports.http.requests.length +
+        ports.mail.sent.length +
+        ports.lineLog.lines.length +
+        ports.records.appends.length;
       expect(count(each)).toBe(3);
       expect(count(once)).toBe(manifest.needs.includes('lineLog') ? 3 : 1);
     });
@@ -284,7 +307,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
       });
 
     it('fails without its connection, and does not throw', async () => {
-      if (manifest.connection === null)
+      if (!needsConnection)
         return expect(await run(answering(), {}, { connection: null })).toMatchObject({ status: 'done' });
       expect(await run(answering(), {}, { connection: null })).toMatchObject({
         status: 'failed',
@@ -292,7 +315,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
       });
     });
 
-    if (manifest.needs.includes('http')) {
+    if (uses.includes('http')) {
       httpContract(run, accepted);
     }
   });
@@ -312,6 +335,7 @@ function sentTexts(ports: Fakes): string[] {
     ...ports.http.requests.map(({ url }) => new URL(url).host),
     ...ports.mail.sent.flatMap(({ message }) => [message.subject, ...message.to]),
     ...ports.lineLog.lines,
+    ...ports.records.appends.flat().flatMap(({ topic, key }) => [topic, key]),
   ];
 }
 

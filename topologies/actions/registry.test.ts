@@ -1,6 +1,8 @@
 // The registry and the folders are the same list.
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import type { ActionManifest } from '../domain/action/define-action.ts';
+import { wholeRunTypes } from '../domain/action/whole-run.ts';
 import { actions } from './registry.ts';
 
 test('every folder is a registered type and the other way round, in alphabetical order', () => {
@@ -10,4 +12,10 @@ test('every folder is a registered type and the other way round, in alphabetical
     .sort();
   expect(Object.keys(actions)).toEqual(folders);
   for (const [name, action] of Object.entries(actions)) expect(action.manifest.id).toBe(name);
+});
+
+test('the types that ask for the whole run are those that the state machine knows', () => {
+  const manifests: ActionManifest[] = Object.values(actions).map(({ manifest }) => manifest);
+  const asking = manifests.filter(({ runContext }) => runContext === 'whole').map(({ id }) => id);
+  expect(asking).toEqual([...wholeRunTypes]);
 });

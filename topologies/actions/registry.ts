@@ -1,12 +1,35 @@
 // The action types that exist, alphabetical; a new type is its folder and one line here.
 import type { Action } from '../domain/action/define-action.ts';
 import { email } from './email/execute.ts';
+import { gitlab } from './gitlab/execute.ts';
+import { jira } from './jira/execute.ts';
 import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
+import { report } from './report/execute.ts';
+import { rescan } from './rescan/execute.ts';
+import { runJob } from './run-job/execute.ts';
+import { servicenow } from './servicenow/execute.ts';
 import { slack } from './slack/execute.ts';
+import { tag } from './tag/execute.ts';
 import { teams } from './teams/execute.ts';
+import { ticket } from './ticket/execute.ts';
 import { webhook } from './webhook/execute.ts';
 
-export const actions = { email, log, mattermost, slack, teams, webhook } satisfies Record<string, Action>;
+export const actions = {
+  email,
+  gitlab,
+  jira,
+  log,
+  mattermost,
+  report,
+  rescan,
+  'run-job': runJob,
+  servicenow,
+  slack,
+  tag,
+  teams,
+  ticket,
+  webhook,
+} satisfies Record<string, Action>;
 
 export type ActionType = keyof typeof actions;

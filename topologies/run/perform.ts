@@ -8,6 +8,7 @@
 
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { Action, ActionPorts, ResolvedConnection } from '../domain/action/define-action.ts';
+import { guarded } from '../domain/action/grants.ts';
 import type { Failed } from '../domain/action/outcome.ts';
 import { unreadableRecord } from '../domain/dead-letter.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -61,7 +62,8 @@ export interface Performer extends BatchHandler {
   connectionChanged(id: string): void;
 }
 
-export function createPerformer(options: PerformOptions): Performer {
+export function createPerformer(given: PerformOptions): Performer {
+  const options = { ...given, action: guarded(given.action) };
   const { action, service, effects, outbox, timers, clock, metrics, logger, signal, onFailure } = options;
   const { maxQueuedBytes = 64 * 1024 * 1024, maxParkedChars = 256 * 1024 * 1024 } = options;
   const type = action.manifest.id;
@@ -93,8 +95,12 @@ export function createPerformer(options: PerformOptions): Performer {
     onGone,
     onFailure,
   });
-  const connectionOf = async (command: Command): Promise<ResolvedConnection | Failed | null> =>
-    action.manifest.connection === null ? null : options.connection(command.connection ?? '');
+  const connectionOf = async (command: Command): Promise<ResolvedConnection | Failed | null> => {
+    const { connection, params } = command;
+    if (action.manifest.connection === null) return null;
+    if (connection === undefined && action.needsConnection?.(params) === false) return null;
+    return options.connection(connection ?? '');
+  };
   const runner = createRunner(options, { recorder, parking, work, connectionOf });
 
   /** Commands of one id one after the other: each finds in the ledger what became of the one before it. */

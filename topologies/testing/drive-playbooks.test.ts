@@ -65,6 +65,33 @@ function story(drive: Drive): string[] {
 }
 const results = (drive: Drive) => (drive.read(topics.results) as Result[]).filter(({ final }) => final);
 
+test('a step that failed for good is sent again under the same id: by its retry, then by an operator', async () => {
+  const refusals = [404, 404, 404];
+  const drive = await startDrive({
+    documents,
+    playbooks: [
+      version([
+        {
+          id: 'tell',
+          action: hook,
+          retry: { attempts: 2, base: 'PT1M', retryOn: ['http_4xx'] },
+          onError: 'incident',
+        },
+      ]),
+    ],
+    http: () => refusals.pop() ?? 200,
+  });
+  await drive.publish(topics.runs, startOf(), 'run-1');
+  await drive.advance(300_000);
+  expect(story(drive)).toEqual(['run running', 'tell retrying', 'tell incident']);
+  await drive.publish(topics.runs, { kind: 'retry', by: 'op' }, 'run-1');
+  await drive.advance(300_000);
+  expect(story(drive).slice(3)).toEqual(['tell retrying', 'tell succeeded', 'run completed']);
+  const ids = new Set(drive.http.requests.map(({ headers }) => new Map(headers).get('webhook-id')));
+  expect([drive.http.requests.length, ids.size]).toEqual([4, 1]);
+  await drive.stop();
+});
+
 describe('an event and its wait', () => {
   const happy = ['run running', 'scan delayed', 'scan waiting', 'scan succeeded'];
 
@@ -115,7 +142,7 @@ describe('an event and its wait', () => {
 
 describe('faults', () => {
   test.each([0, 1, 2, 3])(
-    'killed and emptied in every phase (%s): the same story, one command',
+    'B09: killed and emptied in every phase (%s): the same story, one command',
     async (phase) => {
       const drive = await startDrive({ documents, playbooks: [waiting] });
       const phases = [

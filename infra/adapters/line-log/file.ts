@@ -4,9 +4,10 @@
 // Surprise: appends that arrive while a write is under way are written together with one sync, so a thousand concurrent appends
 // cost a handful of syncs. After a failed write the file is reopened and cut back, so no half line stays in front of the next one.
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { LineLogPort } from '@tocsin/topologies/ports/line-log.ts';
+import { ensureFolder, syncFolder } from '../files/folders.ts';
 
 export interface LineLogSettings {
   readonly path: string;
@@ -159,29 +160,5 @@ function echo(target: LineLogSettings['echo'], text: string): void {
     target?.write(text);
   } catch {
     // The lines are on disk; a closed pipe does not change that.
-  }
-}
-
-// Node's own recursive mkdir never returns where a file system answers ENOENT below an existing folder (/proc does).
-async function ensureFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o750 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    await ensureFolder(dirname(path));
-    await mkdir(path, { mode: 0o750 }).catch((again: NodeJS.ErrnoException) => {
-      if (again.code !== 'EEXIST') throw again;
-    });
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

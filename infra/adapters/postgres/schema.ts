@@ -48,6 +48,10 @@ export interface Database {
     before_sha256: string | null;
     after_sha256: string | null;
     detail: Written<Record<string, unknown> | null>;
+    via: string | null;
+    /** By trigger. */
+    prev_hash: Generated<Buffer>;
+    hash: Generated<Buffer>;
   };
   idempotency_keys: {
     actor: string;
@@ -68,7 +72,22 @@ export interface Database {
     expires_at: OptionalTime;
     revoked_at: OptionalTime;
     last_used_at: OptionalTime;
+    user_name: string | null;
+    user_roles: Generated<string[]>;
   };
+  approval_links: {
+    hash: Buffer;
+    approval: string;
+    user_name: string;
+    decision_id: string;
+    created_at: Time;
+    created_by: string;
+    expires_at: Time;
+    used_at: OptionalTime;
+  };
+  runs: RunTable;
+  run_changes: RunChangeTable;
+  approvals: ApprovalTable;
   executions: ExecutionTable;
   attempts: AttemptTable;
 }
@@ -106,4 +125,88 @@ interface ExecutionTable extends AttemptTable {
   skipped_rows: number | null;
   rank: number;
   created_at: Time;
+}
+
+/** bigint comes as text. */
+interface RunTable {
+  key: string;
+  number: string;
+  version: string;
+  playbook: string;
+  revision: number;
+  status: string;
+  paused: boolean;
+  dry_run: boolean;
+  started_by: string;
+  tenant: string | null;
+  parent_key: string | null;
+  source: Written<Record<string, unknown> | null>;
+  source_id: string | null;
+  event_type: string | null;
+  finding_id: string | null;
+  fingerprint: string | null;
+  severity: string | null;
+  title: string | null;
+  asset_id: string | null;
+  asset_name: string | null;
+  tags: string[] | null;
+  waiting_on: string[];
+  waiting: Written<WaitingPlace[]>;
+  reason: string | null;
+  started_at: Time;
+  ended_at: OptionalTime;
+  changed_at: Time;
+  state: Written<Record<string, unknown> | null>;
+}
+
+/** Times are epoch ms. */
+interface WaitingPlace {
+  readonly place: string;
+  readonly for: string;
+  readonly since: number;
+  readonly until?: number;
+}
+
+interface RunChangeTable {
+  key: string;
+  number: string;
+  version: string;
+  input_offset: string;
+  seq: number;
+  at: Time;
+  what: string;
+  step: string | null;
+  place: string | null;
+  status: string | null;
+  actor: string | null;
+  decision_id: string | null;
+  facts: Written<Record<string, unknown>>;
+}
+
+interface ApprovalTable {
+  id: string;
+  token: string;
+  key: string;
+  number: string;
+  version: string;
+  playbook: string;
+  revision: number;
+  dry_run: boolean;
+  place: string;
+  step: string;
+  title: string | null;
+  message: string | null;
+  sends: Written<Record<string, unknown>[] | null>;
+  approvers: string[] | null;
+  added: string[];
+  excluded: string[] | null;
+  delegate_to: string[] | null;
+  delegates: Written<Record<string, string>>;
+  quorum: Written<{ approve: number; reject: number } | null>;
+  votes: Written<{ actor: string; verdict: string }[]>;
+  digest: string;
+  opened_at: Time;
+  until: OptionalTime;
+  status: string;
+  closed_at: OptionalTime;
 }

@@ -1,8 +1,10 @@
 // `./tocsin playbook test` on the shipped example: the steps of the flow at their times, both ways, and how it is typed wrong.
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readYamlDocuments } from '@tocsin/adapters/config/yaml-documents.ts';
+import { writtenActions } from '@tocsin/topologies/testing/written-actions.ts';
 import { expect, test } from 'vitest';
 import { runPlaybook } from './playbook.ts';
 
@@ -52,7 +54,16 @@ test('the finding persists: chat, ticket, an hour, rescan, escalation, mail, a d
   const escalate = out
     .map((line) => JSON.parse(line))
     .find(({ what, step }) => what === 'command' && step === 'escalate');
-  expect(escalate.input.key).toBe('SEC-42');
+  expect(escalate.input).toMatchObject({ operation: 'update', ref: 'SEC-42', priority: 'Highest' });
+});
+
+test('its actions take their parameters, where the type exists', () => {
+  const text = readFileSync(file('critical-finding-response.yaml'), 'utf8');
+  const written = writtenActions(readYamlDocuments(text));
+  expect(written.filter(({ issues }) => issues.length > 0)).toEqual([]);
+  expect(written.map(({ type }) => type)).toEqual(
+    expect.arrayContaining(['slack', 'jira', 'rescan', 'email', 'report']),
+  );
 });
 
 test('the chat is broken and the finding is gone: a ticket, no escalation, the report all the same', async () => {

@@ -32,8 +32,8 @@ export const commands: Readonly<Record<string, Command>> = {
     load: async () => (await import('./rules.ts')).run,
   },
   playbook: {
-    usage: 'playbook test',
-    summary: 'play a playbook in memory and print what happens when; `playbook help` shows how',
+    usage: 'playbook <command>',
+    summary: 'play a playbook in memory, import from and export to CACAO 2.0; `playbook help` shows how',
     load: async () => (await import('./playbook.ts')).run,
   },
   sink: {

@@ -2,14 +2,14 @@
 //
 // Surprise: once the server has accepted one recipient of several, the command is done whatever happens to the others;
 // a retry would reach the accepted ones twice. Each of the others becomes a dead letter, and a warning for people.
-import type { Command, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Command } from '@tocsin/schemas/types.ts';
 import { checked } from '../../domain/action/check-params.ts';
 import type { PreviewContext } from '../../domain/action/define-action.ts';
 import { failed, isFailed, withTemplates } from '../../domain/action/fail.ts';
-import { judgeMailFailure, judgeReceipt } from '../../domain/action/judge-smtp.ts';
 import type { Done, Failed, Json, Outcome, Undelivered } from '../../domain/action/outcome.ts';
 import { shownItems, shownText } from '../../domain/action/preview.ts';
-import { MailFailure, type MailMessage, type MailPort, type SmtpServer } from '../../ports/mail.ts';
+import { sendMessage, serverOf } from '../../domain/mail/send.ts';
+import type { MailMessage, MailPort, SmtpServer } from '../../ports/mail.ts';
 import { manifest } from './manifest.ts';
 import { checkEmail, type EmailParams } from './params.ts';
 import { type EmailMessages, emailMessages } from './request.ts';
@@ -49,7 +49,7 @@ function build(
 ): (EmailMessages & { readonly server: SmtpServer }) | Failed {
   const config = context.connection?.config;
   if (config?.type !== 'smtp') return failed('unknown_connection', 'the action has no SMTP connection');
-  const server = serverOf(config, context);
+  const server = serverOf(config, context.connection);
   if (isFailed(server)) return server;
   const params = command.params as unknown as EmailParams;
   const built = withTemplates(() => emailMessages(command, params, config, context.now));
@@ -85,7 +85,7 @@ async function sendAll(
   const done: Done[] = [];
   const failures: Unsent[] = [];
   for (const message of messages) {
-    const outcome = await sendOne(mail, server, message);
+    const outcome = await sendMessage(mail, server, message);
     if (outcome.status === 'done') done.push(outcome);
     else {
       failures.push({ to: message.to, failure: outcome });
@@ -133,31 +133,4 @@ function partsOf({ to, failure }: Unsent): Undelivered[] {
     code: failure.code,
     detail: `${what} ${address}: ${failure.detail}`.slice(0, 1024),
   }));
-}
-
-async function sendOne(mail: MailPort, server: SmtpServer, message: MailMessage): Promise<Outcome> {
-  try {
-    return judgeReceipt(await mail.send(server, message), message.messageId);
-  } catch (error) {
-    if (error instanceof MailFailure) return judgeMailFailure(error, `smtp ${server.host}:${server.port}`);
-    throw error;
-  }
-}
-
-function serverOf(config: SmtpConnection, context: PreviewContext): SmtpServer | Failed {
-  const password = context.connection?.secrets['password']?.reveal();
-  if (config.username !== undefined && password === undefined)
-    return failed('secret', `connection ${config.id}: secrets.password is missing`, 'pause');
-  return {
-    host: config.host,
-    port: config.port ?? 587,
-    security: config.security ?? 'starttls',
-    timeoutMs: config.timeout_ms ?? 60_000,
-    ...(config.username === undefined
-      ? {}
-      : { auth: { user: config.username, password: password as string } }),
-    ...(config.ca === undefined ? {} : { ca: config.ca }),
-    ...(config.allow_cidrs === undefined ? {} : { allowCidrs: config.allow_cidrs }),
-    ...(config.client_name === undefined ? {} : { clientName: config.client_name }),
-  };
 }

@@ -1,5 +1,6 @@
 // What the e-mail action is: one message per command, or per distinct recipient when results are merged.
 import type { ActionManifest } from '../../domain/action/define-action.ts';
+import { recipientsSchema } from '../../domain/mail/recipients.ts';
 
 export const manifest: ActionManifest = {
   id: 'email',
@@ -11,19 +12,9 @@ export const manifest: ActionManifest = {
     additionalProperties: false,
     required: ['to', 'subject'],
     properties: {
-      to: {
-        description:
-          'Recipients: a list, or one text with commas. Each is one plain mailbox after its tokens are filled in; at most 100.',
-        oneOf: [
-          { type: 'string', minLength: 1, maxLength: 33_000 },
-          {
-            type: 'array',
-            minItems: 1,
-            maxItems: 100,
-            items: { type: 'string', minLength: 1, maxLength: 1024 },
-          },
-        ],
-      },
+      to: recipientsSchema(
+        'Recipients: a list, or one text with commas. Each is one plain mailbox after its tokens are filled in; at most 100.',
+      ),
       subject: {
         type: 'string',
         maxLength: 2048,

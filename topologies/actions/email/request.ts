@@ -8,18 +8,13 @@ import type { Command, SmtpConnection } from '@tocsin/schemas/types.ts';
 import { failed, isFailed } from '../../domain/action/fail.ts';
 import type { Failed } from '../../domain/action/outcome.ts';
 import type { Row } from '../../domain/formats/columns.ts';
-import { parseDomain, parseMailbox, parseSender } from '../../domain/formats/mailbox.ts';
-import { renderText, warningsOf } from '../../domain/templates/render.ts';
+import { checkSize, mailHead, subjectOf } from '../../domain/mail/compose.ts';
+import { recipientTemplates, renderRecipients } from '../../domain/mail/recipients.ts';
 import { rowsOf, viewsOf } from '../../domain/templates/view.ts';
 import type { MailMessage } from '../../ports/mail.ts';
 import { contentOf } from './content.ts';
 import { renderHeaders } from './headers.ts';
-import { type EmailParams, recipientTemplates } from './params.ts';
-import { renderRecipients } from './recipients.ts';
-
-/** Bytes of one message as it travels; larger ones are refused by common servers. */
-export const messageMaxBytes = 25 * 1024 * 1024;
-const subjectMaxLength = 255;
+import type { EmailParams } from './params.ts';
 
 export interface EmailMessages {
   readonly messages: readonly MailMessage[];
@@ -107,72 +102,26 @@ function messageOf(
   id: string,
   now: number,
 ): { readonly message: MailMessage; readonly warnings: readonly string[] } | Failed {
-  const sender = parseSender(connection.from);
-  if (sender === null)
-    return failed('invalid_params', `connection ${connection.id}: from is not a mail address`, 'pause');
-  const replyTo = connection.reply_to === undefined ? undefined : parseMailbox(connection.reply_to);
-  if (replyTo === null)
-    return failed('invalid_params', `connection ${connection.id}: reply_to is not a mail address`, 'pause');
-  const domain = parseDomain(
-    connection.message_id_domain ?? sender.address.slice(sender.address.indexOf('@') + 1),
-  );
-  if (domain === null)
-    return failed(
-      'invalid_params',
-      `connection ${connection.id}: message_id_domain is not a host name`,
-      'pause',
-    );
+  const head = mailHead(connection, id, group.to);
+  if (isFailed(head)) return head;
   const views = viewsOf(command, group.merged ? { now, row: group.rows[0] ?? {} } : { now });
-  const subject = subjectOf(command, params, views);
+  const fallback = command.rule?.name ?? command.rule?.id ?? command.action.name ?? command.action.id;
+  const subject = subjectOf(params.subject, views, fallback);
   const headers = renderHeaders(params.headers ?? [], views);
   if (isFailed(headers)) return headers;
   const content = contentOf(command, params, group.rows, group.merged, now);
   const message: MailMessage = {
-    envelope: { from: sender.address, to: group.to },
-    from: sender.header,
-    to: group.to,
-    ...(replyTo === undefined ? {} : { replyTo }),
+    ...head,
     subject: subject.text,
-    messageId: `<${id}@${domain}>`,
     date: now,
     text: content.text,
     ...(content.html === undefined ? {} : { html: content.html }),
-    // RFC 3834: nobody's holiday notice should answer.
-    headers: [['Auto-Submitted', 'auto-generated'], ...headers.lines],
+    headers: [...head.headers, ...headers.lines],
     attachments: content.attachments,
   };
-  const bytes = sizeOf(message);
-  if (bytes > messageMaxBytes)
-    return failed('too_large', `the message has ${bytes} bytes, more than ${messageMaxBytes}`);
+  const tooLarge = checkSize(message);
+  if (tooLarge !== null) return tooLarge;
   return { message, warnings: [...subject.warnings, ...headers.warnings, ...content.warnings] };
-}
-
-function subjectOf(
-  command: Command,
-  params: EmailParams,
-  views: ReturnType<typeof viewsOf>,
-): { readonly text: string; readonly warnings: readonly string[] } {
-  const rendered = renderText(params.subject, views, 'header');
-  const warnings = warningsOf('subject', rendered);
-  const chars = [...rendered.text.trim()];
-  if (chars.length === 0) {
-    warnings.push('subject: empty after its tokens were filled in; the name of the rule stands in');
-    return {
-      text: command.rule?.name ?? command.rule?.id ?? command.action.name ?? command.action.id,
-      warnings,
-    };
-  }
-  if (chars.length <= subjectMaxLength) return { text: chars.join(''), warnings };
-  return { text: `${chars.slice(0, subjectMaxLength - 1).join('')}…`, warnings };
-}
-
-// Attachments and long text travel as base64: four bytes for three and a line break every 76.
-function sizeOf(message: MailMessage): number {
-  const raw =
-    Buffer.byteLength(message.text) +
-    Buffer.byteLength(message.html ?? '') +
-    message.attachments.reduce((sum, { content }) => sum + content.length, 0);
-  return Math.ceil((raw * 4 * 78) / (3 * 76)) + 4096;
 }
 
 function digest(text: string): string {

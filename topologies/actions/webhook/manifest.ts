@@ -1,25 +1,6 @@
 // What the webhook action is: one HTTP request per command to the host of its connection.
 import type { ActionManifest } from '../../domain/action/define-action.ts';
-
-const pairs = (what: string, maxItems: number, namePattern: string) => ({
-  type: 'array',
-  maxItems,
-  items: {
-    type: 'object',
-    additionalProperties: false,
-    required: ['name', 'value'],
-    properties: {
-      name: {
-        type: 'string',
-        minLength: 1,
-        maxLength: 128,
-        pattern: namePattern,
-        description: `Name of the ${what}; not a template.`,
-      },
-      value: { type: 'string', maxLength: 8192, description: `Value of the ${what}; a template.` },
-    },
-  },
-});
+import { pairsParam } from '../../domain/action/path-template.ts';
 
 export const manifest: ActionManifest = {
   id: 'webhook',
@@ -43,11 +24,11 @@ export const manifest: ActionManifest = {
           'Path below the host of the connection; a template whose tokens are percent-encoded. No query.',
       },
       params: {
-        ...pairs('query parameter', 100, '^[^{}]+$'),
+        ...pairsParam('query parameter', 100),
         description: 'Query parameters in this order; a name may occur more than once.',
       },
       headers: {
-        ...pairs('header', 50, "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"),
+        ...pairsParam('header', 50, "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"),
         description: 'Request headers. Headers of the connection itself and of the signature cannot be set.',
       },
       body: {

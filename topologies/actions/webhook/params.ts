@@ -1,17 +1,13 @@
 // Parameters of the webhook action as a type, and the checks that its JSON Schema cannot express.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
-import { framing, isDots } from '../../domain/action/http-target.ts';
+import { framing } from '../../domain/action/http-target.ts';
 import type { Json } from '../../domain/action/outcome.ts';
-import { checkTemplate, literalText } from '../../domain/templates/check.ts';
+import { checkPath, type Pair } from '../../domain/action/path-template.ts';
+import { checkTemplate } from '../../domain/templates/check.ts';
 import type { Escape } from '../../domain/templates/escape.ts';
 import { checkJsonTemplate } from '../../domain/templates/json-template.ts';
 import { parseTemplate, TemplateError } from '../../domain/templates/parse.ts';
-
-export interface Pair {
-  readonly name: string;
-  readonly value: string;
-}
 
 export interface WebhookParams {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -52,29 +48,13 @@ export function escapeOf(contentType: string): Escape {
 /** Issues of schema-valid parameters. */
 export function checkWebhook(params: WebhookParams): Issue[] {
   return [
-    ...checkPath(params.path ?? '/'),
+    ...checkPath(params.path ?? '/', '/path'),
     ...(params.params ?? []).flatMap(({ value }, index) =>
       checkTemplate(value, 'url', `/params/${index}/value`),
     ),
     ...checkHeaders(params),
     ...checkBody(params),
   ];
-}
-
-function checkPath(path: string): Issue[] {
-  const at = '/path';
-  const issues = checkTemplate(path, 'url', at);
-  if (issues.length > 0) return issues;
-  const literal = literalText(parseTemplate(path, { raw: false }));
-  if (literal.includes('?')) return [{ path: at, message: 'cannot hold a query; use params' }];
-  if (literal.includes('#')) return [{ path: at, message: 'cannot hold a fragment' }];
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-  if (/[\\\u0000-\u001f\u007f]/.test(literal))
-    return [{ path: at, message: 'holds a character that no path may have' }];
-  if (path.includes('//'))
-    return [{ path: at, message: 'has an empty segment; scheme and host come from the connection' }];
-  if (path.split('/').some(isDots)) return [{ path: at, message: 'cannot hold . or .. segments' }];
-  return [];
 }
 
 /** Why this header name cannot be configured; null when it can. */

@@ -1,20 +1,17 @@
 // Builds the one HTTP request of a webhook command: a pure function of command, connection and time.
 //
 // Invariant: scheme, host and port are the connection's; no value can add a header, a query parameter or a path segment.
-// Surprise: a token of the path without a value fails, because `DELETE /items/` is not `DELETE /items/{{id}}`.
 import type { Command } from '@tocsin/schemas/types.ts';
-import { failed, isFailed } from '../../domain/action/fail.ts';
-import { type HttpTarget, isDots } from '../../domain/action/http-target.ts';
+import { isFailed } from '../../domain/action/fail.ts';
+import type { HttpTarget } from '../../domain/action/http-target.ts';
 import type { Failed } from '../../domain/action/outcome.ts';
-import { mapText } from '../../domain/templates/check.ts';
-import { escapeUrl } from '../../domain/templates/escape.ts';
+import { renderPath, renderQuery } from '../../domain/action/path-template.ts';
 import type { Views } from '../../domain/templates/lookup.ts';
-import { parseTemplate } from '../../domain/templates/parse.ts';
-import { render, renderText, warningsOf } from '../../domain/templates/render.ts';
+import { renderText, warningsOf } from '../../domain/templates/render.ts';
 import { viewsOf } from '../../domain/templates/view.ts';
 import type { HttpRequest } from '../../ports/http.ts';
 import { webhookBody } from './body.ts';
-import { contentTypeOf, type Pair, type WebhookParams } from './params.ts';
+import { contentTypeOf, type WebhookParams } from './params.ts';
 import { bodySignature, standardSignature } from './sign.ts';
 
 export interface WebhookRequest {
@@ -59,36 +56,6 @@ export function webhookRequest(input: WebhookInput): WebhookRequest | Failed {
     },
     warnings: [...query.warnings, ...headers.warnings, ...body.warnings],
   };
-}
-
-function renderPath(path: string, views: Views): string | Failed {
-  const template = mapText(parseTemplate(path, { raw: false }), encodeLiteral);
-  const { text, empty } = render(template, views, 'url');
-  if (empty.length > 0) return failed('template', `path: {{${empty[0]}}} has no value`);
-  const full = text.startsWith('/') ? text : `/${text}`;
-  if (full.split('/').some(isDots)) return failed('template', 'path: a token would climb to another path');
-  return full;
-}
-
-// What RFC 3986 allows in a path stays, and so does text that is percent-encoded already.
-function encodeLiteral(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(/%(?![0-9A-Fa-f]{2})/g, '%25')
-    .replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@/%]/gu, (char) => encodeURIComponent(char));
-}
-
-function renderQuery(
-  pairs: readonly Pair[],
-  views: Views,
-): { readonly text: string; readonly warnings: readonly string[] } {
-  const warnings: string[] = [];
-  const parts = pairs.map(({ name, value }) => {
-    const rendered = renderText(value, views, 'none');
-    warnings.push(...warningsOf(`params ${name}`, rendered));
-    return `${escapeUrl(name)}=${escapeUrl(rendered.text)}`;
-  });
-  return { text: parts.length === 0 ? '' : `?${parts.join('&')}`, warnings };
 }
 
 function renderHeaders(

@@ -2,9 +2,12 @@
 
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { FileStorePort } from '../../ports/file-store.ts';
 import type { HttpPort } from '../../ports/http.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
 import type { MailPort } from '../../ports/mail.ts';
+import type { RecordsPort } from '../../ports/records.ts';
 import type { SecretValue } from '../../ports/secrets.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -13,6 +16,10 @@ export interface ActionPorts {
   readonly http: HttpPort;
   readonly mail: MailPort;
   readonly lineLog: LineLogPort;
+  readonly files: FileStorePort;
+  readonly records: RecordsPort;
+  /** For those who have to wait within an attempt. */
+  readonly clock: Clock;
 }
 
 export type PortName = keyof ActionPorts;
@@ -44,6 +51,13 @@ export interface ActionManifest {
   readonly idempotency: 'key' | 'none';
   /** Limits of a destination whose connection sets none, where they are not those of all connections. */
   readonly lane?: { readonly ratePerSecond?: number };
+  /** 'whole': a command of a playbook carries all that the run knows; otherwise only what templates name. */
+  readonly runContext?: 'whole';
+  /**
+   * Whoever uses the type in a rule, action or playbook needs the grant `action:<id>`, and its commands are denied without it
+   * (grants.ts). For types that reach beyond what an editor is trusted with.
+   */
+  readonly privileged?: true;
   /** Where the effects ledger of this type lives: 'durable' (PostgreSQL) or 'fast' (Redis). */
   readonly ledger: 'durable' | 'fast';
 }
@@ -76,6 +90,10 @@ export interface Action {
    * `params` already fits manifest.params. Paths are JSON Pointers into params.
    */
   check(params: Readonly<Record<string, unknown>>): Issue[];
+  /** What `idempotency` is with these parameters, where it is not that of the manifest. */
+  idempotencyOf?(params: Readonly<Record<string, unknown>>): ActionManifest['idempotency'];
+  /** Whether these parameters need the connection that the manifest names; without it they always do. */
+  needsConnection?(params: Readonly<Record<string, unknown>>): boolean;
   /** Contradictions between the parameters and the connection, at save and again before execution; paths as in check. */
   checkConnection?(
     params: Readonly<Record<string, unknown>>,

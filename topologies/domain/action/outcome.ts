@@ -2,7 +2,8 @@
 
 /** The closed list of failure codes; also a metric label and the reason in dead letters. See docs/generated/errors.md. */
 export const failureCodes = {
-  denied: 'The destination is not allowed by the egress policy.',
+  denied:
+    'The egress policy does not allow the destination, or the command lacks the grant of its privileged type.',
   invalid_params: 'The parameters do not fit the action type.',
   template: 'A template could not be rendered.',
   invalid_recipient: 'A mail address is not one plain mailbox.',
@@ -20,6 +21,9 @@ export const failureCodes = {
   http_5xx: 'The receiver failed.',
   http_unexpected: 'The receiver answered with a status that is not classified.',
   bad_response: 'The receiver answered with a body that does not mean success.',
+  missing_ref: 'The ticket that the action is to change is not known.',
+  not_found: 'The ticket does not exist any more, or the account cannot see it.',
+  wrong_state: 'The state of the ticket does not allow it: closed, or without such a transition.',
   dns: 'The host name could not be resolved.',
   connect: 'The connection could not be made.',
   tls: 'The TLS handshake failed or the certificate is not trusted.',
@@ -31,7 +35,8 @@ export const failureCodes = {
   smtp_permanent: 'The mail server refused (5xx).',
   smtp_auth: 'The mail server refused the credentials.',
   uncertain: 'The effect may have happened and must not be repeated without a decision.',
-  disk: 'The log file could not be written.',
+  topic: 'A record for another system could not be written to its topic.',
+  disk: 'A file of the worker could not be written.',
   loop_detected: 'The event has passed through too many actions.',
   exhausted: 'All attempts failed.',
   bug: 'The action threw; this is a defect.',

@@ -5,6 +5,8 @@ const day = 24 * hour;
 export const playbookLimits = {
   /** UTF-8 bytes of the document as JSON. */
   bytes: 64 * 1024,
+  /** UTF-8 bytes of its `meta`, which is not counted among them. */
+  metaBytes: 128 * 1024,
   /** Levels of objects and lists in the whole document. */
   documentDepth: 128,
   /** Steps in the whole document, those within others and compensations included. */
@@ -29,6 +31,11 @@ export const runLimits = {
   outputBytes: 16 * 1024,
   /** UTF-8 bytes of the parameters that a change tells of. */
   shownBytes: 4 * 1024,
+  /** Characters that a step keeps of why it failed, and a vote of its comment. */
+  detailChars: 512,
+  commentChars: 1024,
+  /** Steps that are open which the whole context lists. */
+  openSteps: 200,
   /** Playbooks in playbooks; the first is level 1. */
   depth: 5,
   /** Events that came before somebody waits for them: how many, how large together, and for how long, ms. */
@@ -46,6 +53,8 @@ export const runLimits = {
   deadline: day,
   /** How much earlier than due a timer may come in by the clock of the log, ms; one that is earlier is set again. */
   clockTolerance: 1000,
+  /** When a timer that came too early is tried again at the latest, ms. */
+  clockRetry: 30_000,
   /** How long a finished run keeps its key at least, ms. */
   keep: day,
   /** Failed items of a forEach that are listed. */

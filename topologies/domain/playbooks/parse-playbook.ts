@@ -16,7 +16,7 @@ import { type Outline, outlineOf } from './outline.ts';
 import type { Program, ProgramStep } from './program.ts';
 import { startRoots } from './start-key.ts';
 import { type Ask, compileVerdict } from './tri-state.ts';
-import { checkValue, type ValueCheck } from './values.ts';
+import { checkValue, namesIn, type ValueCheck } from './values.ts';
 
 /** What exists beside the playbook; names of a kind are not checked without it. */
 export interface PlaybookCheck {
@@ -185,7 +185,18 @@ function checkNames(
     if (covered === undefined) issues.push({ path: at, message: `there is no step ${id}` });
     else if (covered.kind !== 'action' || covered.order < order)
       issues.push({ path: at, message: `${id} is no action behind this step` });
+    else if (sentNames(covered).some((name) => name.startsWith(`steps.${step.id}.`)))
+      issues.push({
+        path: at,
+        message: `what ${id} sends depends on this decision, so nobody can see it before`,
+      });
   }
+}
+
+/** What the parameters that stand in the step name. */
+function sentNames({ step }: ProgramStep): readonly string[] {
+  const own = typeof step.action === 'object' ? step.action.params : {};
+  return namesIn({ ...own, ...step.with });
 }
 
 function addCondition(
@@ -290,11 +301,20 @@ function addDuration(text: string | undefined, path: string, issues: Issue[]): v
 }
 
 // Level by level and counted, so that neither depth nor parts that YAML anchors repeat can exhaust stack or memory.
+/** Why a document is too large or too deep to be a playbook; what tools keep in `meta` counts apart. */
 export function playbookSizeIssues(document: unknown): Issue[] {
-  const { bytes, documentDepth } = playbookLimits;
-  const tooLarge = [
-    { path: '', message: `a playbook has at most ${documentDepth} levels and ${bytes} bytes` },
+  if (typeof document !== 'object' || document === null) return [];
+  const { meta, ...rest } = document as Record<string, unknown>;
+  return [
+    ...sizeIssues(rest, '', playbookLimits.bytes),
+    ...sizeIssues(meta, '/meta', playbookLimits.metaBytes),
   ];
+}
+
+function sizeIssues(document: unknown, path: string, bytes: number): Issue[] {
+  const { documentDepth } = playbookLimits;
+  const what = path === '' ? 'a playbook' : 'it';
+  const tooLarge = [{ path, message: `${what} has at most ${documentDepth} levels and ${bytes} bytes` }];
   let level: unknown[] = [document];
   let seen = 0;
   for (let depth = 0; level.length > 0; depth++) {

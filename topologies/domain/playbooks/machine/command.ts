@@ -1,13 +1,16 @@
 // The command of an action step: what it would send, its digest for approvals, and the record.
 import type { ActionConfig, Command, InlineAction } from '@tocsin/schemas/types.ts';
 import { commandTopic } from '../../../topics.ts';
+import { commandGrants } from '../../action/grants.ts';
 import type { Json } from '../../action/outcome.ts';
+import { wholeRunTypes } from '../../action/whole-run.ts';
 import { durationMs } from '../duration.ts';
+import { runLimits } from '../limits.ts';
 import type { ProgramStep } from '../program.ts';
 import { digestOf, stepCommandId } from '../tokens.ts';
 import { namesIn, resolveReferences } from '../values.ts';
-import { type RunContext, viewsAt } from './context.ts';
-import { produce, shown, tell, tokenOf } from './draft.ts';
+import { contextOf, type RunContext, viewsAt } from './context.ts';
+import { produce, shown, stepAt, tell, tokenOf } from './draft.ts';
 import type { Draft, Node } from './state.ts';
 
 export interface Prepared {
@@ -15,8 +18,8 @@ export interface Prepared {
   readonly connection?: string;
   readonly params: Record<string, Json>;
   readonly context: Record<string, Json>;
-  /** Of all that decides what is sent. */
-  readonly digest: string;
+  /** Digest of all that decides what is sent. */
+  readonly digest: () => string;
 }
 
 interface Wanted {
@@ -54,7 +57,7 @@ export function prepare(
   const views = viewsAt(draft, place, loop);
   const merged = { ...params, ...step.step.with };
   const { value, texts } = resolveReferences(merged, views);
-  const context = namedOf(merged, views[0] as RunContext);
+  const context = namedOf(namesOf(step, merged), views[0] as RunContext);
   if (texts.length > 0) context['values'] = [...texts];
   const sent = {
     type,
@@ -62,12 +65,69 @@ export function prepare(
     params: value as Record<string, Json>,
     context,
   };
-  return { ...sent, digest: digestOf(sent) };
+  return { ...sent, digest: () => digestOf(sent) };
+}
+
+/** Names that the templates of a step read, as paths; a step of a program has the same parameters in every run. */
+const pathsOfSteps = new WeakMap<ProgramStep, readonly string[][]>();
+
+function namesOf(step: ProgramStep, params: unknown): readonly string[][] {
+  let paths = pathsOfSteps.get(step);
+  if (paths === undefined) {
+    paths = namesIn(params).map((name) => name.split('.'));
+    pathsOfSteps.set(step, paths);
+  }
+  return paths;
+}
+
+/**
+ * All that a run knows, for types that tell of the run itself. It is no part of the digest: what was approved is what is sent,
+ * not how far the run has come. Bounded by runLimits.contextBytes and the number of steps.
+ */
+function wholeOf(draft: Draft, named: Record<string, Json>, views: RunContext): Record<string, Json> {
+  const { state, program } = draft;
+  const { name } = program.version.document;
+  const outline = [...program.steps.values()].map(({ id, path, kind, step }) => {
+    const type = typeof step.action === 'object' ? step.action.type : actionType(draft, step.action);
+    return {
+      id,
+      path,
+      kind,
+      ...(step.name === undefined ? {} : { name: step.name }),
+      ...(type === undefined ? {} : { type }),
+    };
+  });
+  const open = Object.entries(state.nodes).map(([place, { s, at, due, votes }]) => ({
+    place,
+    step: stepAt(draft, place).id,
+    state: s,
+    since: at,
+    ...(due === undefined ? {} : { due: Math.min(...Object.values(due)) }),
+    ...(votes === undefined || votes.length === 0 ? {} : { votes }),
+  }));
+  return {
+    ...named,
+    run: {
+      ...(views['run'] as Record<string, Json>),
+      ...(name === undefined ? {} : { name }),
+      status: state.status,
+      transitions: state.transitions,
+    },
+    params: views['params'] as Json,
+    vars: state.vars,
+    steps: state.steps as unknown as Json,
+    outline,
+    open: open.slice(0, runLimits.openSteps) as unknown as Json,
+    ...(open.length > runLimits.openSteps ? { more_open: open.length - runLimits.openSteps } : {}),
+  };
+}
+
+function actionType({ program }: Draft, id: string | undefined): string | undefined {
+  return id === undefined ? undefined : program.version.actions[id]?.document.type;
 }
 
 /** The members of the context that templates name; of steps only those. */
-function namedOf(params: unknown, context: RunContext): Record<string, Json> {
-  const names = namesIn(params).map((name) => name.split('.'));
+function namedOf(names: readonly string[][], context: RunContext): Record<string, Json> {
   const roots = new Set(names.map(([root]) => root as string));
   const named: Record<string, Json> = {};
   for (const root of ['run', 'params', 'vars', 'item', 'index'])
@@ -94,6 +154,9 @@ export function sendCommand(
   const { config, action } = wantedBy(draft, step) as Wanted;
   const id = stepCommandId(moment.key, state.run, place);
   node.command = id;
+  const context = wholeRunTypes.has(prepared.type)
+    ? wholeOf(draft, prepared.context, contextOf(draft))
+    : prepared.context;
   const command: Command = {
     v: 1,
     command_id: id,
@@ -108,7 +171,7 @@ export function sendCommand(
     params: prepared.params,
     ...(config.retry === undefined ? {} : { retry: config.retry }),
     ...(config.on_uncertain === undefined ? {} : { on_uncertain: config.on_uncertain }),
-    subject: { event: { ...state.event }, context: prepared.context },
+    subject: { event: { ...state.event }, context },
     reply_to: {
       topic: draft.runsTopic,
       partition: moment.partition,
@@ -123,7 +186,10 @@ export function sendCommand(
       step: place,
     },
     ...(state.dry_run === undefined ? {} : { dry_run: state.dry_run }),
+    ...commandGrants(prepared.type, program.version.grants),
     ...(step.step.timeout === undefined ? {} : { timeout_ms: durationMs(step.step.timeout) }),
+    // Every wait of the step has its own: the worker attempts again what failed in an earlier one.
+    round: node.e,
     hops: state.hops,
     created_at: moment.now,
   };

@@ -8,16 +8,30 @@ import type { ProgramStep } from '../program.ts';
 import { digestOf, formatToken } from '../tokens.ts';
 import type { Draft, Node, RunChange, RunState, StepFact } from './state.ts';
 
-/** A copy whose parts may be changed; what never changes is shared. */
+/**
+ * A copy of what steps change in place: the state's own maps and lists, nodes with their timers, and cursors. All else is shared,
+ * because it is only ever replaced. The simulation freezes what it gives, so a step that changes more throws there.
+ */
 export function copyState(state: RunState): RunState {
-  const { event, params, source, inbox, ...rest } = state;
   return {
-    ...structuredClone(rest),
-    inbox: [...inbox],
-    ...(event === undefined ? {} : { event }),
-    ...(params === undefined ? {} : { params }),
-    ...(source === undefined ? {} : { source }),
+    ...state,
+    steps: { ...state.steps },
+    nodes: copyEach(state.nodes, (node) => ({
+      ...node,
+      ...(node.due === undefined ? {} : { due: { ...node.due } }),
+    })),
+    lists: copyEach(state.lists, (cursor) => ({ ...cursor })),
+    inbox: [...state.inbox],
+    undo: [...state.undo],
+    approved: { ...state.approved },
+    gotos: { ...state.gotos },
   };
+}
+
+function copyEach<T>(members: Readonly<Record<string, T>>, copy: (member: T) => T): Record<string, T> {
+  const copies = { ...members };
+  for (const name of Object.keys(copies)) copies[name] = copy(copies[name] as T);
+  return copies;
 }
 
 export function tell(draft: Draft, change: RunChange): void {
@@ -68,6 +82,11 @@ export function nextEpoch(draft: Draft, place: string, node: Node): void {
   node.e += 1;
 }
 
+/** At most so many characters, with a mark where the rest was. */
+export function shortened(text: string, chars: number): string {
+  return text.length <= chars ? text : `${text.slice(0, chars - 1).toWellFormed()}…`;
+}
+
 export function sizeOf(value: unknown): number {
   return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
 }
@@ -87,17 +106,23 @@ export function shown(value: Json): Json {
   return bytes <= runLimits.shownBytes ? value : { truncated: true, bytes, sha256: digestOf(value) };
 }
 
-/** Writes what expressions see of a step. False: the run has no room for the outputs, and keeps the rest. */
+/** Bytes of what a step leaves behind that can grow. */
+function weightOf(fact: StepFact | undefined): number {
+  return sizeOf(fact?.outputs) + sizeOf(fact?.detail) + sizeOf(fact?.votes);
+}
+
+/** Writes what expressions see of a step. False: the run has no room for what can grow, and keeps the rest. */
 export function setFact(draft: Draft, id: string, fact: StepFact): boolean {
   const { state } = draft;
-  const growth = sizeOf(fact.outputs) - sizeOf(state.steps[id]?.outputs);
+  const before = weightOf(state.steps[id]);
+  const growth = weightOf(fact) - before;
   const fits = state.bytes + growth <= runLimits.contextBytes || growth <= 0;
   if (fits) {
     state.steps[id] = fact;
     state.bytes += growth;
   } else {
-    const { outputs: _, ...rest } = fact;
-    state.bytes -= sizeOf(state.steps[id]?.outputs);
+    const { outputs: _, detail: __, votes: ___, ...rest } = fact;
+    state.bytes -= before;
     state.steps[id] = rest;
   }
   return fits;

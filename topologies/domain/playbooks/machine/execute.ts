@@ -112,7 +112,7 @@ export function execute(draft: Draft, place: string, node: Node): void {
   delete node.then;
   if (entry.kind !== 'set' && entry.kind !== 'end') {
     tell(draft, { what: 'step', place, step: entry.id, status: 'running' });
-    setFact(draft, entry.id, { status: 'running', at: draft.moment.now });
+    setFact(draft, entry.id, { status: 'running', at: draft.moment.now, started_at: node.at });
   }
   try {
     start(draft, entry, place, node);
@@ -174,13 +174,14 @@ function startAction(draft: Draft, entry: ProgramStep, place: string, node: Node
   if (prepared === null) fail(draft, place, 'action_disabled', 'the action is switched off');
   else if (draft.commandTypes?.has(prepared.type) === false)
     fail(draft, place, 'unknown_action', `there is no action type ${prepared.type}`);
-  else if (approved !== undefined && approved !== prepared.digest)
+  else if (approved !== undefined && approved !== prepared.digest())
     fail(draft, place, 'digest_mismatch', 'what would be sent is not what was approved');
   else {
     sendCommand(draft, entry, place, node, prepared);
     setFact(draft, entry.id, {
       status: 'running',
       at: draft.moment.now,
+      started_at: node.at,
       ...(node.command === undefined ? {} : { command_id: node.command }),
     });
   }

@@ -16,6 +16,7 @@ import {
   pathOf,
   produceInput,
   setFact,
+  shortened,
   stepAt,
   stopListening,
   tell,
@@ -196,9 +197,13 @@ function conclude(
   const kept = setFact(draft, id, {
     status,
     at: draft.moment.now,
+    started_at: node.at,
     ...(outputs === undefined ? {} : { outputs }),
     ...(code === undefined ? {} : { code }),
+    ...(detail === undefined || detail === '' ? {} : { detail: shortened(detail, runLimits.detailChars) }),
     ...command,
+    ...(node.try === undefined || node.try < 2 ? {} : { tries: node.try }),
+    ...(node.votes === undefined || node.votes.length === 0 ? {} : { votes: node.votes }),
   });
   tell(draft, {
     what: 'step',
@@ -209,7 +214,9 @@ function conclude(
     ...(code === undefined ? {} : { code }),
     ...(detail === undefined ? {} : { detail }),
     ...command,
-    ...(kept ? {} : { dropped: `outputs, the run keeps at most ${runLimits.contextBytes} bytes` }),
+    ...(kept
+      ? {}
+      : { dropped: `what it left behind, the run keeps at most ${runLimits.contextBytes} bytes` }),
   });
 }
 

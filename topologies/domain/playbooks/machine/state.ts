@@ -17,13 +17,24 @@ export interface StepFact {
   readonly outputs?: Json;
   /** Epoch ms. */
   readonly at: number;
+  /** Epoch ms of its start, its delay not counted. */
+  readonly started_at?: number;
   readonly code?: string;
+  /** Why it failed, for people. */
+  readonly detail?: string;
   readonly command_id?: string;
+  /** Try that it ended with, when there was more than one. */
+  readonly tries?: number;
+  /** Who decided, of an approval. */
+  readonly votes?: readonly Vote[];
 }
 
 export interface Vote {
   readonly actor: string;
   readonly verdict: 'approve' | 'reject';
+  /** Epoch ms. */
+  readonly at?: number;
+  readonly comment?: string;
 }
 
 /** One step that has begun and not ended. */
