@@ -1935,7 +1935,7 @@ export interface SinkConfig {
   kind: 'sink';
   id: string;
   name?: string;
-  type: 'splunk-hec';
+  type: 'splunk-hec' | 'elasticsearch';
   enabled?: boolean;
   connection: string;
   /**

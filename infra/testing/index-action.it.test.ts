@@ -5,13 +5,13 @@ import { index } from '@tocsin/topologies/actions/index/execute.ts';
 import type { Outcome } from '@tocsin/topologies/domain/action/outcome.ts';
 import { eventCommand, httpConnection, rowsCommand } from '@tocsin/topologies/testing/fixtures.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type OpensearchServer, startOpensearch } from './opensearch-server.ts';
+import { type OpenSearchServer, startOpenSearch } from './opensearch-server.ts';
 
 const client = createHttpClient();
-let server: OpensearchServer;
+let server: OpenSearchServer;
 
 beforeAll(async () => {
-  server = await startOpensearch(['action.auto_create_index: "-none*,+*"']);
+  server = await startOpenSearch(['action.auto_create_index: "-none*,+*"']);
 }, 180_000);
 afterAll(async () => {
   await client.close();

@@ -14,7 +14,9 @@ import { scratchFolder } from './scratch.ts';
 /** The last that runs on Java 17. */
 const version = '2.19.1.0';
 
-export interface OpensearchServer {
+export interface OpenSearchServer {
+  /** Without a final slash. */
+  readonly url: string;
   readonly port: number;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
@@ -24,8 +26,8 @@ export interface OpensearchServer {
  * Starts it and waits until it answers, about 10 s; the first call on a machine fetches 53 MB.
  * `settings` are lines of opensearch.yml.
  */
-export async function startOpensearch(settings: readonly string[] = []): Promise<OpensearchServer> {
-  const jars = await opensearchJars();
+export async function startOpenSearch(settings: readonly string[] = []): Promise<OpenSearchServer> {
+  const jars = await openSearchJars();
   const scratch = scratchFolder('opensearch');
   const logFile = join(scratch.path, 'output.log');
   const config = scratchFolder('opensearch-config');
@@ -75,6 +77,7 @@ export async function startOpensearch(settings: readonly string[] = []): Promise
     return port > 0 && (await answers(port));
   });
   return {
+    url: `http://127.0.0.1:${port}`,
     port,
     stop: async () => {
       await running.stop();
@@ -92,7 +95,7 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-function opensearchJars(): Promise<string> {
+function openSearchJars(): Promise<string> {
   return cachedFolder(`opensearch-${version}`, (folder) => {
     const pom = join(folder, 'pom.xml');
     writeFileSync(

@@ -1,13 +1,10 @@
 // The Splunk HTTP Event Collector sink: manifest, frames, requests and verdicts put together.
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { Sink } from '../../domain/sink/define-sink.ts';
+import { gzipBody, judgeFailure } from '../../domain/sink/http-wire.ts';
 import { hecFrame } from './frame.ts';
-import { judge, judgeFailure, judgeProbe } from './judge.ts';
+import { judge, judgeProbe } from './judge.ts';
 import { manifest, type SplunkHecParams } from './manifest.ts';
 import { hecRequests } from './request.ts';
-
-const compressBody = promisify<Buffer, { level: number }, Buffer>(gzip);
 
 export const splunkHec: Sink = {
   manifest,
@@ -25,7 +22,7 @@ export const splunkHec: Sink = {
       maxEventBytes: params.max_event_bytes ?? 1_048_576,
       ...hecFrame(params),
       ...hecRequests(params, connection),
-      ...(params.gzip === true ? { compress: (body: Buffer) => compressBody(body, { level: 1 }) } : {}),
+      ...(params.gzip === true ? { compress: gzipBody } : {}),
       judge,
       judgeFailure,
       judgeProbe,

@@ -1,4 +1,4 @@
-// The sink process of sink-hec.bench.ts: forwards a topic several times over and reports what that cost it.
+// The sink process of drive.ts: forwards a topic several times over and reports what that cost it.
 
 import { systemClock } from '@tocsin/adapters/clock/system.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
@@ -14,8 +14,10 @@ import { createSinkRunner } from '@tocsin/topologies/run/sink.ts';
 import { createSinkDecode } from '@tocsin/topologies/run/sink-decode.ts';
 import { findSink } from '@tocsin/topologies/sinks/registry.ts';
 
-interface Plan {
+export interface Plan {
   readonly topic: string;
+  /** Of the registry of sinks. */
+  readonly type: string;
   readonly events: number;
   readonly rounds: number;
   readonly receiverPort: number;
@@ -59,7 +61,7 @@ async function round(number: number): Promise<RoundResult> {
     gauge() {},
     observe() {},
   };
-  const wire = findSink('splunk-hec')!.open(plan.params, {
+  const wire = findSink(plan.type)!.open(plan.params, {
     config: {
       kind: 'connection',
       id: 'null',
