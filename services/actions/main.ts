@@ -1,5 +1,6 @@
 // The action workers: commands in, effects, results and dead letters out; one consumer group per type.
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
+import { createDatabaseClient } from '@tocsin/adapters/database/client.ts';
 import { createPostgresEffects } from '@tocsin/adapters/effects/postgres.ts';
 import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
 import { createFileStore } from '@tocsin/adapters/files/directory.ts';
@@ -23,6 +24,7 @@ import { createConnectionLookup, laneSettingsOf } from '@tocsin/topologies/run/c
 import { createTimers } from '@tocsin/topologies/run/fold/timers.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createPerformer } from '@tocsin/topologies/run/perform.ts';
+import { recordsOf } from '@tocsin/topologies/run/records.ts';
 import { commandTopic } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
 import { pruneRegularly } from './prune.ts';
@@ -58,14 +60,22 @@ await runService(config.service, async (context) => {
     ...(config.logToStdout ? { echo: process.stdout } : {}),
   });
   onStop(() => lineLog.close());
+  const database = createDatabaseClient({ egress });
+  onStop(() => database.close());
   const files = createFileStore({ folder: config.reportFolder, maxBytes: config.reportMaxBytes });
+  const producer = client.producer();
+  onStop(() => producer.close());
+  const outbox = createOutbox({ producer, clock, logger });
+  onStop(() => outbox.stop());
   // Not destroyed: that would end the pool, which is ended above.
   const db = openDatabase(pool);
   const ports: ActionPorts = {
     http,
     mail: createMailer({ egress }),
     lineLog,
+    database,
     files,
+    records: recordsOf(outbox),
     incidents: createIncidentStore(db),
     risks: createRiskStore(db),
     mitre: createMitreStore(db),
@@ -82,10 +92,6 @@ await runService(config.service, async (context) => {
   void pruneRegularly({ pool, clock, logger, signal });
   const connection = createConnectionLookup(() => source.table, secrets);
 
-  const producer = client.producer();
-  onStop(() => producer.close());
-  const outbox = createOutbox({ producer, clock, logger });
-  onStop(() => outbox.stop());
   for (const flow of actionFlows.filter(({ title }) => config.types.includes(title))) {
     const action = actions[flow.title as keyof typeof actions];
     const { needs, ledger, lane } = action.manifest;

@@ -27,7 +27,8 @@ export interface TypeEntry {
   readonly manifest: {
     readonly id: string;
     readonly params: JsonSchema;
-    readonly connection: 'http' | 'smtp' | null;
+    readonly connection: Connection['type'] | null;
+    readonly privileged?: true;
   };
   check(params: Params): Issue[];
   /** Whether these parameters need the connection that the manifest names; without it they always do. */

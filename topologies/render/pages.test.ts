@@ -32,7 +32,13 @@ describe('topology', () => {
         ),
       ),
     );
-    const ends = new Set([topics.deadLetters.name, topics.audit.name]);
+    const ends = new Set([
+      topics.deadLetters.name,
+      topics.audit.name,
+      topics.scanRequests.name,
+      topics.jobRequests.name,
+      topics.assetUpdates.name,
+    ]);
     expect(
       allTopics()
         .filter((topic) => !topic.external && !written.has(topic.name))

@@ -57,7 +57,7 @@ export function laneSettingsOf(
     const config = table().connections.get(id)?.document;
     // The defaults of schemas/documents/connection.json.
     return {
-      concurrency: config?.concurrency ?? (config?.type === 'smtp' ? 4 : 8),
+      concurrency: config?.concurrency ?? (config === undefined || config.type === 'http' ? 8 : 4),
       ratePerSecond: config?.rate_per_second ?? defaults.ratePerSecond ?? null,
     };
   };

@@ -1,7 +1,10 @@
-// Who may do what: scopes `read:<resource>`, `write:<resource>` and `admin`; a role is a named set of scopes.
+// Who may do what: scopes `read:<resource>`, `write:<resource>`, `admin`, and `action:<type>` for using a privileged action type; a role is
+// a named set of scopes, none of them of the last kind.
 //
 // Invariant: every write goes through `authorize` in the store as well as in the route, so that a second way in
 // (import, command line) cannot lack the check.
+
+import type { ActionGrant } from '@tocsin/topologies/domain/action/grants.ts';
 
 export const resources = [
   'rules',
@@ -24,7 +27,7 @@ export const resources = [
 ] as const;
 export type Resource = (typeof resources)[number];
 export type Verb = 'read' | 'write';
-export type Scope = `${Verb}:${Resource}` | 'admin';
+export type Scope = `${Verb}:${Resource}` | 'admin' | ActionGrant;
 
 export interface Actor {
   /** `user:<name>`, `key:<id>` of a key that names nobody, or `system`. */
@@ -54,11 +57,17 @@ export const roles = {
 } as const satisfies Record<string, readonly Scope[]>;
 export type Role = keyof typeof roles;
 
+/** Those that need no catalogue of action types. */
 export const allScopes: readonly Scope[] = [
   'admin',
   ...everyRead,
   ...resources.map((resource): Scope => `write:${resource}`),
 ];
+
+/** Whether it could be granted; which action types there are is the catalogue's to say. */
+export function isScope(scope: string): boolean {
+  return (allScopes as readonly string[]).includes(scope) || /^action:[a-z0-9][a-z0-9-]*$/.test(scope);
+}
 
 /** Writing a resource does not include reading it. */
 export function can(scopes: readonly string[], scope: Scope): boolean {

@@ -9,7 +9,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import { sql } from 'kysely';
-import { allScopes } from './access.ts';
+import { isScope } from './access.ts';
 import { StoreUnavailable } from './errors.ts';
 import { listen } from './listen.ts';
 import type { Db, Transaction } from './schema.ts';
@@ -75,7 +75,7 @@ export async function createApiKey(
   pepper: Buffer,
   key: NewApiKey,
 ): Promise<{ key: ApiKey; text: string }> {
-  const unknown = key.scopes.filter((scope) => !(allScopes as readonly string[]).includes(scope));
+  const unknown = key.scopes.filter((scope) => !isScope(scope));
   if (unknown.length > 0 || key.scopes.length === 0)
     throw new RangeError(`unknown scopes: ${unknown.join(', ') || 'none given'}`);
   const { id, text } = newKeyText();

@@ -1,7 +1,9 @@
 // API keys: made by administrators, shown once, revoked at once.
 import { allScopes, roles } from '@tocsin/adapters/postgres/access.ts';
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from '@tocsin/adapters/postgres/api-keys.ts';
+import { grantOf } from '@tocsin/topologies/domain/action/grants.ts';
 import type { FastifyInstance } from 'fastify';
+import { privilegedOf } from '../check-grants.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { badRequest, notFound } from '../errors.ts';
 import { limitOf, pageOf, pageQuery } from '../paging.ts';
@@ -32,7 +34,14 @@ const body = {
   properties: {
     name: { type: 'string', minLength: 1, maxLength: 128 },
     role: { enum: Object.keys(roles), description: 'A set of scopes; instead of scopes.' },
-    scopes: { type: 'array', minItems: 1, maxItems: 50, uniqueItems: true, items: { enum: [...allScopes] } },
+    scopes: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 50,
+      uniqueItems: true,
+      items: { type: 'string', maxLength: 128 },
+      description: `${allScopes.join(', ')}, and action:<type> of a privileged action type.`,
+    },
     user: userName,
     roles: {
       type: 'array',
@@ -54,8 +63,10 @@ export function keyRoutes(
     pepper,
     keyring,
     paging,
-  }: Pick<Dependencies, 'store' | 'db' | 'pepper' | 'keyring' | 'paging'>,
+    catalogue,
+  }: Pick<Dependencies, 'store' | 'db' | 'pepper' | 'keyring' | 'paging' | 'catalogue'>,
 ): void {
+  const grantable = new Set<string>([...allScopes, ...[...privilegedOf(catalogue)].map(grantOf)]);
   const config = { access: 'admin' } as const;
   app.get<{ Querystring: { cursor?: string; limit?: string } }>(
     url,
@@ -87,6 +98,12 @@ export function keyRoutes(
         throw badRequest([{ path: '/role', message: 'give either role or scopes' }]);
       if (userRoles !== undefined && user === undefined)
         throw badRequest([{ path: '/roles', message: 'are those of a user: give user too' }]);
+      const unknown = (scopes ?? []).flatMap((scope, index) =>
+        grantable.has(scope)
+          ? []
+          : [{ path: `/scopes/${index}`, message: `${scope} is none of ${[...grantable].join(', ')}` }],
+      );
+      if (unknown.length > 0) throw badRequest(unknown);
       const granted = role === undefined ? (scopes ?? []) : roles[role];
       const created = await store.write(request.actor, async (writer) => {
         const made = await createApiKey(writer.transaction, pepper, {

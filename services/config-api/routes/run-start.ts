@@ -4,6 +4,7 @@ import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { StartInput } from '@tocsin/schemas/types.ts';
 import { runLimits } from '@tocsin/topologies/domain/playbooks/limits.ts';
 import type { FastifyInstance } from 'fastify';
+import { createGrantCheck, grantReader } from '../check-grants.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { ApiError, notFound, unprocessable } from '../errors.ts';
 import { idempotencyHeader, idempotencyOf, onceOutside } from '../idempotency.ts';
@@ -48,9 +49,16 @@ function runKeyOf(actor: string, playbook: string, key: string | undefined): str
 
 export function runStartRoutes(
   app: FastifyInstance,
-  { store, pepper, playbookHead }: Pick<Dependencies, 'store' | 'pepper' | 'playbookHead'>,
+  {
+    store,
+    db,
+    pepper,
+    playbookHead,
+    catalogue,
+  }: Pick<Dependencies, 'store' | 'db' | 'pepper' | 'playbookHead' | 'catalogue'>,
   inputs: RunInputs,
 ): void {
+  const grants = createGrantCheck(catalogue);
   app.post<{ Params: { id: string }; Body: Body }>(
     '/api/playbooks/:id/run',
     {
@@ -72,6 +80,7 @@ export function runStartRoutes(
             'the newest revision is a draft: switch the playbook on to publish it',
           );
         }
+        await grants.start(actor, playbook, grantReader(store, db));
         const key = runKeyOf(actor.id, playbook, idempotencyOf(request, pepper)?.key);
         const input: StartInput = {
           kind: 'start',

@@ -1,6 +1,6 @@
 // Parameters of the GitLab action as a type, and the checks that its JSON Schema cannot express.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import {
   checkOperation,
   checkReserved,
@@ -66,7 +66,7 @@ export function stateEvent(text: string): 'close' | 'reopen' | null {
   return word === 'reopen' || word === 'opened' ? 'reopen' : null;
 }
 
-export function checkGitLabConnection(connection: HttpConnection | SmtpConnection): Issue[] {
+export function checkGitLabConnection(connection: Connection): Issue[] {
   if (connection.type !== 'http') return [{ path: '', message: 'needs an HTTP connection' }];
   const auth = connection.auth?.type ?? 'none';
   if (auth === 'bearer' || auth === 'header') return [];

@@ -1,6 +1,6 @@
 // Parameters of the Jira action as a type, and the checks that its JSON Schema cannot express.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import {
   checkOperation,
   checkReserved,
@@ -54,7 +54,7 @@ export function checkJira(params: JiraParams): Issue[] {
   return issues;
 }
 
-export function checkJiraConnection(connection: HttpConnection | SmtpConnection): Issue[] {
+export function checkJiraConnection(connection: Connection): Issue[] {
   if (connection.type !== 'http') return [{ path: '', message: 'needs an HTTP connection' }];
   const auth = connection.auth?.type ?? 'none';
   if (auth === 'basic' || auth === 'bearer') return [];

@@ -1,6 +1,6 @@
 // Parameters of the Mattermost action as a type, and the checks that its JSON Schema cannot express.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import {
   chatAccess,
   checkChatConnection,
@@ -70,10 +70,7 @@ export function checkMattermost(params: MattermostParams): Issue[] {
   ];
 }
 
-export function checkMattermostConnection(
-  params: MattermostParams,
-  connection: HttpConnection | SmtpConnection,
-): Issue[] {
+export function checkMattermostConnection(params: MattermostParams, connection: Connection): Issue[] {
   const issues = checkChatConnection({ ...params }, connection, {
     tokenOnly: ['root_id'],
     webhookOnly: ['username', 'icon_url', 'icon_emoji'],

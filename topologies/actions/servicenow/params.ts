@@ -1,6 +1,6 @@
 // Parameters of the ServiceNow action as a type, and the checks that its JSON Schema cannot express.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import {
   checkOperation,
   checkReserved,
@@ -55,7 +55,7 @@ export function checkServiceNow(params: ServiceNowParams): Issue[] {
   ];
 }
 
-export function checkServiceNowConnection(connection: HttpConnection | SmtpConnection): Issue[] {
+export function checkServiceNowConnection(connection: Connection): Issue[] {
   if (connection.type !== 'http') return [{ path: '', message: 'needs an HTTP connection' }];
   const auth = connection.auth?.type ?? 'none';
   if (auth === 'basic' || auth === 'bearer' || auth === 'header') return [];

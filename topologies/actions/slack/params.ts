@@ -1,6 +1,6 @@
 // Parameters of the Slack action as a type, and the checks that its JSON Schema cannot express.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import { checkChatConnection, checkNotice, type NoticeParams } from '../../domain/action/notice-params.ts';
 import type { Json } from '../../domain/action/outcome.ts';
 import { checkTemplate } from '../../domain/templates/check.ts';
@@ -39,10 +39,7 @@ export function checkSlack(params: SlackParams): Issue[] {
   ];
 }
 
-export function checkSlackConnection(
-  params: SlackParams,
-  connection: HttpConnection | SmtpConnection,
-): Issue[] {
+export function checkSlackConnection(params: SlackParams, connection: Connection): Issue[] {
   return checkChatConnection({ ...params }, connection, {
     tokenOnly: ['channel', 'reply_broadcast', 'username', 'icon_emoji'],
     tokenNeeds: ['channel'],

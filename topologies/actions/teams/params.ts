@@ -1,6 +1,6 @@
 // Parameters of the Teams action as a type, the checks that its JSON Schema cannot express, and how the leaves of a card render.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import { chatAccess, checkNotice, type NoticeParams } from '../../domain/action/notice-params.ts';
 import type { Json } from '../../domain/action/outcome.ts';
 import { checkTemplate } from '../../domain/templates/check.ts';
@@ -94,7 +94,7 @@ export function checkAddresses(tree: Json, path: string, key = ''): Issue[] {
   );
 }
 
-export function checkTeamsConnection(connection: HttpConnection | SmtpConnection): Issue[] {
+export function checkTeamsConnection(connection: Connection): Issue[] {
   if (connection.type !== 'http') return [{ path: '', message: 'needs an HTTP connection' }];
   if (connection.protocol === 'http') return [{ path: '', message: 'needs a connection over https' }];
   return chatAccess(connection) === 'webhook'

@@ -1,6 +1,6 @@
 // Parameters of the generic ticket action as a type, and the checks that its JSON Schema cannot express.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import type { Json } from '../../domain/action/outcome.ts';
 import { checkPath, type Pair } from '../../domain/action/path-template.ts';
 import { type Dedupe, type Operation, operationOf } from '../../domain/action/ticket/params.ts';
@@ -69,6 +69,6 @@ function checkRequest(request: TicketRequest, at: string): Issue[] {
   return issues;
 }
 
-export function checkTicketConnection(connection: HttpConnection | SmtpConnection): Issue[] {
+export function checkTicketConnection(connection: Connection): Issue[] {
   return connection.type === 'http' ? [] : [{ path: '', message: 'needs an HTTP connection' }];
 }

@@ -1,6 +1,6 @@
 // Parameters of the webhook action as a type, and the checks that its JSON Schema cannot express.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import { framing } from '../../domain/action/http-target.ts';
 import type { Json } from '../../domain/action/outcome.ts';
 import { checkPath, type Pair } from '../../domain/action/path-template.ts';
@@ -128,10 +128,7 @@ export function isJson(text: string): boolean {
 }
 
 /** The credential comes from the connection or from a header, never from both. */
-export function checkWebhookConnection(
-  params: WebhookParams,
-  connection: HttpConnection | SmtpConnection,
-): Issue[] {
+export function checkWebhookConnection(params: WebhookParams, connection: Connection): Issue[] {
   if (connection.type !== 'http') return [{ path: '', message: 'needs an HTTP connection' }];
   const auth = connection.auth ?? { type: 'none' };
   if (auth.type === 'none') return [];

@@ -1,6 +1,6 @@
 // Parameters that all chat messages share, and the connections that they can use.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Connection, HttpConnection } from '@tocsin/schemas/types.ts';
 import { checkTemplate } from '../templates/check.ts';
 
 export interface NoticeParams {
@@ -44,7 +44,7 @@ export function chatAccess(connection: Pick<HttpConnection, 'secrets'>): ChatAcc
  */
 export function checkChatConnection(
   params: Readonly<Record<string, unknown>>,
-  connection: HttpConnection | SmtpConnection,
+  connection: Connection,
   rules: {
     readonly tokenOnly?: readonly string[];
     readonly webhookOnly?: readonly string[];

@@ -3,6 +3,7 @@
 // Invariant: every use of an action ends in commands or in refusals that say what is missing and how much.
 // The surprise: `first` and `all` speak of the rows that match the rule, not of all rows of the run.
 import type { Command, ThenAction } from '@tocsin/schemas/types.ts';
+import { commandGrants } from '../action/grants.ts';
 import { actionKeys, isActionEntry, type RuleRevision } from '../rules/parse-rule.ts';
 import { type Collected, chunkProblem, collectChunk } from './collect.ts';
 import { type CommandFrame, commandOf, type Share } from './command.ts';
@@ -85,8 +86,12 @@ function planAction(
     params,
     modeOf: tables.modeOf,
   });
-  const follows = manifest.incident === 'follows' && incident !== null ? { incident } : {};
-  const frame: CommandFrame = { ...frameOf(resolved, { key, params, match, trigger, action }), ...follows };
+  const frame: CommandFrame = {
+    ...frameOf(resolved, { key, params, match, trigger, action }),
+    ...(manifest.incident === 'follows' && incident !== null ? { incident } : {}),
+    // The rule wants the action and the action says what is done: both are somebody's.
+    ...(manifest.privileged === true ? commandGrants(manifest.id, match.rule.grants, action.grants) : {}),
+  };
   const { rows } = trigger;
   if (rows !== null && match.rows !== null && rows.isPart && resolved.mode !== 'each') {
     const problem = chunkProblem(rows);

@@ -29,7 +29,7 @@ export function openApproval(draft: Draft, place: string, node: Node): void {
     const step = draft.program.steps.get(draft.program.paths.get(id) ?? '') as ProgramStep;
     const prepared = prepare(draft, step, place);
     if (prepared === null) continue;
-    covered[id] = prepared.digest;
+    covered[id] = prepared.digest();
     sends.push({ step: id, type: prepared.type, params: prepared.params });
   }
   Object.assign(node, {
