@@ -2,8 +2,7 @@
 import type { ActionManifest } from '../../domain/action/define-action.ts';
 import { additionalFieldsParam } from '../../domain/action/record/fields.ts';
 import { indexPattern } from '../../domain/risk/index-name.ts';
-import { riskLimits } from '../../domain/risk/score.ts';
-import { scoringParams } from '../../domain/risk/scoring-type.ts';
+import { scoreParam, scoringParams } from '../../domain/risk/scoring-type.ts';
 
 const entity = (description: string) => ({ type: 'string', minLength: 1, maxLength: 1024, description });
 
@@ -29,13 +28,7 @@ export const manifest: ActionManifest = {
           { type: 'array', minItems: 1, maxItems: 2, uniqueItems: true, items: { enum: ['system', 'user'] } },
         ],
       },
-      score: {
-        description: 'Points for one operation; a number, or a template that gives one.',
-        oneOf: [
-          { type: 'number', minimum: -riskLimits.score, maximum: riskLimits.score },
-          { type: 'string', minLength: 1, maxLength: 256 },
-        ],
-      },
+      score: scoreParam('Points for one operation'),
       fidelity: {
         default: 1,
         description: 'Weight of the score, from 0 to 1; a number, or a template that gives one.',

@@ -1,7 +1,7 @@
 // Parameters of the MITRE ATT&CK risk action as a type, and the checks that its JSON Schema cannot express.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import { checkAdditional, type FieldTemplates } from '../../domain/action/record/fields.ts';
-import { decimalOf } from '../../domain/incident/fields.ts';
+import { decimalOf } from '../../domain/formats/decimal.ts';
 import { checkNumber, checkScoring, type ScoringParams } from '../../domain/risk/scoring-type.ts';
 import { checkTemplate } from '../../domain/templates/check.ts';
 

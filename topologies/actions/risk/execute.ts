@@ -1,9 +1,6 @@
 // Carries out one risk command: build the scores, have them kept once.
-import type { Command } from '@tocsin/schemas/types.ts';
 import { checked } from '../../domain/action/check-params.ts';
-import { isFailed, withTemplates } from '../../domain/action/fail.ts';
-import type { Failed, Outcome } from '../../domain/action/outcome.ts';
-import { recordScores, type ScoreRequest, shownScores } from '../../domain/risk/record-scores.ts';
+import { scoringAction } from '../../domain/risk/record-scores.ts';
 import { manifest } from './manifest.ts';
 import { checkRisk, type RiskParams } from './params.ts';
 import { riskRequest } from './request.ts';
@@ -11,18 +8,5 @@ import { riskRequest } from './request.ts';
 export const risk = checked({
   manifest,
   check: (params) => checkRisk(params as unknown as RiskParams),
-  preview(command, { now }) {
-    const built = build(command, now);
-    return isFailed(built) ? built : shownScores(built);
-  },
-  async execute(command, { now, ports }): Promise<Outcome> {
-    const { risks } = ports;
-    if (risks === undefined) throw new TypeError('risk needs the risks port');
-    const built = build(command, now);
-    return isFailed(built) ? built : recordScores(risks, command, built);
-  },
+  ...scoringAction((command, now) => riskRequest(command, command.params as unknown as RiskParams, now)),
 });
-
-function build(command: Command, now: number): ScoreRequest | Failed {
-  return withTemplates(() => riskRequest(command, command.params as unknown as RiskParams, now));
-}

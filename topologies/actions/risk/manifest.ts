@@ -2,8 +2,8 @@
 import type { ActionManifest } from '../../domain/action/define-action.ts';
 import { additionalFieldsParam } from '../../domain/action/record/fields.ts';
 import { indexPattern } from '../../domain/risk/index-name.ts';
-import { objectTypePattern, riskLimits } from '../../domain/risk/score.ts';
-import { scoringParams } from '../../domain/risk/scoring-type.ts';
+import { objectTypePattern } from '../../domain/risk/score.ts';
+import { scoreParam, scoringParams } from '../../domain/risk/scoring-type.ts';
 
 export const manifest: ActionManifest = {
   id: 'risk',
@@ -15,13 +15,7 @@ export const manifest: ActionManifest = {
     additionalProperties: false,
     required: ['score', 'object', 'index'],
     properties: {
-      score: {
-        description: 'Points; a number, or a template that gives one. Negative ones are a credit.',
-        oneOf: [
-          { type: 'number', minimum: -riskLimits.score, maximum: riskLimits.score },
-          { type: 'string', minLength: 1, maxLength: 256 },
-        ],
-      },
+      score: scoreParam('Points'),
       object: {
         type: 'object',
         additionalProperties: false,

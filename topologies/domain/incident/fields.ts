@@ -4,6 +4,7 @@
 // and the incident says so.
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import type { Json } from '../action/outcome.ts';
+import { decimalOf } from '../formats/decimal.ts';
 import { readInstant } from '../rules/instant.ts';
 import { textOf } from '../templates/escape.ts';
 
@@ -68,13 +69,6 @@ export function fieldValue({ type }: FieldDefinition, value: unknown): { readonl
 }
 
 const latest = Date.UTC(9999, 11, 31);
-
-/** A finite number, or the decimal text of one; null for anything else: no exponents, no comma, no spaces inside. */
-export function decimalOf(value: unknown): number | null {
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (typeof value !== 'string' || !/^\s*[+-]?\d{1,15}(?:\.\d{1,15})?\s*$/.test(value)) return null;
-  return Number(value);
-}
 
 /** Fields that are set without a definition, and required ones that are not set. */
 export function checkFields(

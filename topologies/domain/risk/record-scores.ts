@@ -1,8 +1,9 @@
-// What the two risk actions share: their event, what a dry run shows, and having the scores kept.
+// What the two risk actions share: everything but how their parameters become scores.
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { RiskBatch, RiskStorePort } from '../../ports/risk-store.ts';
-import { isFailed } from '../action/fail.ts';
-import type { Json, Outcome } from '../action/outcome.ts';
+import type { Action } from '../action/define-action.ts';
+import { isFailed, withTemplates } from '../action/fail.ts';
+import type { Failed, Json, Outcome } from '../action/outcome.ts';
 import { askStore } from '../action/record/ask-store.ts';
 import { recordEvent } from '../action/record/event.ts';
 import { objectKey, type RiskScore } from './score.ts';
@@ -14,6 +15,8 @@ export interface ScoreRequest {
 
 /** Warnings of one outcome: a set of many rows would repeat itself. */
 const warningsMax = 50;
+/** Scores that an outcome shows. */
+const shownMax = 20;
 
 export function batchOf(command: Command, { scores }: ScoreRequest): RiskBatch {
   const { rule } = command;
@@ -39,19 +42,34 @@ export function batchOf(command: Command, { scores }: ScoreRequest): RiskBatch {
   };
 }
 
-export function shownScores({ scores, warnings }: ScoreRequest): Outcome {
-  return done({ scores: scores.slice(0, 20) as unknown as Json, count: scores.length }, warnings);
+/** Dry run and execution of an action that gives scores. `request` may throw TemplateError; `now` is epoch ms of the attempt. */
+export function scoringAction(
+  request: (command: Command, now: number) => ScoreRequest | Failed,
+): Pick<Action, 'preview' | 'execute'> {
+  const build = (command: Command, now: number) => withTemplates(() => request(command, now));
+  return {
+    preview(command, { now }) {
+      const built = build(command, now);
+      if (isFailed(built)) return built;
+      const scores = built.scores.slice(0, shownMax) as unknown as Json;
+      return done({ scores, count: built.scores.length }, built.warnings);
+    },
+    async execute(command, { now, ports }) {
+      const { risks } = ports;
+      if (risks === undefined) throw new TypeError(`${command.type} needs the risks port`);
+      const built = build(command, now);
+      return isFailed(built) ? built : recordScores(risks, command, built);
+    },
+  };
 }
 
 /** Has the scores kept once. Rejects with anything that is a defect. */
-export async function recordScores(
-  store: RiskStorePort,
-  command: Command,
-  request: ScoreRequest,
-): Promise<Outcome> {
+async function recordScores(store: RiskStorePort, command: Command, request: ScoreRequest): Promise<Outcome> {
   const scored = await askStore(() => store.record(batchOf(command, request)));
   if (isFailed(scored)) return scored;
-  const shown = scored.slice(0, 20).map(({ object, ...numbers }) => ({ object: { ...object }, ...numbers }));
+  const shown = scored
+    .slice(0, shownMax)
+    .map(({ object, ...numbers }) => ({ object: { ...object }, ...numbers }));
   return done({ scores: shown, count: scored.length }, request.warnings);
 }
 

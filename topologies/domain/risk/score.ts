@@ -2,7 +2,7 @@
 import { failed } from '../action/fail.ts';
 import type { Failed, Json } from '../action/outcome.ts';
 import type { Writer } from '../action/ticket/render.ts';
-import { decimalOf } from '../incident/fields.ts';
+import { decimalOf } from '../formats/decimal.ts';
 import { escapeHeader } from '../templates/escape.ts';
 import { plainChat } from '../templates/escape-chat.ts';
 import { renderText, warningsOf } from '../templates/render.ts';

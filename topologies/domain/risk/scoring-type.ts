@@ -1,8 +1,9 @@
 // Types of scores: how long a score of each counts.
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
-import { decimalOf } from '../incident/fields.ts';
+import { decimalOf } from '../formats/decimal.ts';
 import { isoDurationMs } from '../playbooks/duration.ts';
 import { checkTemplate } from '../templates/check.ts';
+import { riskLimits } from './score.ts';
 
 export type ScoringTypes = Readonly<Record<string, { readonly lifespan: string | null }>>;
 
@@ -15,6 +16,17 @@ export const defaultScoringTypes: ScoringTypes = { default: { lifespan: 'P30D' }
 
 const maxLifespanMs = 3_653 * 86_400_000;
 const typeName = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' };
+
+/** `what` the points are for. */
+export function scoreParam(what: string): JsonSchema {
+  return {
+    description: `${what}; a number, or a template that gives one. Negative ones are a credit.`,
+    oneOf: [
+      { type: 'number', minimum: -riskLimits.score, maximum: riskLimits.score },
+      { type: 'string', minLength: 1, maxLength: 256 },
+    ],
+  };
+}
 
 export const scoringParams = {
   scoring_type: { ...typeName, default: 'default', description: 'Type of the score: one of scoring_types.' },

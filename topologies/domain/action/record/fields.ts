@@ -7,7 +7,7 @@ import { checkTemplate } from '../../templates/check.ts';
 import { renderJson } from '../../templates/json-template.ts';
 import { lookup, type Views } from '../../templates/lookup.ts';
 import { warningsOf } from '../../templates/render.ts';
-import { rowsOf, viewsOf } from '../../templates/view.ts';
+import { viewsOf } from '../../templates/view.ts';
 import type { Json } from '../outcome.ts';
 import type { Writer } from '../ticket/render.ts';
 
@@ -129,9 +129,4 @@ export function copied(name: string, rows: readonly Readonly<Record<string, unkn
     if (values.size === copiedValues) break;
   }
   return values.size < 2 ? [...values.values()][0] : [...values.values()];
-}
-
-/** Rows of the command for `none`. */
-export function copiedRows(command: Command): readonly Readonly<Record<string, unknown>>[] {
-  return rowsOf(command);
 }
