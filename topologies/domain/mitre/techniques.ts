@@ -1,4 +1,4 @@
-// The techniques of MITRE ATT&CK that are known here: the bundled list, which `node topologies/render/attack-list.ts` replaces.
+// The techniques of MITRE ATT&CK that are known here: the bundled list, which `node infra/local/attack-list.ts` replaces.
 //
 // © 2025 The MITRE Corporation. This work is reproduced and distributed with the permission of The MITRE Corporation (LICENSE-attack).
 import bundled from './attack-techniques.json' with { type: 'json' };
