@@ -23,7 +23,8 @@ export default defineConfig({
           globalSetup: ['infra/testing/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // Two files at a time: most of their time is waiting for sessions, restarts and time-outs.
+          maxWorkers: 2,
         },
       },
     ],

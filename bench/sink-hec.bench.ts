@@ -1,17 +1,4 @@
-// Throughput of the Splunk HEC sink. `node bench/sink-hec.bench.ts [events] [rounds]` prints one JSON object; see sink-driver.ts.
-import { runSinkBench } from './sink-driver.ts';
+// Throughput of the Splunk HEC sink. `node bench/sink-hec.bench.ts [events] [rounds]` prints one JSON object.
+import { benchSink } from './sinks/drive.ts';
 
-await runSinkBench({
-  bench: 'sink hec',
-  receiver: '../infra/testing/receivers/hec-null.ts',
-  type: 'splunk-hec',
-  params: { index: 'security' },
-  connection: {
-    kind: 'connection',
-    id: 'null',
-    type: 'http',
-    protocol: 'http',
-    allow_insecure: true,
-    host: '127.0.0.1',
-  },
-});
+await benchSink('sink hec', 'hec-null.ts', { type: 'splunk-hec', params: { index: 'security' } });

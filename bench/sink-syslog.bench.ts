@@ -1,11 +1,10 @@
-// Throughput of the syslog sink: CEF over TLS. `node bench/sink-syslog.bench.ts [events] [rounds]` prints one JSON object; see sink-driver.ts.
-import { runSinkBench } from './sink-driver.ts';
+// Throughput of the syslog sink: CEF over TLS. `node bench/sink-syslog.bench.ts [events] [rounds]` prints one JSON object.
+import { benchSink } from './sinks/drive.ts';
 
-await runSinkBench({
-  bench: 'sink syslog',
-  receiver: '../infra/testing/receivers/syslog-null.ts',
-  type: 'syslog',
+await benchSink(
+  'sink syslog',
+  'syslog-null.ts',
   // The last batches of a round are proved soon after it.
-  params: { proof_ms: 500 },
-  connection: { kind: 'connection', id: 'null', type: 'syslog', protocol: 'tls', host: '127.0.0.1' },
-});
+  { type: 'syslog', params: { proof_ms: 500 } },
+  { kind: 'connection', id: 'null', type: 'syslog', protocol: 'tls', host: '127.0.0.1' },
+);

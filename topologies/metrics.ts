@@ -255,5 +255,11 @@ export const metrics: readonly MetricDeclaration[] = [
     buckets: [...seconds, 600, 3_600],
   },
   { name: 'tocsin_history_rows_total', kind: 'counter', help: 'Results written to the history.', labels: [] },
+  {
+    name: 'tocsin_run_events_recorded_total',
+    kind: 'counter',
+    help: 'Changes of playbook runs written to the history.',
+    labels: [],
+  },
   ...sinkMetrics,
 ];

@@ -59,7 +59,8 @@ export const topics = {
     id: 'events',
     name: 'events.v1',
     key: 'subject id',
-    content: "the engine's own events: action.triggered, action.completed, action.failed, system.alert",
+    content:
+      "the engine's own events: action.triggered, action.completed, action.failed, system.alert, incident.created, incident.changed, risk.scored, mitre.recorded",
     schema: 'envelope.json',
   }),
   results: topic({
@@ -160,6 +161,28 @@ export const topics = {
     content: 'one record for each applied correlation input, with the state after it',
     // Longer than the longest wait, so that lost states come back whole.
     retentionHours: 92 * 24,
+  }),
+  scanRequests: topic({
+    id: 'scan-requests',
+    name: 'scan-requests.v1',
+    key: 'asset id',
+    content: 'scans that rescan actions ask for; read by scanners, outside of this repository',
+    schema: 'scan-request.json',
+  }),
+  jobRequests: topic({
+    id: 'job-requests',
+    name: 'job-requests.v1',
+    key: 'job id',
+    content: 'runs of jobs that run-job actions ask for; read by job schedulers, outside of this repository',
+    schema: 'job-request.json',
+  }),
+  assetUpdates: topic({
+    id: 'asset-updates',
+    name: 'asset-updates.v1',
+    key: 'asset id',
+    content:
+      'changes of tags that tag actions ask for; read by asset inventories, outside of this repository',
+    schema: 'asset-update.json',
   }),
   deadLetters: topic({
     id: 'dead-letters',

@@ -2,14 +2,12 @@
 //
 // Invariant: it dies with this process (startProgram), and the cache folder is complete or absent.
 // Surprise: Maven's dependency plugin is pinned to 2.8: later ones read the artifact's parent POM, which repository mirrors may lack.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { tocsinHome } from '@tocsin/local/home.ts';
-import { waitForLock } from '@tocsin/local/lock.ts';
 import { freePort } from '@tocsin/local/ports.ts';
 import { type Running, startProgram, waitUntilReady } from '@tocsin/local/process.ts';
 import { findJava } from '@tocsin/local/servers/java.ts';
+import { cachedFolder, must } from './cache.ts';
 import { scratchFolder } from './scratch.ts';
 
 const version = '3.0.9';
@@ -54,41 +52,17 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-async function registryFiles(): Promise<string> {
-  const cache = join(tocsinHome(), 'cache');
-  const folder = join(cache, `apicurio-registry-${version}`);
-  if (existsSync(folder)) return folder;
-  mkdirSync(cache, { recursive: true });
-  const lock = await waitForLock(join(cache, 'registry-lock'));
-  // Not `staging-*`: fetch.ts removes those under its own lock.
-  const staging = join(cache, `registry-staging-${process.pid}`);
-  try {
-    if (existsSync(folder)) return folder;
-    mkdirSync(join(staging, 'files'), { recursive: true });
+function registryFiles(): Promise<string> {
+  return cachedFolder(`apicurio-registry-${version}`, (folder) => {
     must('mvn', [
       '-B',
       '-q',
       'org.apache.maven.plugins:maven-dependency-plugin:2.8:copy',
       `-Dartifact=io.apicurio:apicurio-registry-app:${version}:tar.gz:all`,
-      `-DoutputDirectory=${staging}`,
+      `-DoutputDirectory=${folder}`,
     ]);
-    must('tar', [
-      '-xzf',
-      join(staging, `apicurio-registry-app-${version}-all.tar.gz`),
-      '-C',
-      join(staging, 'files'),
-    ]);
-    renameSync(join(staging, 'files'), folder);
-    return folder;
-  } finally {
-    rmSync(staging, { recursive: true, force: true });
-    lock.release();
-  }
-}
-
-function must(command: string, args: readonly string[]): void {
-  const run = spawnSync(command, args, { encoding: 'utf8' });
-  if (run.status === 0) return;
-  const output = `${run.stdout ?? ''}${run.stderr ?? ''}`.trim().split('\n').slice(-5).join('\n');
-  throw new Error(`${command} failed (${run.error?.message ?? run.status}): ${output}`);
+    const archive = join(folder, `apicurio-registry-app-${version}-all.tar.gz`);
+    must('tar', ['-xzf', archive, '-C', folder]);
+    rmSync(archive);
+  });
 }

@@ -16,6 +16,7 @@ export type JsonSchema = AnySchemaObject;
 
 const documentNames: readonly DocumentName[] = [
   'action.json',
+  'asset-update.json',
   'collection-input.json',
   'command.json',
   'config-record.json',
@@ -23,6 +24,7 @@ const documentNames: readonly DocumentName[] = [
   'correlation-input.json',
   'dead-letter.json',
   'envelope.json',
+  'job-request.json',
   'list.json',
   'playbook-version.json',
   'playbook.json',
@@ -30,6 +32,7 @@ const documentNames: readonly DocumentName[] = [
   'result.json',
   'rule.json',
   'run-input.json',
+  'scan-request.json',
   'search-result.json',
   'secret-ref.json',
   'sink.json',

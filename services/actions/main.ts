@@ -1,5 +1,6 @@
 // The action workers: commands in, effects, results and dead letters out; one consumer group per type.
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
+import { createDatabaseClient } from '@tocsin/adapters/database/client.ts';
 import { createPostgresEffects } from '@tocsin/adapters/effects/postgres.ts';
 import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
 import { createFileStore } from '@tocsin/adapters/files/directory.ts';
@@ -7,7 +8,11 @@ import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { createLineLog } from '@tocsin/adapters/line-log/file.ts';
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
+import { createIncidentStore } from '@tocsin/adapters/postgres/incident-store.ts';
+import { openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
+import { createMitreStore } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
+import { createRiskStore } from '@tocsin/adapters/postgres/risk-store.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
 import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
@@ -19,6 +24,7 @@ import { createConnectionLookup, laneSettingsOf } from '@tocsin/topologies/run/c
 import { createTimers } from '@tocsin/topologies/run/fold/timers.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createPerformer } from '@tocsin/topologies/run/perform.ts';
+import { recordsOf } from '@tocsin/topologies/run/records.ts';
 import { commandTopic } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
 import { pruneRegularly } from './prune.ts';
@@ -54,8 +60,27 @@ await runService(config.service, async (context) => {
     ...(config.logToStdout ? { echo: process.stdout } : {}),
   });
   onStop(() => lineLog.close());
+  const database = createDatabaseClient({ egress });
+  onStop(() => database.close());
   const files = createFileStore({ folder: config.reportFolder, maxBytes: config.reportMaxBytes });
-  const ports: ActionPorts = { http, mail: createMailer({ egress }), lineLog, files, clock };
+  const producer = client.producer();
+  onStop(() => producer.close());
+  const outbox = createOutbox({ producer, clock, logger });
+  onStop(() => outbox.stop());
+  // Not destroyed: that would end the pool, which is ended above.
+  const db = openDatabase(pool);
+  const ports: ActionPorts = {
+    http,
+    mail: createMailer({ egress }),
+    lineLog,
+    database,
+    files,
+    records: recordsOf(outbox),
+    incidents: createIncidentStore(db),
+    risks: createRiskStore(db),
+    mitre: createMitreStore(db),
+    clock,
+  };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
   const secrets = openSecrets({
     env: config.environment,
@@ -67,10 +92,6 @@ await runService(config.service, async (context) => {
   void pruneRegularly({ pool, clock, logger, signal });
   const connection = createConnectionLookup(() => source.table, secrets);
 
-  const producer = client.producer();
-  onStop(() => producer.close());
-  const outbox = createOutbox({ producer, clock, logger });
-  onStop(() => outbox.stop());
   for (const flow of actionFlows.filter(({ title }) => config.types.includes(title))) {
     const action = actions[flow.title as keyof typeof actions];
     const { needs, ledger, lane } = action.manifest;

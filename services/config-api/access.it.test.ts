@@ -5,11 +5,14 @@ import { newDatabase } from '@tocsin/testing/servers.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestApi, type TestApi } from './test-api.ts';
 
-const everyone = ['viewer', 'editor', 'admin'] as const;
+const everyone = ['viewer', 'editor', 'operator', 'approver', 'admin'] as const;
+const operators = ['operator', 'admin'] as const;
+const approvers = ['approver', 'admin'] as const;
 const editors = ['editor', 'admin'] as const;
 const admins = ['admin'] as const;
 
-type Expected = readonly (keyof typeof roles)[] | 'public';
+/** `link`: no key; what the path holds is the credential. */
+type Expected = readonly (keyof typeof roles)[] | 'public' | 'link';
 
 function document(resource: string, writers: Expected): Record<string, Expected> {
   return {
@@ -41,6 +44,38 @@ const table: Record<string, Expected> = {
   'GET /api/actions/:id/executions': everyone,
   'GET /api/executions/:command_id': everyone,
   'GET /api/lag': everyone,
+  'POST /api/playbooks/:id/run': operators,
+  'GET /api/runs': everyone,
+  'GET /api/runs/:key': everyone,
+  'GET /api/runs/:key/history': everyone,
+  'GET /api/runs/:key/export': everyone,
+  'POST /api/runs/:key/pause': operators,
+  'POST /api/runs/:key/resume': operators,
+  'POST /api/runs/:key/cancel': operators,
+  'POST /api/runs/:key/retry': operators,
+  'POST /api/runs/:key/skip': operators,
+  'POST /api/runs/operate': operators,
+  'GET /api/approvals': everyone,
+  'GET /api/approvals/:id': everyone,
+  'POST /api/approvals/:id': approvers,
+  'POST /api/approvals/:id/links': admins,
+  'GET /approve/:link': 'link',
+  'POST /approve/:link': 'link',
+  'GET /api/audit': approvers,
+  'GET /api/audit/verify': approvers,
+  'GET /api/audit/export': approvers,
+  'GET /api/incidents': everyone,
+  'GET /api/incidents/:id': everyone,
+  'GET /api/incidents/:id/history': everyone,
+  'POST /api/incidents/:id/status': operators,
+  'POST /api/incidents/:id/assign': operators,
+  'POST /api/incidents/:id/comments': operators,
+  'PATCH /api/incidents/:id': operators,
+  'GET /api/risk': everyone,
+  'GET /api/risk/top': everyone,
+  'GET /api/mitre/records': everyone,
+  'GET /api/mitre/layers': everyone,
+  'GET /api/mitre/layers/:id': everyone,
   'GET /docs': everyone,
   'GET /docs/json': everyone,
   'GET /docs/yaml': everyone,
@@ -55,7 +90,7 @@ const keys = new Map<string, string | null>([['nobody', null]]);
 beforeAll(async () => {
   api = await openTestApi(await newDatabase());
   for (const role of everyone) {
-    const made = await api.call({ method: 'POST', url: '/api/keys', body: { name: role, role } });
+    const made = await api.call({ method: 'POST', url: '/api/keys', body: { name: role, role, user: role } });
     keys.set(role, made.json().key);
   }
 });
@@ -69,6 +104,15 @@ const bodies: Record<string, unknown> = {
   '/api/playbooks': { steps: [{ id: 'a', set: {} }] },
   '/api/secrets': { value: 'a-good-secret' },
   '/api/keys': { name: 'x', role: 'viewer' },
+  '/api/playbooks/:id/run': {},
+  '/api/runs': { step: 'x' },
+  '/api/runs/operate': { verb: 'cancel', filter: { playbook: 'none' } },
+  '/api/incidents/:id': { title: 'x' },
+  '/api/incidents/:id/status': { status: 'New' },
+  '/api/incidents/:id/assign': { assignee: null },
+  '/api/incidents': { comment: 'x' },
+  '/api/approvals': { decision: 'approve', digest: 'x' },
+  '/api/approvals/:id/links': { user: 'alice' },
 };
 
 it('has a line for every route and a route for every line', () => {
@@ -76,18 +120,27 @@ it('has a line for every route and a route for every line', () => {
   expect([...new Set(real)].sort()).toEqual(Object.keys(table).sort());
 });
 
+it('asks for no key in one place, and takes what the path holds instead of one in two', () => {
+  const without = (access: string) =>
+    api.routes.filter((route) => route.access === access).map((route) => `${route.method} ${route.url}`);
+  expect(without('public')).toEqual(['GET /health']);
+  expect(without('link').sort()).toEqual(['GET /approve/:link', 'POST /approve/:link']);
+});
+
 describe.each(Object.entries(table))('%s', (route, expected) => {
   it.each(['nobody', ...everyone])('as %s', async (role) => {
     const [method = '', pattern = ''] = route.split(' ');
     const url = pattern
       .replace(':id', 'unknown1')
+      .replace(':key', 'f'.repeat(32))
+      .replace(':link', 'A'.repeat(86))
       .replace(':command_id', 'f'.repeat(32))
       .replace('*', 'index.css');
-    const body = ['POST', 'PUT'].includes(method)
-      ? bodies[/^\/api\/\w+/.exec(pattern)?.[0] ?? '']
+    const body = ['POST', 'PUT', 'PATCH'].includes(method)
+      ? (bodies[pattern] ?? bodies[/^\/api\/\w+/.exec(pattern)?.[0] ?? ''])
       : undefined;
     const response = await api.call({ method, url, key: keys.get(role) as string | null, body });
-    if (expected === 'public' || (expected as readonly string[]).includes(role)) {
+    if (expected === 'public' || expected === 'link' || (expected as readonly string[]).includes(role)) {
       expect([401, 403]).not.toContain(response.statusCode);
       expect(response.statusCode).toBeLessThan(500);
     } else {

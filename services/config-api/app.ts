@@ -8,15 +8,26 @@ import { type RouteAccess, requireKeys } from './auth.ts';
 import type { Dependencies } from './dependencies.ts';
 import { ApiError, badRequest, errorBody, handleError, notFound, sendError, toApiError } from './errors.ts';
 import { maxBodyBytes, readJsonBodies } from './json-body.ts';
+import { approvalRoutes } from './routes/approvals.ts';
+import { approvePageRoutes } from './routes/approve-page.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { serveDocs } from './routes/docs.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
+import { incidentRoutes } from './routes/incidents.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { lagRoutes } from './routes/lag.ts';
+import { mitreRoutes } from './routes/mitre.ts';
+import { riskRoutes } from './routes/risk.ts';
 import { ruleExplainRoutes } from './routes/rule-explain.ts';
+import { runOperateRoutes } from './routes/run-operate.ts';
+import { runStartRoutes } from './routes/run-start.ts';
+import { runVerbRoutes } from './routes/run-verbs.ts';
+import { runRoutes } from './routes/runs.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { typeRoutes } from './routes/types.ts';
+import { createRunInputs } from './run-inputs.ts';
 
 export interface App {
   readonly http: FastifyInstance;
@@ -28,6 +39,10 @@ export interface AppSettings {
   /** Requests per minute and client address; default 6,000. */
   readonly rateLimit?: number;
   readonly requestTimeoutMs?: number;
+  /** Longest wait for what becomes of a decision at a gate, ms; default 2,000. */
+  readonly decisionWaitMs?: number;
+  /** Requests per minute and client address for the pages of approval links; default 60. */
+  readonly linkRateLimit?: number;
 }
 
 export async function createApp(dependencies: Dependencies, settings: AppSettings = {}): Promise<App> {
@@ -89,6 +104,8 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
   http.setNotFoundHandler((_request, reply) => sendError(notFound(), reply));
   readJsonBodies(http);
   await serveDocs(http);
+  const inputs = createRunInputs(dependencies.store, dependencies.producer);
+  const deciding = { runs: dependencies.runs, inputs, waitMs: settings.decisionWaitMs ?? 2_000 };
   await http.register(async (scope) => {
     healthRoutes(scope, dependencies);
     documentRoutes(scope, dependencies);
@@ -98,6 +115,18 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     typeRoutes(scope, dependencies);
     historyRoutes(scope, dependencies);
     lagRoutes(scope, dependencies);
+    runStartRoutes(scope, dependencies, inputs);
+    runRoutes(scope, dependencies);
+    runVerbRoutes(scope, dependencies, inputs);
+    runOperateRoutes(scope, dependencies, inputs);
+    approvalRoutes(scope, dependencies, deciding);
+    auditRoutes(scope, dependencies);
+    incidentRoutes(scope, dependencies);
+    riskRoutes(scope, dependencies);
+    mitreRoutes(scope, dependencies);
+  });
+  await http.register(async (scope) => {
+    approvePageRoutes(scope, dependencies, deciding, settings.linkRateLimit ?? 60);
   });
   return { http, routes };
 }

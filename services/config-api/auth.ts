@@ -7,8 +7,8 @@ import type { Keyring } from '@tocsin/adapters/postgres/api-keys.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from './errors.ts';
 
-/** A scope; `public` for no key at all; `any` for every valid key. */
-export type Access = Scope | 'public' | 'any';
+/** A scope; `public` for no key at all; `any` for every valid key; `link`: what the path holds is the credential. */
+export type Access = Scope | 'public' | 'any' | 'link';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -41,7 +41,7 @@ export function requireKeys(app: FastifyInstance, keyring: Pick<Keyring, 'check'
   app.addHook('onRequest', async (request) => {
     request.actor = nobody;
     const access = request.routeOptions.config.access ?? 'any';
-    if (access === 'public') return;
+    if (access === 'public' || access === 'link') return;
     const text = keyText(request);
     const key = text === null ? null : keyring.check(text);
     if (key === null) {
@@ -50,7 +50,14 @@ export function requireKeys(app: FastifyInstance, keyring: Pick<Keyring, 'check'
         headers: { 'www-authenticate': challenge },
       });
     }
-    request.actor = { id: `key:${key.id}`, scopes: key.scopes, ip: request.ip };
+    const via = `key:${key.id}`;
+    request.actor = {
+      id: key.user === null ? via : `user:${key.user}`,
+      scopes: key.scopes,
+      ip: request.ip,
+      via,
+      ...(key.user === null ? {} : { person: { user: key.user, roles: key.roles } }),
+    };
     if (access !== 'any' && !can(key.scopes, access))
       throw new ApiError(403, 'forbidden', `this needs the scope ${access}`);
   });

@@ -2,7 +2,8 @@
 import { isIP } from 'node:net';
 import { classifyAddress } from '@tocsin/adapters/http/address.ts';
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
-import type { Connection } from '@tocsin/schemas/types.ts';
+import type { Connection, DatabaseConnection } from '@tocsin/schemas/types.ts';
+import { databasePlace } from '@tocsin/topologies/domain/action/database-target.ts';
 import { checkHttpConnection } from '@tocsin/topologies/domain/action/http-target.ts';
 import { checkSyslogConnection } from '@tocsin/topologies/sinks/syslog/target.ts';
 
@@ -16,6 +17,7 @@ const hostName =
   /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*$/;
 
 export function checkConnection(connection: Connection): CodedIssue[] {
+  if (connection.type === 'database') return checkDatabaseConnection(connection);
   return [
     ...checkHost(connection.host),
     ...checkRanges(connection.allow_cidrs ?? []),
@@ -23,11 +25,24 @@ export function checkConnection(connection: Connection): CodedIssue[] {
   ];
 }
 
-function checkHost(host: string): CodedIssue[] {
-  const path = '/host';
+function checkDatabaseConnection(connection: DatabaseConnection): CodedIssue[] {
+  const place = databasePlace(connection);
+  const names = Object.keys(connection.secrets ?? {});
+  const certified = connection.tls?.cert !== undefined;
+  return [
+    ...('length' in place ? place : checkHost(place.host, connection.url === undefined ? '/host' : '/url')),
+    ...checkRanges(connection.allow_cidrs ?? []),
+    ...(names.includes('password') || certified
+      ? []
+      : [{ path: '/secrets/password', message: 'is required' }]),
+    ...checkClientKey(connection),
+  ];
+}
+
+function checkHost(host: string, path = '/host'): CodedIssue[] {
   if (host.includes('@')) return [{ path, message: 'must not hold user or password; use auth and secrets' }];
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
-  if (isIP(bare) !== 0) return checkAddress(bare);
+  if (isIP(bare) !== 0) return checkAddress(bare, path);
   if (!hostName.test(host))
     return [{ path, message: 'must be a host name or IP address: no scheme, port, path or spaces' }];
   // A last label of digits or 0x is an IPv4 address in disguise for every URL parser (WHATWG URL, host parsing).
@@ -39,9 +54,9 @@ function checkHost(host: string): CodedIssue[] {
   return [];
 }
 
-function checkAddress(address: string): CodedIssue[] {
+function checkAddress(address: string, path: string): CodedIssue[] {
   if (classifyAddress(address) !== 'forbidden') return [];
-  return [{ path: '/host', message: `${address} is an address that no policy allows`, code: 'dest_denied' }];
+  return [{ path, message: `${address} is an address that no policy allows`, code: 'dest_denied' }];
 }
 
 function checkRanges(ranges: readonly string[]): CodedIssue[] {
@@ -56,7 +71,7 @@ function checkRanges(ranges: readonly string[]): CodedIssue[] {
   });
 }
 
-function checkKind(connection: Connection): CodedIssue[] {
+function checkKind(connection: Exclude<Connection, DatabaseConnection>): CodedIssue[] {
   const issues: CodedIssue[] = [];
   const names = new Set(Object.keys(connection.secrets ?? {}));
   if (connection.type === 'smtp') {
@@ -75,9 +90,8 @@ function checkKind(connection: Connection): CodedIssue[] {
       });
     return issues;
   }
-  if (connection.tls?.cert !== undefined && !names.has('tls_key'))
-    issues.push({ path: '/secrets/tls_key', message: 'is required with a client certificate' });
-  if (connection.type === 'syslog') return [...issues, ...checkSyslogConnection(connection)];
+  if (connection.type === 'syslog')
+    return [...checkSyslogConnection(connection), ...checkClientKey(connection)];
   issues.push(...checkHttpConnection(connection));
   const auth = connection.auth;
   const needed = { none: null, basic: 'password', bearer: 'token', header: 'token', splunk: 'token' }[
@@ -87,7 +101,12 @@ function checkKind(connection: Connection): CodedIssue[] {
     issues.push({ path: `/secrets/${needed}`, message: `is required for auth type ${auth?.type}` });
   if (auth?.type === 'basic' && auth.username === undefined)
     issues.push({ path: '/auth/username', message: 'is required' });
-  return issues;
+  return [...issues, ...checkClientKey(connection)];
+}
+
+function checkClientKey({ tls, secrets }: Pick<DatabaseConnection, 'tls' | 'secrets'>): CodedIssue[] {
+  if (tls?.cert === undefined || secrets?.['tls_key'] !== undefined) return [];
+  return [{ path: '/secrets/tls_key', message: 'is required with a client certificate' }];
 }
 
 // `Name <address>` or the address alone.

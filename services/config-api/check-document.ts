@@ -28,6 +28,7 @@ export interface TypeEntry {
     readonly id: string;
     readonly params: JsonSchema;
     readonly connection: Connection['type'] | null;
+    readonly privileged?: true;
   };
   check(params: Params): Issue[];
   /** Whether these parameters need the connection that the manifest names; without it they always do. */

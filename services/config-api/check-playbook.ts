@@ -86,11 +86,11 @@ export async function playbookIssues(
             },
           ]
         : [{ path: `${pointer}/action`, message: `the action type ${config.type} does not exist` }];
+    const given = { ...config.params, ...step.with };
     if (isInline) {
-      const unfit = connectionIssue(entry, config.connection);
+      const unfit = connectionIssue(entry, config.connection, given);
       if (unfit !== null) return [{ path: `${pointer}/action/connection`, message: unfit }];
     } else if (step.with === undefined) return [];
-    const given = { ...config.params, ...step.with };
     return paramIssues(entry, given, connections.get(config.connection ?? '')?.document).map(
       ({ path, message }) => {
         const [, first = ''] = path.split('/');
@@ -103,10 +103,15 @@ export async function playbookIssues(
     );
   }
 
-  function connectionIssue({ manifest }: TypeEntry, id: string | undefined): string | null {
+  function connectionIssue(
+    { manifest, needsConnection }: TypeEntry,
+    id: string | undefined,
+    params: Params,
+  ): string | null {
     if (manifest.connection === null)
       return id === undefined ? null : `the type ${manifest.id} uses no connection`;
-    if (id === undefined) return `the type ${manifest.id} needs a connection`;
+    if (id === undefined)
+      return needsConnection?.(params) === false ? null : `the type ${manifest.id} needs a connection`;
     const connection = connections.get(id)?.document;
     return connection === undefined || connection.type === manifest.connection
       ? null

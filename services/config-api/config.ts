@@ -16,6 +16,8 @@ export interface ConfigApiConfig {
   readonly configDir: string | null;
   /** Requests per minute and client address. */
   readonly rateLimit: number;
+  /** Where people reach this API, without a slash at the end; null: links of approvals are paths. */
+  readonly publicUrl: string | null;
 }
 
 export function readConfig(): ConfigApiConfig {
@@ -29,5 +31,14 @@ export function readConfig(): ConfigApiConfig {
     firstKeyFile: required(process.env, 'BOOTSTRAP_KEY_FILE', 'where the first admin key is written'),
     configDir: process.env['CONFIG_DIR'] || null,
     rateLimit: integer(process.env, 'RATE_LIMIT_PER_MINUTE', 6_000, { min: 1, max: 10_000_000 }),
+    publicUrl: publicUrlOf(process.env['APPROVAL_URL']),
   };
+}
+
+function publicUrlOf(text: string | undefined): string | null {
+  if (text === undefined || text === '') return null;
+  const url = URL.parse(text);
+  if (url === null || !['https:', 'http:'].includes(url.protocol) || url.search !== '' || url.hash !== '')
+    throw new Error('APPROVAL_URL must be an http or https address, such as https://tocsin.example.org');
+  return url.href.replace(/\/+$/, '');
 }

@@ -47,7 +47,18 @@ export function secretIssues(path: string, value: string): Issue[] {
 }
 
 // What decides where a credential goes and who can read it on the way.
-const bindings = ['type', 'protocol', 'host', 'port', 'security', 'tls', 'ca', 'allow_insecure'] as const;
+const bindings = [
+  'type',
+  'protocol',
+  'engine',
+  'host',
+  'port',
+  'url',
+  'security',
+  'tls',
+  'ca',
+  'allow_insecure',
+] as const;
 const defaults: Readonly<Record<string, unknown>> = {
   protocol: 'https',
   security: 'starttls',
@@ -57,7 +68,8 @@ const defaults: Readonly<Record<string, unknown>> = {
 /** Names of the fields that bind a credential to its destination and differ. */
 export function changedBindings(before: Document, after: Document): string[] {
   const portOf = (document: Document): unknown => {
-    if (document.port !== undefined) return document.port;
+    if (document.port !== undefined || document.type === 'database' || document.type === 'syslog')
+      return document.port ?? null;
     return document.type === 'smtp' ? 587 : document.protocol === 'http' ? 80 : 443;
   };
   const bindingOf = (document: Document, field: string): string => {

@@ -240,3 +240,103 @@ it('refuses an action whose parameters contradict its connection, also through t
   expect(rule.statusCode).toBe(422);
   expect(rule.json().error.issues[0]?.path).toBe('/then/0/with/headers/0/name');
 });
+
+describe('databases', () => {
+  const host = 'db.example.org';
+  const fields = { type: 'database', engine: 'postgres', host, database: 'soc', user: 'tocsin' };
+  const secrets = { password: { value: canary } };
+  const post = (body: object) => api.call({ method: 'POST', url: '/api/connections', body });
+
+  it.each([
+    ['no-password', fields, '/secrets/password'],
+    ['no-engine', { ...fields, engine: undefined, secrets }, '/engine'],
+    ['plain', { ...fields, security: 'none', secrets }, '/allow_insecure'],
+    ['twice', { ...fields, url: `jdbc:postgresql://${host}/soc`, secrets }, '/engine'],
+    [
+      'told',
+      { type: 'database', url: `jdbc:postgresql://u:${canary}@${host}/soc`, user: 'u', secrets },
+      '/url',
+    ],
+    ['inside', { ...fields, host: '169.254.169.254', secrets }, '/host'],
+    ['by-url', { type: 'database', url: 'jdbc:postgresql://169.254.169.254/x', user: 'u', secrets }, '/url'],
+    ['keyless', { ...fields, tls: { cert: 'PEM' }, secrets }, '/secrets/tls_key'],
+  ])('refuses %s and names the field', async (id, body, path) => {
+    const response = await post({ id, ...body });
+    expect(response.statusCode, response.body).toBe(422);
+    expect(response.body).toContain(`"${path}"`);
+    expect(response.body).not.toContain(canary);
+  });
+
+  it('binds the password to the server: whoever changes the place gives it again', async () => {
+    expect((await post({ id: 'soc-db', ...fields, secrets })).statusCode).toBe(201);
+    const { host: _, engine: __, database: ___, ...rest } = fields;
+    for (const change of [
+      { ...fields, host: 'other.example.org' },
+      { ...fields, engine: 'mysql' },
+      { ...fields, security: 'none', allow_insecure: true },
+      { ...rest, url: 'jdbc:postgresql://other.example.org/soc' },
+    ]) {
+      const response = await put('soc-db', change);
+      expect(response.statusCode, response.body).toBe(422);
+      expect(response.json().code ?? response.body).toContain('secret_required');
+    }
+    expect((await put('soc-db', { ...fields, user: 'tocsin', statement_timeout_ms: 1_000 })).statusCode).toBe(
+      200,
+    );
+  });
+
+  it('an action of a database needs such a connection', async () => {
+    const action = {
+      id: 'rows',
+      type: 'database',
+      connection: 'soc-db',
+      params: { table: 'x"; drop table y;--' },
+    };
+    const made = (body: object) => api.call({ method: 'POST', url: '/api/actions', body });
+    expect((await made(action)).statusCode).toBe(422);
+    expect((await made({ ...action, params: { table: 'x' } })).statusCode).toBe(201);
+    await make('not-a-database');
+    const other = await made({
+      ...action,
+      id: 'others',
+      connection: 'not-a-database',
+      params: { table: 'x' },
+    });
+    expect(other.statusCode).toBe(422);
+  });
+});
+
+describe('syslog receivers', () => {
+  const fields = { type: 'syslog', host: 'siem.example.org' };
+  const secrets = { tls_key: { value: canary } };
+  const tls = { cert: 'PEM' };
+  const post = (body: object) => api.call({ method: 'POST', url: '/api/connections', body });
+
+  it.each([
+    ['plain-tls', { ...fields, protocol: 'tcp', tls: {} }, '/tls'],
+    ['relp-lines', { ...fields, protocol: 'relp', framing: 'lf' }, '/framing'],
+    ['keyless-log', { ...fields, tls }, '/secrets/tls_key'],
+    ['inside-log', { ...fields, host: '169.254.169.254' }, '/host'],
+    ['address', { ...fields, host: 'tcp://siem.example.org' }, '/host'],
+  ])('refuses %s and names the field', async (id, body, path) => {
+    const response = await post({ id, ...body });
+    expect(response.statusCode, response.body).toBe(422);
+    expect(response.body).toContain(`"${path}"`);
+  });
+
+  it('binds the client key to the place, its port included; a sink takes the connection and no other', async () => {
+    expect((await post({ id: 'siem-log', ...fields, tls, secrets })).statusCode).toBe(201);
+    for (const change of [{ host: 'other.example.org' }, { port: 443 }, { protocol: 'relp_tls' }]) {
+      const response = await put('siem-log', { ...fields, tls, ...change });
+      expect([response.statusCode, response.json().error.code]).toEqual([422, 'secret_required']);
+    }
+    const sink = (id: string, connection: string, params: object) =>
+      api.call({ method: 'POST', url: '/api/sinks', body: { id, type: 'syslog', connection, params } });
+    expect((await sink('siem-cef', 'siem-log', {})).statusCode).toBe(201);
+    await make('web-log');
+    expect((await sink('wrong-kind', 'web-log', {})).statusCode).toBe(422);
+    const refused = await sink('no-key', 'siem-log', { fields: { asset: 'data.asset.name' } });
+    expect(refused.statusCode, refused.body).toBe(422);
+    expect(refused.body).toContain('"/params/fields/asset"');
+  });
+});

@@ -5,6 +5,7 @@
 import { AccessDenied } from '@tocsin/adapters/postgres/access.ts';
 import { ConfigConflict } from '@tocsin/adapters/postgres/config-store.ts';
 import { isUnavailable } from '@tocsin/adapters/postgres/errors.ts';
+import { IncidentRefused } from '@tocsin/adapters/postgres/incident-desk.ts';
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import { LogError } from '@tocsin/topologies/ports/log.ts';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
@@ -80,6 +81,14 @@ export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ConfigConflict) {
     if (error.code === 'not_found') return notFound();
     return new ApiError(conflictStatus[error.code], error.code, error.message);
+  }
+  if (error instanceof IncidentRefused) {
+    const { code, message, path } = error;
+    if (code === 'not_found') return notFound();
+    if (code === 'invalid') return unprocessable([{ path, message }]);
+    return new ApiError(code === 'stale' ? 412 : 409, code, message, {
+      issues: path === '' ? [] : [{ path, message }],
+    });
   }
   if (error instanceof AccessDenied) return new ApiError(403, 'forbidden', error.message);
   if (isUnavailable(error) || (error instanceof LogError && error.retriable)) return unavailable();

@@ -2,12 +2,19 @@
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { loadPepper, openKeyring } from '@tocsin/adapters/postgres/api-keys.ts';
+import { createApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts';
+import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
+import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { listen } from '@tocsin/adapters/postgres/listen.ts';
+import { createMitreSearch } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
 import { startOutbox } from '@tocsin/adapters/postgres/outbox.ts';
+import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
+import { createRiskSearch } from '@tocsin/adapters/postgres/risk-search.ts';
+import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { loadKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
@@ -62,6 +69,9 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     store = createDirectoryStore(() => source.table, store, new Date(clock.now()));
   }
 
+  const producer = client.producer();
+  onStop(() => producer.close());
+
   const { http } = await createApp(
     {
       store,
@@ -74,6 +84,16 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       catalogue: { actions, sinks },
       paging: createPaging(pepper),
       lag: (group, names) => admin.lag(group, names),
+      runs: createRunSearch(db),
+      approvals: createApprovalStore(db),
+      audit: createAuditStore(db),
+      incidents: createIncidentDesk(db),
+      risks: createRiskSearch(db),
+      mitre: createMitreSearch(db),
+      producer,
+      playbookHead:
+        config.configDir === null ? (id) => publishedHead(db, id) : (id) => store.get('playbook', id),
+      publicUrl: config.publicUrl,
       logger,
     },
     { rateLimit: config.rateLimit },
@@ -98,8 +118,6 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
   }
   // Here, because lag of a dead service must still be measured, and only the API knows all configured sinks.
   void watchLag({ admin, groups: () => groupReaders(store), clock, metrics, logger, signal });
-  const producer = client.producer();
-  onStop(() => producer.close());
   const outbox = startOutbox({
     pool,
     producer,
@@ -107,6 +125,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       config: topics.config.name,
       audit: topics.audit.name,
       'playbook-versions': topics.playbookVersions.name,
+      events: topics.events.name,
     },
     logger,
   });

@@ -318,6 +318,12 @@ describe('a playbook that cannot run', () => {
       '/steps/0/action/connection: the type webhook needs a connection',
     ],
     [
+      'a report that is mailed, without its connection',
+      [act('a', { type: 'report', params: { deliver: ['store', 'mail'], to: ['a@example.com'] } })],
+      422,
+      '/steps/0/action/connection: the type report needs a connection',
+    ],
+    [
       'a connection of another type',
       [act('a', { type: 'webhook', connection: 'mail', params: { path: '/' } })],
       422,

@@ -5,11 +5,18 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadPepper, openKeyring } from '@tocsin/adapters/postgres/api-keys.ts';
+import { createApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts';
+import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
+import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
+import { createMitreSearch } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
+import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
+import { createRiskSearch } from '@tocsin/adapters/postgres/risk-search.ts';
+import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { parseKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
@@ -68,11 +75,42 @@ export async function openTestApi(
     catalogue: { actions, sinks },
     paging: createPaging(pepper),
     lag: async () => [],
+    runs: createRunSearch(db),
+    approvals: createApprovalStore(db),
+    audit: createAuditStore(db),
+    incidents: createIncidentDesk(db),
+    risks: createRiskSearch(db),
+    mitre: createMitreSearch(db),
+    producer: { send: async () => undefined },
+    playbookHead: (id) => publishedHead(db, id),
+    publicUrl: null,
     logger: silentLogger,
     ...change,
   };
   const { http, routes } = await createApp(dependencies, settings);
   await http.ready();
+
+  /** `key` null sends none; left out sends the admin key. A string body is sent as it is. */
+  function call({
+    method = 'GET',
+    url,
+    key = adminKey,
+    body,
+    headers = {},
+  }: Request): Promise<LightMyRequestResponse> {
+    return http.inject({
+      method: method as 'GET',
+      url,
+      headers: {
+        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined
+        ? {}
+        : { payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) }),
+    });
+  }
 
   return {
     http,
@@ -84,26 +122,18 @@ export async function openTestApi(
     secretKeys,
     adminKey,
     dependencies,
-    /** `key` null sends none; left out sends the admin key. A string body is sent as it is. */
-    call({
-      method = 'GET',
-      url,
-      key = adminKey,
-      body,
-      headers = {},
-    }: Request): Promise<LightMyRequestResponse> {
-      return http.inject({
-        method: method as 'GET',
-        url,
-        headers: {
-          ...(key === null ? {} : { authorization: `Bearer ${key}` }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        ...(body === undefined
-          ? {}
-          : { payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) }),
-      });
+    call,
+    /** Pages of a list, each of at most two entries, until there are no more. */
+    async pages<Item>(url: string, key: string | null = adminKey): Promise<Item[][]> {
+      const pages: Item[][] = [];
+      let cursor: string | null = null;
+      do {
+        const next: string = `${url}${url.includes('?') ? '&' : '?'}limit=2${cursor === null ? '' : `&cursor=${cursor}`}`;
+        const page = (await call({ url: next, key })).json() as { items: Item[]; next_cursor: string | null };
+        pages.push(page.items);
+        cursor = page.next_cursor;
+      } while (cursor !== null);
+      return pages;
     },
     async close() {
       await http.close();

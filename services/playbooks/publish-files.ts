@@ -6,9 +6,13 @@ import { readConfigDirectory, watchConfigDirectory } from '@tocsin/adapters/conf
 import type { PlaybookVersions } from '@tocsin/adapters/config/playbook-versions.ts';
 import { checkDocument, formatIssues, type Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig, Playbook } from '@tocsin/schemas/types.ts';
+import { actions as actionTypes } from '@tocsin/topologies/actions/registry.ts';
+import { privilegedTypes } from '@tocsin/topologies/domain/action/grants.ts';
 import { checkPlaybook } from '@tocsin/topologies/domain/playbooks/parse-playbook.ts';
 import { type BuiltVersion, versionsOfFiles } from '@tocsin/topologies/domain/playbooks/version-of.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
+
+const privileged = privilegedTypes(Object.values(actionTypes).map(({ manifest }) => manifest));
 
 export interface PublishFilesOptions {
   readonly directory: string;
@@ -69,7 +73,7 @@ export function versionsIn(entries: readonly ConfigEntry[]): {
         revision: record.revision,
       });
   }
-  const built = versionsOfFiles({ playbooks, actions });
+  const built = versionsOfFiles({ playbooks, actions, privileged });
   for (const [id, { issues }] of built)
     if (issues.length > 0) problems.push(`playbook/${id}: ${formatIssues([...issues])}`);
   return { built, problems };

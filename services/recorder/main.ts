@@ -1,13 +1,17 @@
-// The recorder: results of actions become the history that people search.
+// The recorder: results of actions and changes of runs become the history that people search.
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
+import { createRunStore } from '@tocsin/adapters/postgres/run-store.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
-import { recorderFlow } from '@tocsin/topologies/flows/recorder.ts';
-import { groups } from '@tocsin/topologies/groups.ts';
+import type { PerformFlow } from '@tocsin/topologies/flows/flow.ts';
+import { recorderFlow, runRecorderFlow } from '@tocsin/topologies/flows/recorder.ts';
+import type { Group } from '@tocsin/topologies/groups.ts';
+import type { BatchHandler } from '@tocsin/topologies/ports/log.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { readConfig } from './config.ts';
 import { createRecorder } from './record.ts';
+import { createRunRecorder } from './record-runs.ts';
 
 const config = readConfig();
 
@@ -25,16 +29,21 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
   onStop(() => producer.close());
   const outbox = createOutbox({ producer, clock, logger });
   onStop(() => outbox.stop());
-  const consumer = client.consumer({
-    group: groups.recorder.id,
-    topics: recorderFlow.reads.map((topic) => topic.name),
-    handler: createRecorder({ history: createHistoryStore(database.db), outbox, clock, metrics, logger }),
-    onFailure: fail,
-    onNotice: (notice) => {
-      metrics.count('tocsin_consumer_notices_total', { service: recorderFlow.service, kind: notice.kind });
-      logger.info(notice.message, { kind: notice.kind });
-    },
-  });
-  onStop(() => consumer.stop());
-  await consumer.start();
+  const options = { outbox, clock, metrics, logger };
+  const consume = async (flow: PerformFlow, handler: BatchHandler): Promise<void> => {
+    const consumer = client.consumer({
+      group: (flow.group as Group).id,
+      topics: flow.reads.map((topic) => topic.name),
+      handler,
+      onFailure: fail,
+      onNotice: (notice) => {
+        metrics.count('tocsin_consumer_notices_total', { service: flow.service, kind: notice.kind });
+        logger.info(notice.message, { kind: notice.kind });
+      },
+    });
+    onStop(() => consumer.stop());
+    await consumer.start();
+  };
+  await consume(recorderFlow, createRecorder({ ...options, history: createHistoryStore(database.db) }));
+  await consume(runRecorderFlow, createRunRecorder({ ...options, runs: createRunStore(database.db) }));
 });

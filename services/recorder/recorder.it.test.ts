@@ -1,46 +1,28 @@
 // The recorder on a real broker and a real database: every result has its row, whatever fails in between.
 
-import { systemClock } from '@tocsin/adapters/clock/system.ts';
-import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { breakableServer } from '@tocsin/adapters/postgres/breakable-server.ts';
 import { createHistoryStore, type HistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
-import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
-import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import type { Db } from '@tocsin/adapters/postgres/schema.ts';
-import { silentLogger } from '@tocsin/adapters/postgres/silent-logger.ts';
 import type { Result } from '@tocsin/schemas/types.ts';
-import { kafkaBrokers, newDatabase, uniqueName } from '@tocsin/testing/servers.ts';
-import type { LogAdmin, LogClient, LogProducer } from '@tocsin/topologies/ports/log.ts';
-import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
-import { topics } from '@tocsin/topologies/topics.ts';
+import { uniqueName } from '@tocsin/testing/servers.ts';
+import type { LogProducer } from '@tocsin/topologies/ports/log.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRecorder } from './record.ts';
+import { openRecorderKit, type RecorderKit } from './recorder-kit.ts';
 
 const at = Date.UTC(2026, 0, 1);
-let client: LogClient;
-let admin: LogAdmin;
+let kit: RecorderKit;
 let producer: LogProducer;
 let connectionString: string;
 let db: Db;
 let history: HistoryStore;
 
 beforeAll(async () => {
-  client = await openLogClient(parseLogSettings({ KAFKA_BROKERS: kafkaBrokers() }, 'recorder-test'));
-  admin = client.admin();
-  producer = client.producer();
-  connectionString = await newDatabase();
-  db = openDatabase(createPool({ connectionString, applicationName: 'recorder-test', logger: silentLogger }));
-  await migrate(db);
+  kit = await openRecorderKit('results');
+  ({ producer, connectionString, db } = kit);
   history = createHistoryStore(db);
-  await admin.ensureTopics([
-    { name: topics.deadLetters.name, partitions: 1, replicationFactor: 1, config: {} },
-  ]);
 });
-afterAll(async () => {
-  await producer.close();
-  await admin.close();
-  await db.destroy();
-});
+afterAll(() => kit.close());
 
 const hex = (seed: number) => seed.toString(16).padStart(32, '0');
 
@@ -66,63 +48,14 @@ function result(seed: number, fields: Partial<Result> = {}): Result {
   } as Result;
 }
 
-const metrics = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
-
-async function start(topic: string, group: string, store: Pick<HistoryStore, 'write'> = history) {
-  const outbox = createOutbox({ producer, clock: systemClock, logger: silentLogger });
-  const failures: Error[] = [];
-  const consumer = client.consumer({
-    group,
-    topics: [topic],
-    commitIntervalMs: 100,
-    onFailure: (error) => failures.push(error),
-    handler: createRecorder({
-      history: store,
-      outbox,
-      clock: systemClock,
-      metrics,
-      logger: silentLogger,
-      retryMs: 50,
-    }),
-  });
-  await consumer.start();
-  return { failures, stop: () => consumer.stop() };
-}
-
-async function newTopic(): Promise<string> {
-  const topic = uniqueName('results');
-  await admin.ensureTopics([{ name: topic, partitions: 2, replicationFactor: 1, config: {} }]);
-  return topic;
-}
+const start = (topic: string, group: string, store: Pick<HistoryStore, 'write'> = history) =>
+  kit.start(topic, group, (options) => createRecorder({ ...options, history: store }));
+const newTopic = () => kit.newTopic();
+const waiting = (group: string, topic: string) => kit.waiting(group, topic);
+const deadLetters = (source: string) => kit.deadLetters(source);
 
 const send = (topic: string, results: readonly Result[]) =>
   producer.send(results.map((each) => ({ topic, key: each.command_id, value: JSON.stringify(each) })));
-
-async function waiting(group: string, topic: string): Promise<number> {
-  const lag = await admin.lag(group, [topic]);
-  return lag.reduce((sum, each) => sum + each.records, 0);
-}
-
-async function deadLetters(source: string) {
-  const found: { reason: string; value: Buffer | null }[] = [];
-  const table = client.table({
-    topic: topics.deadLetters.name,
-    onBatch(batch) {
-      for (let index = 0; index < batch.count; index += 1) {
-        const headers = new Map(batch.headers(index).map(([name, value]) => [name, value.toString()]));
-        if (!headers.get('x-dlq-source')?.startsWith(source)) continue;
-        const value = batch.value(index);
-        found.push({
-          reason: headers.get('x-dlq-reason') ?? '',
-          value: value === null ? null : Buffer.from(value),
-        });
-      }
-    },
-  });
-  await table.start();
-  await table.stop();
-  return found;
-}
 
 it('writes every result once, also when all of them come twice', async () => {
   const topic = await newTopic();
@@ -176,12 +109,7 @@ it('waits while the database is away: no offset moves, nothing is lost', async (
   const group = uniqueName('recorder');
   const results = Array.from({ length: 50 }, (_, index) => result(0x3000 + index));
   const way = await breakableServer(connectionString);
-  const pool = createPool({
-    connectionString: way.url,
-    applicationName: 'recorder-far',
-    logger: silentLogger,
-  });
-  const far = openDatabase(pool);
+  const far = kit.open(way.url);
   let refused = 0;
   const store = createHistoryStore(far);
   const counted: Pick<HistoryStore, 'write'> = {

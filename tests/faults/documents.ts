@@ -36,18 +36,23 @@ export function webhookDocuments(port: number): Document[] {
   ];
 }
 
+export function mailConnection(port: number, over: Document = {}): Document {
+  return {
+    kind: 'connection',
+    id: 'mail',
+    type: 'smtp',
+    security: 'none',
+    from: 'tocsin@example.com',
+    port,
+    ...local,
+    ...over,
+  };
+}
+
 /** The mail destination: a send in doubt is held, never repeated. */
 export function mailDocuments(port: number): Document[] {
   return [
-    {
-      kind: 'connection',
-      id: 'mail',
-      type: 'smtp',
-      security: 'none',
-      from: 'tocsin@example.com',
-      port,
-      ...local,
-    },
+    mailConnection(port),
     {
       kind: 'action',
       id: 'letter',

@@ -17,11 +17,17 @@ import type {
 } from '../domain/action/define-action.ts';
 import { failureCodes, type Outcome } from '../domain/action/outcome.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
+import { DatabaseFailure, type TableShape } from '../ports/database.ts';
 import { type FakeClock, fakeClock } from '../ports/fakes/clock.ts';
+import { type FakeDatabase, fakeDatabase } from '../ports/fakes/database.ts';
 import { type FakeFileStore, fakeFileStore } from '../ports/fakes/file-store.ts';
 import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
+import { type FakeIncidentStore, fakeIncidentStore } from '../ports/fakes/incident-store.ts';
 import { type FakeLineLog, fakeLineLog } from '../ports/fakes/line-log.ts';
 import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
+import { type FakeMitreStore, fakeMitreStore } from '../ports/fakes/mitre-store.ts';
+import { type FakeRecords, fakeRecords } from '../ports/fakes/records.ts';
+import { type FakeRiskStore, fakeRiskStore } from '../ports/fakes/risk-store.ts';
 import { HttpFailure, type HttpFailureClass } from '../ports/http.ts';
 import { MailFailure } from '../ports/mail.ts';
 import { SecretValue } from '../ports/secrets.ts';
@@ -39,22 +45,36 @@ export interface ContractFixture {
   readonly secrets: readonly string[];
   /** Body of every 2xx answer, for receivers that say in it whether they took the request. */
   readonly accepted?: string;
+  /** Ports that these parameters use; all that the manifest names without it. */
+  readonly uses?: readonly PortName[];
+  /** Tables that the database has. */
+  readonly tables?: Readonly<Record<string, TableShape>>;
 }
 
 export interface Fakes {
   readonly http: FakeHttp;
   readonly mail: FakeMail;
   readonly lineLog: FakeLineLog;
+  readonly database: FakeDatabase;
   readonly files: FakeFileStore;
+  readonly records: FakeRecords;
+  readonly incidents: FakeIncidentStore;
+  readonly risks: FakeRiskStore;
+  readonly mitre: FakeMitreStore;
   readonly clock: FakeClock;
 }
 
-export function fakes(answer: FakeAnswer = 200): Fakes {
+export function fakes(answer: FakeAnswer = 200, tables: ContractFixture['tables'] = {}): Fakes {
   return {
     http: fakeHttp(answer),
     mail: fakeMail(),
     lineLog: fakeLineLog(),
+    database: fakeDatabase(tables),
     files: fakeFileStore(),
+    records: fakeRecords(),
+    incidents: fakeIncidentStore(),
+    risks: fakeRiskStore(),
+    mitre: fakeMitreStore(),
     clock: fakeClock(contractNow),
   };
 }
@@ -135,8 +155,9 @@ const canary = 'canary-7d1f0c93-do-not-print';
 
 export function contract(action: Action, fixture: ContractFixture): void {
   const { manifest } = action;
-  const { accepted = '' } = fixture;
-  const answering = (): Fakes => fakes({ status: 200, body: accepted });
+  const { accepted = '', uses = manifest.needs } = fixture;
+  const needsConnection = manifest.connection !== null && action.needsConnection?.(fixture.params) !== false;
+  const answering = (): Fakes => fakes({ status: 200, body: accepted }, fixture.tables);
   const secrets = Object.fromEntries(
     fixture.secrets.map((name) => [name, new SecretValue(`${canary}-${name}`)]),
   );
@@ -156,7 +177,12 @@ export function contract(action: Action, fixture: ContractFixture): void {
     http: ports.http.requests.map(({ signal: _, ...request }) => request),
     mail: ports.mail.sent,
     lines: ports.lineLog.lines,
+    writes: ports.database.writes,
     files: [...ports.files.files].map(([name, content]) => [name, content.toString()]),
+    records: ports.records.appends,
+    incidents: [ports.incidents.incidents, ports.incidents.events],
+    risks: [ports.risks.scores, ports.risks.events],
+    mitre: [ports.mitre.records, ports.mitre.events],
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -199,10 +225,15 @@ export function contract(action: Action, fixture: ContractFixture): void {
         http: ports.http.requests.length,
         mail: ports.mail.sent.length,
         lineLog: ports.lineLog.lines.length,
+        database: ports.database.writes.length,
         files: ports.files.files.size,
+        records: ports.records.appends.length,
+        incidents: ports.incidents.incidents.length,
+        risks: ports.risks.scores.length,
+        mitre: ports.mitre.records.length,
       };
       for (const [name, count] of Object.entries(used))
-        expect(count > 0, name).toBe(manifest.needs.includes(name as PortName));
+        expect(count > 0, name).toBe(uses.includes(name as PortName));
     });
 
     it('sends the same twice for the same command, with the command id as its key', async () => {
@@ -220,7 +251,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     it('keeps secrets out of outcomes and of what is shown of them', async () => {
       const ports = answering();
       const outcomes = [await run(ports)];
-      if (manifest.needs.includes('http')) {
+      if (uses.includes('http')) {
         ports.http.answer(
           { status: 400, body: `you sent ${canary}` },
           { status: 302, headers: { location: `https://x/${canary}` } },
@@ -229,6 +260,10 @@ export function contract(action: Action, fixture: ContractFixture): void {
       }
       if (manifest.needs.includes('mail')) {
         ports.mail.fail(new MailFailure('auth', 'the server refused the credentials', { code: 535 }));
+        outcomes.push(await run(ports));
+      }
+      if (manifest.needs.includes('database')) {
+        ports.database.fail(new DatabaseFailure('auth', 'the server refused the credentials'));
         outcomes.push(await run(ports));
       }
       expect(`${inspect(outcomes, { depth: 9 })}${JSON.stringify(outcomes)}`).not.toContain(canary);
@@ -256,7 +291,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         action.preview(command({ params }), { connection, now: contractNow, ...over });
       const misfit = { ...fixture.params, no_such_parameter: 1 };
       expect(preview(misfit)).toEqual(await run(fakes(), { params: misfit }));
-      if (manifest.connection !== null)
+      if (needsConnection)
         expect(preview(fixture.params, { connection: null })).toEqual(
           await run(fakes(), {}, { connection: null }),
         );
@@ -282,7 +317,14 @@ export function contract(action: Action, fixture: ContractFixture): void {
           command_id: `${index}`.repeat(32),
         });
       const count = (ports: Fakes): number =>
-        ports.http.requests.length + ports.mail.sent.length + ports.lineLog.lines.length;
+        ports.http.requests.length +
+        ports.mail.sent.length +
+        ports.lineLog.lines.length +
+        ports.database.writes.length +
+        ports.records.appends.length +
+        ports.incidents.incidents.length +
+        ports.risks.scores.length +
+        ports.mitre.records.length;
       expect(count(each)).toBe(3);
       expect(count(once)).toBe(manifest.needs.includes('lineLog') ? 3 : 1);
     });
@@ -296,7 +338,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
       });
 
     it('fails without its connection, and does not throw', async () => {
-      if (manifest.connection === null)
+      if (!needsConnection)
         return expect(await run(answering(), {}, { connection: null })).toMatchObject({ status: 'done' });
       expect(await run(answering(), {}, { connection: null })).toMatchObject({
         status: 'failed',
@@ -304,7 +346,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
       });
     });
 
-    if (manifest.needs.includes('http')) {
+    if (uses.includes('http')) {
       httpContract(run, accepted);
     }
   });
@@ -324,6 +366,8 @@ function sentTexts(ports: Fakes): string[] {
     ...ports.http.requests.map(({ url }) => new URL(url).host),
     ...ports.mail.sent.flatMap(({ message }) => [message.subject, ...message.to]),
     ...ports.lineLog.lines,
+    ...ports.records.appends.flat().flatMap(({ topic, key }) => [topic, key]),
+    ...ports.database.writes.flatMap(({ statements }) => statements.map(({ sql }) => sql)),
   ];
 }
 

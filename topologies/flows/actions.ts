@@ -1,8 +1,15 @@
 // Commands are carried out: one flow per action type, each with its own topic and group.
 import { actions } from '../actions/registry.ts';
 import { actionGroup } from '../groups.ts';
-import { commandTopic, topics } from '../topics.ts';
+import { commandTopic, type Topic, topics } from '../topics.ts';
 import type { PerformFlow } from './flow.ts';
+
+/** Types that write to topics which systems outside read. */
+const asking: Readonly<Record<string, readonly Topic[]>> = {
+  rescan: [topics.scanRequests],
+  'run-job': [topics.jobRequests],
+  tag: [topics.assetUpdates],
+};
 
 export const actionFlows: readonly PerformFlow[] = Object.values(actions).map(({ manifest }) => ({
   kind: 'perform',
@@ -11,7 +18,14 @@ export const actionFlows: readonly PerformFlow[] = Object.values(actions).map(({
   reads: [commandTopic(manifest.id)],
   tables: [topics.config, topics.timers],
   // Timers fire into the topic that the flow reads.
-  writes: [topics.results, topics.events, topics.deadLetters, topics.timers, commandTopic(manifest.id)],
+  writes: [
+    topics.results,
+    topics.events,
+    topics.deadLetters,
+    topics.timers,
+    commandTopic(manifest.id),
+    ...(asking[manifest.id] ?? []),
+  ],
   group: actionGroup(manifest.id),
   touches: [manifest.title],
 }));

@@ -5,7 +5,7 @@ import { configApiFlow } from './config-api.ts';
 import { evaluatorFlow } from './evaluator.ts';
 import type { Flow } from './flow.ts';
 import { correlationsFlow, runsFlow } from './playbooks.ts';
-import { recorderFlow } from './recorder.ts';
+import { recorderFlow, runRecorderFlow } from './recorder.ts';
 import { sinkFlows } from './sinks.ts';
 
 export const flows: readonly Flow[] = [
@@ -17,4 +17,5 @@ export const flows: readonly Flow[] = [
   ...actionFlows,
   ...sinkFlows,
   recorderFlow,
+  runRecorderFlow,
 ];

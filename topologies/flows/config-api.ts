@@ -1,4 +1,4 @@
-// People and pipelines change configuration: PostgreSQL is its home, the outbox publishes it.
+// People and pipelines change configuration: PostgreSQL is its home, the outbox publishes it. What they do to runs goes to the log at once.
 import { topics } from '../topics.ts';
 import type { PerformFlow } from './flow.ts';
 
@@ -8,7 +8,7 @@ export const configApiFlow: PerformFlow = {
   title: 'configuration',
   reads: [],
   tables: [],
-  writes: [topics.config, topics.playbookVersions, topics.audit],
+  writes: [topics.config, topics.playbookVersions, topics.audit, topics.runs],
   group: null,
   touches: ['PostgreSQL'],
 };

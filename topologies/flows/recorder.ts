@@ -1,4 +1,4 @@
-// Results become the history that people search.
+// Results of actions and changes of runs become the history that people search.
 import { groups } from '../groups.ts';
 import { topics } from '../topics.ts';
 import type { PerformFlow } from './flow.ts';
@@ -11,5 +11,17 @@ export const recorderFlow: PerformFlow = {
   tables: [],
   writes: [topics.deadLetters],
   group: groups.recorder,
+  touches: ['PostgreSQL'],
+};
+
+/** A group of its own: neither history waits for the other. */
+export const runRecorderFlow: PerformFlow = {
+  kind: 'perform',
+  service: 'recorder',
+  title: 'runs and approvals',
+  reads: [topics.runEvents],
+  tables: [],
+  writes: [topics.deadLetters],
+  group: groups.runRecorder,
   touches: ['PostgreSQL'],
 };

@@ -76,6 +76,12 @@ export interface BatchHandler {
    */
   onBatch(batch: RecordBatch, assignment: Assignment): Promise<void>;
   /**
+   * Instead of onBatch, where a client has more to give at once: everything that came in for the partition while the handler was
+   * at work, in offset order and under the same contract. For handlers that pay by call and not by record: what many producers
+   * write comes in many small batches.
+   */
+  onBatches?(batches: readonly RecordBatch[], assignment: Assignment): Promise<void>;
+  /**
    * 'revoked': completions count until it resolves (or the drain deadline); without this method the consumer waits for
    * every delivered record to complete. 'lost': the partition is already somebody else's.
    */

@@ -59,7 +59,7 @@ export function laneSettingsOf(
     const config = document?.type === 'syslog' ? undefined : document;
     // The defaults of schemas/documents/connection.json.
     return {
-      concurrency: config?.concurrency ?? (config?.type === 'smtp' ? 4 : 8),
+      concurrency: config?.concurrency ?? (config === undefined || config.type === 'http' ? 8 : 4),
       ratePerSecond: config?.rate_per_second ?? defaults.ratePerSecond ?? null,
     };
   };

@@ -56,8 +56,10 @@ export function createRunner(
     return lane;
   }
 
-  const holds = (command: Command): boolean =>
-    (command.on_uncertain ?? (action.manifest.idempotency === 'key' ? 'retry' : 'hold')) === 'hold';
+  const holds = ({ on_uncertain, params }: Command): boolean => {
+    const idempotency = action.idempotencyOf?.(params) ?? action.manifest.idempotency;
+    return (on_uncertain ?? (idempotency === 'key' ? 'retry' : 'hold')) === 'hold';
+  };
 
   async function attempt(job: Job): Promise<LaneVerdict> {
     const { command } = job;

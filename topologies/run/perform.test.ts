@@ -356,6 +356,33 @@ describe('ledger', () => {
     expect(results().at(-1)).toMatchObject({ status: 'held', code: 'uncertain' });
   });
 
+  test('whether it is repeated without a setting may depend on the parameters', async () => {
+    let attempts = 0;
+    const handler = performer({
+      action: {
+        manifest,
+        check: () => [],
+        idempotencyOf: ({ via }) => (via === 'http' ? 'none' : 'key'),
+        preview: () => ({ status: 'done' }),
+        execute: async ({ command_id }) => {
+          attempts += 1;
+          return command_id === command(1).command_id || attempts < 3
+            ? failed('timeout', 'backoff', { uncertain: true })
+            : { status: 'done' };
+        },
+      },
+    });
+    const list = [command(1, { params: { via: 'http' } }), command(2)];
+    await handler.onBatch(commands(...list), fakeAssignment(topic));
+    await clock.advance(60_000);
+    const finals = results().filter(({ final }) => final);
+    expect(finals.map(({ command_id, status }) => [command_id, status])).toEqual([
+      [command(1).command_id, 'held'],
+      [command(2).command_id, 'succeeded'],
+    ]);
+    expect(attempts).toBe(3);
+  });
+
   test('the attempt after an uncertain failure is told so', async () => {
     answers = [failed('timeout', 'backoff', { uncertain: true }), { status: 'done' }];
     await performer().onBatch(commands(command(1)), fakeAssignment(topic));
@@ -587,6 +614,24 @@ test('a connection that cannot be looked up now leaves no trace of an attempt', 
   await clock.advance(2_000);
   // Without the look at the ledger it would be held as if the first attempt had reached the receiver.
   expect(results()).toMatchObject([{ status: 'succeeded', ref: '1', attempt: 1 }]);
+});
+
+test('parameters decide whether what may have happened is repeated, where the type leaves it to them', async () => {
+  const handler = performer({
+    action: {
+      manifest: { ...manifest, idempotency: 'none' } as ActionManifest,
+      check: () => [],
+      preview: () => ({ status: 'done' }),
+      idempotencyOf: (params) => (params['key'] === undefined ? 'none' : 'key'),
+      execute: async () => ({ status: 'done' }),
+    },
+  });
+  for (const number of [1, 2]) await effects.begin(command(number).command_id, 0);
+  await handler.onBatch(commands(command(1), command(2, { params: { key: 'x' } })), fakeAssignment(topic));
+  await clock.advance(0);
+  const byId = new Map(results().map(({ command_id, status }) => [command_id, status]));
+  expect(byId.get(command(1).command_id)).toBe('held');
+  expect(byId.get(command(2).command_id)).toBe('succeeded');
 });
 
 test('a connection that the parameters do not need is not looked up; one that they do need is', async () => {

@@ -8,6 +8,7 @@
 
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { Action, ActionPorts, ResolvedConnection } from '../domain/action/define-action.ts';
+import { guarded } from '../domain/action/grants.ts';
 import type { Failed } from '../domain/action/outcome.ts';
 import { unreadableRecord } from '../domain/dead-letter.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -61,7 +62,8 @@ export interface Performer extends BatchHandler {
   connectionChanged(id: string): void;
 }
 
-export function createPerformer(options: PerformOptions): Performer {
+export function createPerformer(given: PerformOptions): Performer {
+  const options = { ...given, action: guarded(given.action) };
   const { action, service, effects, outbox, timers, clock, metrics, logger, signal, onFailure } = options;
   const { maxQueuedBytes = 64 * 1024 * 1024, maxParkedChars = 256 * 1024 * 1024 } = options;
   const type = action.manifest.id;

@@ -5,12 +5,13 @@
 // Surprise: refused events stay suspects until the rest of the slab is settled; if the guard trips first they go back to work
 // and the sink pauses, so a wrong setting does not dead-letter what a right one would deliver.
 import { backoffMs, sinkBackoff } from '../domain/sink/backoff.ts';
-import type { BatchVerdict, SinkWire } from '../domain/sink/define-sink.ts';
+import type { BatchVerdict, EventVerdict, SinkWire } from '../domain/sink/define-sink.ts';
 import type { FaultGuard } from '../domain/sink/fault-guard.ts';
 import type { Random } from '../ports/clock.ts';
-import type { SinkGate } from './sink-gate.ts';
+import type { SinkFault, SinkGate } from './sink-gate.ts';
 import type { Letters, Refusal } from './sink-letters.ts';
-import { framesOf, type Slab, segmentOf } from './sink-slab.ts';
+import { bodyOf, bytesOf, countOf, cut, eventAt, eventsOf, type Range, rangesOf } from './sink-ranges.ts';
+import { type Slab, segmentOf } from './sink-slab.ts';
 
 export interface DeliveryOptions {
   readonly wire: SinkWire;
@@ -34,85 +35,122 @@ interface Suspect {
   readonly detail: string;
 }
 
-type Range = readonly [from: number, to: number];
+/** What to do before the next request; null: send it at once. */
+type Next =
+  | { readonly fault: SinkFault }
+  | { readonly waitFrom: number | null; readonly progress: boolean }
+  | null;
 
 export async function deliver(slab: Slab, options: DeliveryOptions): Promise<boolean> {
   const { guard, gate, onSlowDown } = options;
-  let work: Range[] = [[0, slab.events]];
+  /** One entry per request to come. */
+  let work: Range[][] = [[[0, slab.events]]];
   let suspects: Suspect[] = [];
   let requests = 0;
   let failures = 0;
 
-  function stored(from: number, to: number): void {
-    if (to <= from) return;
-    guard.delivered(to - from);
-    options.onDelivered(to - from, framesOf(slab, from, to).length);
+  function stored(ranges: readonly Range[]): void {
+    const events = countOf(ranges);
+    if (events === 0) return;
+    guard.delivered(events);
+    options.onDelivered(events, bytesOf(slab, ranges));
   }
 
-  /** Returns true when the guard says that the sink is at fault; the suspects are work again then. */
-  function suspect(event: number, code: string, detail: string): boolean {
+  function putBack(...requestsFirst: Range[][]): void {
+    work = [...requestsFirst.filter((ranges) => ranges.length > 0), ...work];
+  }
+
+  /** Notes a refused event. Gives the fault when the guard says that it is the sink's; the suspects are work again then. */
+  function suspect(event: number, { code, detail }: EventVerdict): SinkFault | null {
     suspects.push({ event, code, detail });
-    if (!guard.fault()) return false;
+    if (!guard.fault()) return null;
     guard.rearm();
-    work = [...suspects.map(({ event: at }): Range => [at, at + 1]), ...work].sort((a, b) => a[0] - b[0]);
+    putBack(rangesOf(suspects.map(({ event: at }) => at).sort((a, b) => a - b)));
     suspects = [];
-    return true;
+    return { code: 'too_many_event_faults', detail: `too many events refused, last: ${detail}` };
+  }
+
+  /** Each event by its own outcome; those not listed were stored. */
+  function settleEach(sent: readonly Range[], verdicts: readonly EventVerdict[]): Next {
+    const events = eventsOf(sent);
+    const again: number[] = [];
+    let fault: SinkFault | null = null;
+    let progress = false;
+    let at = 0;
+    for (const verdict of verdicts) {
+      const { index } = verdict;
+      stored(rangesOf(events.slice(at, index)));
+      progress ||= index > at || verdict.class === 'event-fault';
+      at = index + 1;
+      if (verdict.class === 'event-fault' && fault === null) fault = suspect(events[index]!, verdict);
+      else again.push(events[index]!);
+      if (verdict.class === 'sink-fault') fault ??= { code: verdict.code, detail: verdict.detail };
+    }
+    stored(rangesOf(events.slice(at)));
+    progress ||= at < events.length;
+    putBack(rangesOf(again));
+    if (fault !== null) return { fault };
+    return again.length > 0 ? { waitFrom: null, progress } : null;
+  }
+
+  function act(verdict: BatchVerdict, sent: readonly Range[]): Next {
+    const count = countOf(sent);
+    switch (verdict.class) {
+      case 'delivered':
+        stored(sent);
+        onSlowDown(verdict.slowDown);
+        return null;
+      case 'per-event':
+        if (verdict.slowDown) onSlowDown(true);
+        return settleEach(sent, verdict.events);
+      case 'transient': {
+        const accepted = Math.min(verdict.accepted, count - 1);
+        stored(cut(sent, 0, accepted));
+        putBack(cut(sent, accepted, count));
+        if (verdict.slowDown) onSlowDown(true);
+        return { waitFrom: verdict.afterMs, progress: false };
+      }
+      case 'sink-fault':
+        putBack([...sent]);
+        return { fault: verdict };
+      default: {
+        const index = verdict.class === 'event-fault' ? verdict.index : null;
+        let fault: SinkFault | null = null;
+        if (index !== null) {
+          const before = cut(sent, 0, index);
+          const prefixStored = verdict.class === 'event-fault' && verdict.prefixStored;
+          if (prefixStored) stored(before);
+          putBack(prefixStored ? [] : before, cut(sent, index + 1, count));
+          fault = suspect(eventAt(sent, index), { ...verdict, class: 'event-fault', index });
+        } else if (count > 1) {
+          const middle = (count + 1) >>> 1;
+          putBack(cut(sent, 0, middle), cut(sent, middle, count));
+        } else fault = suspect(eventAt(sent, 0), { ...verdict, class: 'event-fault', index: 0 });
+        return fault === null ? null : { fault };
+      }
+    }
   }
 
   while (work.length > 0) {
     if (!(await gate.pass(slab, () => options.abandoned(slab)))) return false;
-    const [from, to] = work[0]!;
-    const verdict = await options.send(framesOf(slab, from, to), to - from);
+    const sent = work[0]!;
+    const verdict = await options.send(bodyOf(slab, sent), countOf(sent));
     requests += 1;
-    let fault: { readonly code: string; readonly detail: string } | null = null;
-    if (verdict.class === 'delivered') {
-      stored(from, to);
-      onSlowDown(verdict.slowDown);
-      work = work.slice(1);
-    } else if (verdict.class === 'transient') {
+    work = work.slice(1);
+    const next = act(verdict, sent);
+    if (next !== null && 'fault' in next) {
+      if (!(await gate.fault(slab, next.fault, () => options.abandoned(slab)))) return false;
+      continue;
+    }
+    if (next === null || next.progress) {
+      failures = 0;
+      gate.works(slab);
+    }
+    if (next !== null) {
       failures += 1;
-      const accepted = Math.min(verdict.accepted, to - from - 1);
-      stored(from, from + accepted);
-      work[0] = [from + accepted, to];
-      if (verdict.slowDown) onSlowDown(true);
-      await options.wait(backoffMs(failures, options.random(), verdict.afterMs, sinkBackoff));
+      await options.wait(backoffMs(failures, options.random(), next.waitFrom, sinkBackoff));
       if (options.abandoned(slab)) return gate.leave(slab);
-      continue;
-    } else if (verdict.class === 'sink-fault') {
-      fault = verdict;
-    } else {
-      const rest = work.slice(1);
-      const index = verdict.class === 'event-fault' ? verdict.index : null;
-      if (index !== null) {
-        const event = from + index;
-        const prefixStored = verdict.class === 'event-fault' && verdict.prefixStored;
-        if (prefixStored) stored(from, event);
-        work = [
-          ...nonEmpty(
-            prefixStored
-              ? [[event + 1, to]]
-              : [
-                  [from, event],
-                  [event + 1, to],
-                ],
-          ),
-          ...rest,
-        ];
-        if (suspect(event, verdict.code, verdict.detail)) fault = tooMany(verdict);
-      } else if (to - from > 1) {
-        const middle = (from + to) >>> 1;
-        work = [[from, middle], [middle, to], ...rest];
-      } else {
-        work = rest;
-        if (suspect(from, verdict.code, verdict.detail)) fault = tooMany(verdict);
-      }
     }
-    if (fault !== null) {
-      if (!(await gate.fault(slab, fault, () => options.abandoned(slab)))) return false;
-      continue;
-    }
-    failures = 0;
-    gate.works(slab);
   }
   return settleSuspects(slab, suspects, requests, options);
 }
@@ -130,15 +168,4 @@ async function settleSuspects(
   if (!(await options.letters.write(refusals, () => options.abandoned(slab)))) return false;
   if (refusals.length > 0) options.onDeadLetter(refusals.length);
   return true;
-}
-
-function tooMany(verdict: { readonly code: string; readonly detail: string }): {
-  code: string;
-  detail: string;
-} {
-  return { code: 'too_many_event_faults', detail: `too many events refused, last: ${verdict.detail}` };
-}
-
-function nonEmpty(ranges: readonly Range[]): Range[] {
-  return ranges.filter(([from, to]) => to > from);
 }

@@ -5,7 +5,7 @@ export const sinkMetrics: readonly MetricDeclaration[] = [
   {
     name: 'tocsin_sink_events_total',
     kind: 'counter',
-    help: 'Records by outcome: delivered, filtered, tombstone, dead_letter; resent counts events sent again because the receiver may not have them, cut those that were shortened to fit their format.',
+    help: 'Records by outcome: delivered, filtered, tombstone, dead_letter; resent counts events sent again because the receiver may not have them, repeated those that the receiver had already, cut those that were shortened to fit their format.',
     labels: ['sink', 'outcome'],
   },
   {
@@ -17,7 +17,7 @@ export const sinkMetrics: readonly MetricDeclaration[] = [
   {
     name: 'tocsin_sink_requests_total',
     kind: 'counter',
-    help: 'Requests by class of the answer: delivered, transient, sink-fault, event-fault, too-large.',
+    help: 'Requests by class of the answer: delivered, per-event, transient, sink-fault, event-fault, too-large.',
     labels: ['sink', 'class'],
   },
   {

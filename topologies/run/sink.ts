@@ -139,6 +139,15 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     }
     metrics.observe('tocsin_sink_request_seconds', (clock.now() - began) / 1000, labels);
     metrics.count('tocsin_sink_requests_total', { ...labels, class: verdict.class });
+    if ('repeated' in verdict && verdict.repeated !== undefined && verdict.repeated > 0)
+      metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'repeated' }, verdict.repeated);
+    if (verdict.class === 'per-event')
+      logger.warn('sink: not all events of a request were stored', {
+        code: verdict.code,
+        detail: verdict.detail,
+        events,
+        not_stored: verdict.events.length,
+      });
     if (verdict.class === 'transient')
       logger.warn('sink retries', { code: verdict.code, detail: verdict.detail, events });
     if (verdict.class === 'event-fault')

@@ -6,14 +6,7 @@ import { readdirSync } from 'node:fs';
 import { compileCheck } from '@tocsin/schemas/codecs/validate.ts';
 import { describe, expect, it } from 'vitest';
 import type { ResolvedConnection } from '../domain/action/define-action.ts';
-import type {
-  BatchVerdict,
-  HttpExchange,
-  Params,
-  Sink,
-  SinkFrames,
-  SinkWire,
-} from '../domain/sink/define-sink.ts';
+import type { BatchVerdict, HttpSink, Sink, SinkFrames } from '../domain/sink/define-sink.ts';
 import { checkObject, createMarks } from '../domain/sink/splice-check.ts';
 import { HttpFailure, type HttpFailureClass, type HttpResponse } from '../ports/http.ts';
 import { SecretValue } from '../ports/secrets.ts';
@@ -74,11 +67,6 @@ export const awkward = [
   '{"timestamp":"9999-99-99T99:99:99Z"}',
   '{"timestamp":"0001-01-01T00:00:00Z","data":{"asset":{"name":""}}}',
 ];
-
-/** A sink over HTTP, whose requests and verdicts can be asked without sending anything. */
-export interface HttpSink extends Pick<Sink, 'manifest' | 'check'> {
-  open(params: Params, connection: ResolvedConnection): HttpExchange & SinkWire;
-}
 
 /** What holds for every sink, whatever carries its frames. `files` are those that it has beside the manifest and the README. */
 export function commonContract(name: string, sink: Pick<Sink, 'manifest' | 'check'>, files: string[]): void {

@@ -1,10 +1,12 @@
 // Every sink type, by the id that SinkConfig.type names. A new sink is one folder and one line here.
 import type { Sink } from '../domain/sink/define-sink.ts';
+import { elasticsearch } from './elasticsearch/sink.ts';
 import { splunkHec } from './splunk-hec/sink.ts';
 import { syslog } from './syslog/sink.ts';
 
 export const sinks = {
   'splunk-hec': splunkHec,
+  elasticsearch,
   syslog,
 } as const satisfies Record<string, Sink>;
 

@@ -142,7 +142,7 @@ describe('an event and its wait', () => {
 
 describe('faults', () => {
   test.each([0, 1, 2, 3])(
-    'killed and emptied in every phase (%s): the same story, one command',
+    'B09: killed and emptied in every phase (%s): the same story, one command',
     async (phase) => {
       const drive = await startDrive({ documents, playbooks: [waiting] });
       const phases = [

@@ -70,6 +70,25 @@ test('B04: a run that waits keeps its revision when the playbook is edited; the 
   await drive.stop();
 });
 
+test('B05: a run that waits goes on when its playbook and its action are deleted; nothing new starts', async () => {
+  const drive = await startDrive({ documents });
+  await drive.publish(topics.findings, finding('e1'));
+  await drive.advance(60_000);
+  drive.remove('playbook', 'rescan');
+  drive.remove('action', 'after');
+  await drive.publish(topics.findings, finding('e2', 's-8'));
+  await drive.publish(topics.findings, scanned);
+  await drive.advance(60_000);
+  expect(sent(drive)).toEqual(['after@1']);
+  const ended = (drive.read(topics.runEvents) as FoldChange<RunState>[]).map(({ state }) => state?.status);
+  expect([ended.at(-1), new Set(drive.read(topics.runs).map((input) => (input as RunInput).kind))]).toEqual([
+    'completed',
+    new Set(['start', 'event', 'result']),
+  ]);
+  expect((drive.read(topics.runs) as RunInput[]).filter(({ kind }) => kind === 'start')).toHaveLength(1);
+  await drive.stop();
+});
+
 test('an action that changes in the meantime is for the playbook as it was published', async () => {
   const drive = await startDrive({ documents });
   await drive.publish(topics.findings, finding('e1'));

@@ -11,6 +11,7 @@ import { collectorFlow } from '../flows/collector.ts';
 import { evaluatorFlow } from '../flows/evaluator.ts';
 import { actionGroup } from '../groups.ts';
 import { fakeClock } from '../ports/fakes/clock.ts';
+import { fakeDatabase } from '../ports/fakes/database.ts';
 import { fakeEffects } from '../ports/fakes/effects.ts';
 import { fakeFoldStore } from '../ports/fakes/fold-store.ts';
 import { type FakeAnswer, fakeHttp } from '../ports/fakes/http.ts';
@@ -31,6 +32,7 @@ import { createTimers } from '../run/fold/timers.ts';
 import { createOutbox } from '../run/outbox.ts';
 import { createPerformer, type Performer } from '../run/perform.ts';
 import { createPlaybookConsumers } from '../run/playbooks/consumers.ts';
+import { recordsOf } from '../run/records.ts';
 import { createSinkDecode } from '../run/sink-decode.ts';
 import { createFleet } from '../run/sink-fleet.ts';
 import { commandTopic, type Topic, topics } from '../topics.ts';
@@ -55,7 +57,16 @@ export async function startDrive(options: DriveOptions) {
   const effects = fakeEffects();
   const states = fakeFoldStore();
   let claims = 0;
-  const ports = { http: fakeHttp(options.http ?? 200), mail: fakeMail(), lineLog: fakeLineLog(), clock };
+  const outbox = (): ReturnType<typeof createOutbox> =>
+    createOutbox({ producer: log.producer(), clock, logger });
+  const ports = {
+    http: fakeHttp(options.http ?? 200),
+    mail: fakeMail(),
+    lineLog: fakeLineLog(),
+    database: fakeDatabase(),
+    records: recordsOf(outbox()),
+    clock,
+  };
   const stopping = new AbortController();
   const { table: config, apply: applyRecord } = createConfigFold();
   const { tables, apply: follow, learn } = evaluatorTables(config, 1);
@@ -89,13 +100,16 @@ export async function startDrive(options: DriveOptions) {
     versions.publish(version);
     learn([version]);
   }
+  /** Deletes a document. */
+  function remove(kind: ConfigDocument['kind'], id: string): void {
+    const { change } = applyRecord(configKey(kind, id), null);
+    if (change !== undefined) follow([change]);
+  }
   const order = { connection: 0, action: 1, sink: 2, list: 3, playbook: 4, rule: 5 };
   for (const document of [...options.documents].sort((a, b) => order[a.kind] - order[b.kind]))
     configure(document);
 
   const common = { clock, metrics, logger, signal: stopping.signal };
-  const outbox = (): ReturnType<typeof createOutbox> =>
-    createOutbox({ producer: log.producer(), clock, logger });
   const fail = (error: Error): never => {
     throw error;
   };
@@ -203,6 +217,7 @@ export async function startDrive(options: DriveOptions) {
     versions,
     ...ports,
     configure,
+    remove,
     /** Appends one record, as a producer would. */
     async publish(topic: Topic, value: unknown, key: string | null = null): Promise<void> {
       const bytes = typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value);

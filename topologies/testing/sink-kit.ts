@@ -89,8 +89,9 @@ export function receiver(kind: 'splunkd' | 'emulator' | 'silent' = 'splunkd') {
   return { http, state, stored, sizes, held, release };
 }
 
-export interface Setup {
-  readonly target?: ReturnType<typeof receiver>;
+export interface Setup<Target> {
+  /** The receiver; a HEC one without it. Others need a `wire` of theirs. */
+  readonly target?: Target;
   readonly limits?: Partial<BatchLimits>;
   readonly filters?: SinkFilters;
   readonly decode?: DecodeValue;
@@ -99,8 +100,10 @@ export interface Setup {
   readonly wire?: Partial<HttpExchange>;
 }
 
-export function setup(options: Setup = {}) {
-  const target = options.target ?? receiver();
+export function setup<Target extends { readonly http: HttpPort } = ReturnType<typeof receiver>>(
+  options: Setup<Target> = {},
+) {
+  const target = options.target ?? (receiver() as unknown as Target);
   const clock = fakeClock();
   const metrics = fakeMetrics();
   const logger = fakeLogger();

@@ -7,6 +7,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
+import { everyGrant } from '@tocsin/topologies/domain/action/grants.ts';
 import { configKey } from '@tocsin/topologies/domain/config/config-table.ts';
 import { parseAllDocuments } from 'yaml';
 import type { ConfigEntry } from './config-source.ts';
@@ -101,6 +102,8 @@ function entryOf(document: unknown): ConfigEntry | string {
       v: 1,
       revision: (digest.readUInt32BE(0) >>> 1) + 1,
       updated_at: 0,
+      // Whoever may write the files owns the configuration.
+      grants: [everyGrant],
       document: document as { kind: string; id: string },
     },
   };

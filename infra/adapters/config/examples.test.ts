@@ -8,6 +8,7 @@ import type { Action } from '@tocsin/topologies/domain/action/define-action.ts';
 import { createConfigFold } from '@tocsin/topologies/domain/config/config-table.ts';
 import { decide } from '@tocsin/topologies/domain/evaluate/decide.ts';
 import { buildTables } from '@tocsin/topologies/domain/evaluate/tables.ts';
+import { checkPlaybook } from '@tocsin/topologies/domain/playbooks/parse-playbook.ts';
 import { aliases } from '@tocsin/topologies/domain/rules/aliases.ts';
 import { checkRule } from '@tocsin/topologies/domain/rules/parse-rule.ts';
 import { expect, test } from 'vitest';
@@ -47,7 +48,7 @@ test('every document is read and fits its schema', () => {
   expect(problems).toEqual([]);
   expect(tables.problems).toEqual([]);
   expect([table.rules.size, table.actions.size, table.connections.size, table.sinks.size]).toEqual([
-    5, 4, 4, 2,
+    6, 5, 4, 2,
   ]);
 });
 
@@ -74,6 +75,17 @@ test.each([...table.connections.values()])(
       expect(secret).toEqual({ env: expect.any(String) });
   },
 );
+
+test.each([...table.playbooks.values()])('playbook $document.id can run', ({ document }) => {
+  expect(
+    checkPlaybook(document, {
+      actions: table.actions,
+      connections: table.connections,
+      playbooks: table.playbooks,
+      lists: new Map(),
+    }),
+  ).toEqual([]);
+});
 
 test('a critical finding goes to the SOC and to the log', () => {
   expect(outline(finding({ severity: 'critical', asset: { name: 'api.example.com' } }))).toEqual([

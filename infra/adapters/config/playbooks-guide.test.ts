@@ -1,6 +1,7 @@
 // The playbooks and steps in docs/playbooks.md are valid.
 import { readFileSync } from 'node:fs';
 import { checkPlaybook } from '@tocsin/topologies/domain/playbooks/parse-playbook.ts';
+import { writtenActions } from '@tocsin/topologies/testing/written-actions.ts';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 
@@ -35,4 +36,12 @@ test('the playbook is valid', () =>
 
 test.each(steps.map((list, index) => [index, list] as const))('the steps %i are valid', (_index, list) => {
   expect(checkPlaybook({ kind: 'playbook', id: 'guide', steps: list })).toEqual([]);
+});
+
+test('its actions take their parameters, where they are written out', () => {
+  const written = writtenActions(blocks);
+  expect(written.filter(({ issues }) => issues.length > 0)).toEqual([]);
+  const types = written.map(({ type }) => type);
+  expect(types.filter((type) => type === 'rescan')).toHaveLength(2);
+  expect(types).toEqual(expect.arrayContaining(['jira', 'webhook']));
 });

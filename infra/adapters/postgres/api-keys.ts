@@ -9,7 +9,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import { sql } from 'kysely';
-import { allScopes } from './access.ts';
+import { isScope } from './access.ts';
 import { StoreUnavailable } from './errors.ts';
 import { listen } from './listen.ts';
 import type { Db, Transaction } from './schema.ts';
@@ -23,6 +23,9 @@ export interface ApiKey {
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
   readonly lastUsedAt: Date | null;
+  /** Who holds it, and the roles of that person at approval gates. */
+  readonly user: string | null;
+  readonly roles: readonly string[];
 }
 
 export interface NewApiKey {
@@ -30,6 +33,9 @@ export interface NewApiKey {
   readonly scopes: readonly string[];
   readonly expiresAt: Date | null;
   readonly createdBy: string;
+  readonly user?: string;
+  /** Only with a user. */
+  readonly roles?: readonly string[];
 }
 
 const keyPattern = /^tocsin_([a-z0-9]{8})_([A-Za-z0-9_-]{43})$/;
@@ -69,7 +75,7 @@ export async function createApiKey(
   pepper: Buffer,
   key: NewApiKey,
 ): Promise<{ key: ApiKey; text: string }> {
-  const unknown = key.scopes.filter((scope) => !(allScopes as readonly string[]).includes(scope));
+  const unknown = key.scopes.filter((scope) => !isScope(scope));
   if (unknown.length > 0 || key.scopes.length === 0)
     throw new RangeError(`unknown scopes: ${unknown.join(', ') || 'none given'}`);
   const { id, text } = newKeyText();
@@ -82,6 +88,8 @@ export async function createApiKey(
       scopes: [...key.scopes],
       created_by: key.createdBy,
       expires_at: key.expiresAt,
+      user_name: key.user ?? null,
+      user_roles: [...(key.roles ?? [])],
     })
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -123,6 +131,8 @@ interface KeyRow {
   expires_at: Date | null;
   revoked_at: Date | null;
   last_used_at: Date | null;
+  user_name: string | null;
+  user_roles: string[];
 }
 
 function toApiKey(row: KeyRow): ApiKey {
@@ -135,6 +145,8 @@ function toApiKey(row: KeyRow): ApiKey {
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
     lastUsedAt: row.last_used_at,
+    user: row.user_name,
+    roles: row.user_roles,
   };
 }
 

@@ -38,6 +38,9 @@ it('many services migrate an empty database at once, and one of them does it', a
     '0004_effects',
     '0005_secrets',
     '0006_playbook_versions',
+    '0007_runs',
+    '0008_key_users',
+    '0009_audit_chain',
   ]);
   expect(await migrate(all[0]!)).toEqual([]);
   await Promise.all(all.map((each) => each.destroy()));

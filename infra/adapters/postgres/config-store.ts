@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { ConfigRecord, Playbook } from '@tocsin/schemas/types.ts';
+import type { ActionGrant } from '@tocsin/topologies/domain/action/grants.ts';
 import { type ConfigKind, configKey } from '@tocsin/topologies/domain/config/config-table.ts';
 import { sql } from 'kysely';
 import { type Actor, authorize, type Resource } from './access.ts';
@@ -58,8 +59,15 @@ export interface ConfigWriter {
   get(kind: Kind, id: string): Promise<StoredDocument | null>;
   /** Revisions of these playbooks as they are now, those that are published. */
   published(ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
-  /** `expected`: the revision that must be current; 'absent' to create; undefined for whatever is there. */
-  put(document: Document, expected?: number | 'absent'): Promise<StoredDocument>;
+  /**
+   * `expected`: the revision that must be current; 'absent' to create; undefined for whatever is there. `grants`: what the document
+   * needs for privileged action types; without them its commands of these types are denied.
+   */
+  put(
+    document: Document,
+    expected?: number | 'absent',
+    grants?: readonly ActionGrant[],
+  ): Promise<StoredDocument>;
   /** Refused with `referenced` while another document names it. */
   remove(kind: Kind, id: string, expected?: number): Promise<void>;
   /** Adds a line to the audit trail and the audit topic; in here for writes that are not documents. */
@@ -146,7 +154,12 @@ async function readHead(db: Db, kind: Kind, id: string): Promise<StoredDocument 
 function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
   const get = (kind: Kind, id: string) => readHead(transaction, kind, id);
 
-  async function append(kind: Kind, id: string, document: Document | null): Promise<StoredDocument> {
+  async function append(
+    kind: Kind,
+    id: string,
+    document: Document | null,
+    grants: readonly ActionGrant[] = [],
+  ): Promise<StoredDocument> {
     const before = await get(kind, id);
     const head = await transaction
       .selectFrom('config_heads')
@@ -170,7 +183,7 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
       .execute();
     if (kind === 'playbook' && document !== null) {
       const playbook = document as unknown as Playbook;
-      const saved = { document: playbook, revision, by: actor.id, at: created_at.getTime() };
+      const saved = { document: playbook, revision, by: actor.id, at: created_at.getTime(), grants };
       const { issues } = await publishVersion(transaction, saved, (action) => get('action', action));
       // It would start runs whose version nobody has.
       if (issues.length > 0 && playbook.enabled !== false)
@@ -179,7 +192,14 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
     const record: ConfigRecord | null =
       document === null
         ? null
-        : { v: 1, revision, updated_at: created_at.getTime(), updated_by: actor.id, document };
+        : {
+            v: 1,
+            revision,
+            updated_at: created_at.getTime(),
+            updated_by: actor.id,
+            ...(grants.length === 0 ? {} : { grants: [...grants] }),
+            document,
+          };
     await transaction
       .insertInto('outbox')
       .values({
@@ -204,6 +224,7 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
       .values({
         actor: actor.id,
         ip: actor.ip ?? null,
+        via: actor.via ?? null,
         verb: entry.verb,
         object: entry.object,
         revision: entry.revision ?? null,
@@ -211,7 +232,7 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
         after_sha256: entry.after ?? null,
         detail: entry.detail === undefined ? null : JSON.stringify(entry.detail),
       })
-      .returning(['seq', 'at'])
+      .returning(['seq', 'at', 'hash'])
       .executeTakeFirstOrThrow();
     const value = {
       v: 1,
@@ -219,7 +240,10 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
       at: row.at.getTime(),
       actor: actor.id,
       ip: actor.ip ?? null,
+      via: actor.via ?? null,
       ...entry,
+      // Of the row in the chain: with it here, a chain that was made anew is found out.
+      hash: row.hash.toString('hex'),
     };
     await transaction
       .insertInto('outbox')
@@ -232,14 +256,15 @@ function createWriter(transaction: Transaction, actor: Actor): ConfigWriter {
     get,
     published: (ids) => publishedHeads(transaction, ids),
     audit,
-    async put(document, expected) {
+    async put(document, expected, grants = []) {
       const { kind, id } = document;
       authorize(actor, `write:${resourceOf[kind]}`);
+      for (const grant of grants) authorize(actor, grant);
       const current = await get(kind, id);
       if (expected === 'absent' && current !== null)
         throw new ConfigConflict('exists', `${kind} ${id} exists already`);
       if (typeof expected === 'number') checkExpected(current, expected, kind, id);
-      return append(kind, id, document);
+      return append(kind, id, document, grants);
     },
     async remove(kind, id, expected) {
       authorize(actor, `write:${resourceOf[kind]}`);

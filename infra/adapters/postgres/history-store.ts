@@ -5,7 +5,7 @@
 import type { Result } from '@tocsin/schemas/types.ts';
 import { sql } from 'kysely';
 import type { Db } from './schema.ts';
-import { storable } from './text.ts';
+import { storable, time } from './text.ts';
 
 export interface Execution {
   readonly [field: string]: unknown;
@@ -140,13 +140,7 @@ function unique(results: readonly Result[]): Result[] {
   return [...kept].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, result]) => result);
 }
 
-// A value beyond what a column holds is cut to its limit: a wrong clock must not cost the history.
-const latestTime = Date.UTC(9999, 11, 31);
-
-function time(epochMs: number | undefined): string | null {
-  return epochMs === undefined ? null : new Date(Math.min(Math.max(epochMs, 0), latestTime)).toISOString();
-}
-
+// A value beyond what a column holds is cut to its limit, as for times: a wrong number must not cost the history.
 function whole(value: number | undefined): number | null {
   return value === undefined ? null : Math.min(Math.max(value, -0x8000_0000), 0x7fff_ffff);
 }

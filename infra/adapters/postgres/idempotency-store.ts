@@ -29,6 +29,7 @@ export async function findAnswer(
   return row === undefined ? null : { requestHash: row.request_hash, status: row.status, body: row.body };
 }
 
+/** Keeps the answer; one that is kept already stays. */
 export async function saveAnswer(
   transaction: Transaction,
   actor: string,
@@ -38,5 +39,6 @@ export async function saveAnswer(
   await transaction
     .insertInto('idempotency_keys')
     .values({ actor, key, request_hash: answer.requestHash, status: answer.status, body: answer.body })
+    .onConflict((conflict) => conflict.doNothing())
     .execute();
 }

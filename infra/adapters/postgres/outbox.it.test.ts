@@ -32,6 +32,7 @@ beforeEach(async () => {
     config: uniqueName('config'),
     audit: uniqueName('audit'),
     'playbook-versions': uniqueName('versions'),
+    events: uniqueName('events'),
   };
   const log = client.admin();
   const spec = { partitions: 1, replicationFactor: 1, config: {} };
@@ -280,7 +281,7 @@ it('of several waiting revisions of one document only the newest is sent, of the
     row(6, 'playbook-versions', 'x@1'),
     row(7, 'playbook-versions', 'x@1'),
   ];
-  const sent = newestPerKey(rows, { config: 'c', audit: 't', 'playbook-versions': 'v' });
+  const sent = newestPerKey(rows, { config: 'c', audit: 't', 'playbook-versions': 'v', events: 'e' });
   expect(sent.map((record) => [record.topic, record.key, record.value])).toEqual([
     ['t', 'x', 'v2'],
     ['c', 'y', 'v3'],

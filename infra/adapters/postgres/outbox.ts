@@ -1,4 +1,4 @@
-// Publishes the outbox to the log: config records, versions of playbooks and the audit trail, in the order of their commits.
+// Publishes the outbox to the log: config records, versions of playbooks, the audit trail and events about records, in the order of their commits.
 //
 // Invariant: a row is marked only after the log acknowledged it, and the revisions of one key never go backwards on
 // the topic. A crash between the two publishes the newest row of a key again, which changes nothing for a reader.

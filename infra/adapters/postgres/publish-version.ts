@@ -1,7 +1,7 @@
 // The version of a playbook that is being saved: pins what it names as it is in this transaction and hands it to the outbox.
 //
 // Invariant: the outbox has the version before the revision itself, so that whoever sees the revision finds its version published.
-import type { ActionConfig, Playbook } from '@tocsin/schemas/types.ts';
+import type { ActionConfig, Playbook, PlaybookVersion } from '@tocsin/schemas/types.ts';
 import {
   type BuiltVersion,
   namedByPlaybook,
@@ -25,18 +25,41 @@ export async function publishedHeads(db: Db, ids: readonly string[]): Promise<Re
   return new Map(rows.map(({ id, revision }) => [id, revision]));
 }
 
+/** The revision that a run would start with; null when there is none, or the newest one is a draft. */
+export async function publishedHead(db: Db, id: string): Promise<{ readonly revision: number } | null> {
+  const revision = (await publishedHeads(db, [id])).get(id);
+  return revision === undefined ? null : { revision };
+}
+
+/** One published revision; null when there is none. */
+export async function publishedVersion(
+  db: Db,
+  id: string,
+  revision: number,
+): Promise<PlaybookVersion | null> {
+  const row = await db
+    .selectFrom('playbook_versions')
+    .select('version')
+    .where('id', '=', id)
+    .where('revision', '=', revision)
+    .executeTakeFirst();
+  return row === undefined ? null : (row.version as unknown as PlaybookVersion);
+}
+
 export interface SavedPlaybook {
   readonly document: Playbook;
   readonly revision: number;
   readonly by: string;
   /** Epoch ms. */
   readonly at: number;
+  /** Of `by`, for the privileged action types of its steps. */
+  readonly grants: readonly string[];
 }
 
 /** Writes nothing when the revision names what does not exist; the answer says what. */
 export async function publishVersion(
   transaction: Transaction,
-  { document, revision, by, at }: SavedPlaybook,
+  { document, revision, by, at, grants }: SavedPlaybook,
   action: (id: string) => Promise<{ readonly revision: number; readonly document: unknown } | null>,
 ): Promise<BuiltVersion> {
   const named = namedByPlaybook(document);
@@ -51,6 +74,7 @@ export async function publishVersion(
     actions,
     playbooks: await publishedHeads(transaction, named.playbooks),
     published: { by, at },
+    grants,
   });
   if (built.version === null) return built;
   const { id } = document;

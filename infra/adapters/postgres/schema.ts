@@ -10,7 +10,7 @@ export type Db = Kysely<Database>;
 export type Transaction = KyselyTransaction<Database>;
 
 /** Ids of topics in the topology. */
-export type OutboxTopic = 'config' | 'audit' | 'playbook-versions';
+export type OutboxTopic = 'config' | 'audit' | 'playbook-versions' | 'events';
 
 export interface Database {
   config_revisions: {
@@ -48,6 +48,10 @@ export interface Database {
     before_sha256: string | null;
     after_sha256: string | null;
     detail: Written<Record<string, unknown> | null>;
+    via: string | null;
+    /** By trigger. */
+    prev_hash: Generated<Buffer>;
+    hash: Generated<Buffer>;
   };
   idempotency_keys: {
     actor: string;
@@ -68,9 +72,41 @@ export interface Database {
     expires_at: OptionalTime;
     revoked_at: OptionalTime;
     last_used_at: OptionalTime;
+    user_name: string | null;
+    user_roles: Generated<string[]>;
   };
+  approval_links: {
+    hash: Buffer;
+    approval: string;
+    user_name: string;
+    decision_id: string;
+    created_at: Time;
+    created_by: string;
+    expires_at: Time;
+    used_at: OptionalTime;
+  };
+  runs: RunTable;
+  run_changes: RunChangeTable;
+  approvals: ApprovalTable;
   executions: ExecutionTable;
   attempts: AttemptTable;
+  risk_commands: {
+    command_id: string;
+    made: ColumnType<unknown, string | undefined, string>;
+    recorded_at: Time;
+  };
+  risk_scores: RiskScoreTable;
+  mitre_records: MitreTable;
+  incidents: IncidentTable;
+  incident_history: {
+    incident_id: string;
+    version: number;
+    at: Time;
+    actor: string;
+    verb: string;
+    comment: string | null;
+    changes: Written<Record<string, unknown>[]>;
+  };
 }
 
 interface AttemptTable {
@@ -106,4 +142,162 @@ interface ExecutionTable extends AttemptTable {
   skipped_rows: number | null;
   rank: number;
   created_at: Time;
+}
+
+/** bigint comes as text. */
+interface RunTable {
+  key: string;
+  number: string;
+  version: string;
+  playbook: string;
+  revision: number;
+  status: string;
+  paused: boolean;
+  dry_run: boolean;
+  started_by: string;
+  tenant: string | null;
+  parent_key: string | null;
+  source: Written<Record<string, unknown> | null>;
+  source_id: string | null;
+  event_type: string | null;
+  finding_id: string | null;
+  fingerprint: string | null;
+  severity: string | null;
+  title: string | null;
+  asset_id: string | null;
+  asset_name: string | null;
+  tags: string[] | null;
+  waiting_on: string[];
+  waiting: Written<WaitingPlace[]>;
+  reason: string | null;
+  started_at: Time;
+  ended_at: OptionalTime;
+  changed_at: Time;
+  state: Written<Record<string, unknown> | null>;
+}
+
+/** Times are epoch ms. */
+interface WaitingPlace {
+  readonly place: string;
+  readonly for: string;
+  readonly since: number;
+  readonly until?: number;
+}
+
+interface RunChangeTable {
+  key: string;
+  number: string;
+  version: string;
+  input_offset: string;
+  seq: number;
+  at: Time;
+  what: string;
+  step: string | null;
+  place: string | null;
+  status: string | null;
+  actor: string | null;
+  decision_id: string | null;
+  facts: Written<Record<string, unknown>>;
+}
+
+interface ApprovalTable {
+  id: string;
+  token: string;
+  key: string;
+  number: string;
+  version: string;
+  playbook: string;
+  revision: number;
+  dry_run: boolean;
+  place: string;
+  step: string;
+  title: string | null;
+  message: string | null;
+  sends: Written<Record<string, unknown>[] | null>;
+  approvers: string[] | null;
+  added: string[];
+  excluded: string[] | null;
+  delegate_to: string[] | null;
+  delegates: Written<Record<string, string>>;
+  quorum: Written<{ approve: number; reject: number } | null>;
+  votes: Written<{ actor: string; verdict: string }[]>;
+  digest: string;
+  opened_at: Time;
+  until: OptionalTime;
+  status: string;
+  closed_at: OptionalTime;
+}
+
+interface IncidentTable {
+  id: string;
+  command_id: string;
+  version: Generated<number>;
+  tenant: string | null;
+  title: string;
+  severity: string;
+  severities: Written<string[]>;
+  status: string;
+  closed: boolean;
+  workflow: Written<Record<string, unknown>>;
+  assignee: string | null;
+  description: string;
+  drilldown: Written<Record<string, unknown> | null>;
+  index_suffix: string | null;
+  field_definitions: Written<Record<string, unknown>>;
+  fields: Written<Record<string, unknown>>;
+  additional_fields: Written<Record<string, unknown>>;
+  inventory: Written<Record<string, unknown> | null>;
+  assets: string[];
+  evidence: Written<Record<string, unknown>>;
+  rule: Written<Record<string, unknown> | null>;
+  rule_id: string | null;
+  action: Written<Record<string, unknown>>;
+  source: Written<Record<string, unknown>>;
+  warnings: Written<string[]>;
+  made: Written<Record<string, unknown>>;
+  created_at: Time;
+  changed_at: Time;
+  closed_at: OptionalTime;
+}
+
+/** numeric and bigint come as text. */
+interface RiskScoreTable {
+  tenant: string;
+  object_type: string;
+  object_id: string;
+  command_id: string;
+  kind: string;
+  name: string | null;
+  scoring_type: string;
+  score: string;
+  fidelity: string;
+  effective: string;
+  index_name: string;
+  fields: Written<Record<string, unknown>>;
+  rule: Written<Record<string, unknown> | null>;
+  row_index: ColumnType<string | null, number | null, never>;
+  scored_at: Time;
+  expires_at: OptionalTime;
+}
+
+interface MitreTable {
+  command_id: string;
+  tenant: string | null;
+  name: string;
+  rule_id: string | null;
+  rule: string | null;
+  layer: string;
+  techniques: string[];
+  tactics: string[];
+  severity: string;
+  original_severity: string | null;
+  index_name: string;
+  source_id: string;
+  event_id: string | null;
+  run_id: string | null;
+  row_index: ColumnType<string | null, number | null, never>;
+  incident_id: string | null;
+  fields: Written<Record<string, unknown>>;
+  made: Written<Record<string, unknown>>;
+  at: Time;
 }

@@ -1,4 +1,4 @@
-// What PostgreSQL cannot store in text and jsonb: NUL and lone surrogates. Both become U+FFFD.
+// What PostgreSQL cannot store in text and jsonb: NUL and lone surrogates. Both become U+FFFD. Times are cut to what it holds.
 
 /** The same value, with every string (member names too) storable. Values are JSON. */
 export function storable<T>(value: T): T {
@@ -12,4 +12,11 @@ function clean(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [clean(name) as string, clean(member)]),
   );
+}
+
+const latestTime = Date.UTC(9999, 11, 31);
+
+/** For a timestamptz. A time beyond its limits is cut to them: a wrong clock must not cost the history. */
+export function time(epochMs: number | null | undefined): string | null {
+  return epochMs == null ? null : new Date(Math.min(Math.max(epochMs, 0), latestTime)).toISOString();
 }

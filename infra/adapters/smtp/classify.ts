@@ -3,6 +3,7 @@
 // Surprise: an answer wins over everything: a 5xx to the final dot followed by a reset is 'permanent', not 'uncertain'.
 import { HttpFailure } from '@tocsin/topologies/ports/http.ts';
 import { MailFailure, type MailFailureClass } from '@tocsin/topologies/ports/mail.ts';
+import { isTlsCode } from '../http/tls-code.ts';
 
 /** The fields that nodemailer puts on its errors. */
 export interface SmtpError extends Error {
@@ -39,7 +40,7 @@ function failureClass(error: SmtpError, dotWritten: boolean): MailFailureClass {
 
 // Certificate trouble during STARTTLS arrives as a socket error with OpenSSL's code beside it.
 function isTlsTrouble(error: SmtpError): boolean {
-  return /^ERR_(SSL|TLS)_|CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(error.originalCode ?? '');
+  return isTlsCode(error.originalCode);
 }
 
 function connectFailure(error: HttpFailure): MailFailure {

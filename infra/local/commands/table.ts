@@ -36,6 +36,11 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: 'play a playbook in memory, import from and export to CACAO 2.0; `playbook help` shows how',
     load: async () => (await import('./playbook.ts')).run,
   },
+  sink: {
+    usage: 'sink setup elasticsearch',
+    summary: 'write the index template and the dashboard; `sink help` shows how',
+    load: async () => (await import('./sink.ts')).run,
+  },
   topology: {
     usage: 'topology [--check]',
     summary: 'write the picture, the topic list and the lag alerts into docs/generated',

@@ -2,7 +2,7 @@
 
 export interface ApiClient {
   get<T>(path: string): Promise<T>;
-  post(path: string, body: unknown): Promise<void>;
+  post<T>(path: string, body: unknown): Promise<T>;
 }
 
 export function createApiClient(baseUrl: string, key: string): ApiClient {
@@ -22,6 +22,6 @@ export function createApiClient(baseUrl: string, key: string): ApiClient {
   }
   return {
     get: async (path) => JSON.parse(await call('GET', path)),
-    post: async (path, body) => void (await call('POST', path, body)),
+    post: async (path, body) => JSON.parse(await call('POST', path, body)),
   };
 }

@@ -9,6 +9,7 @@ import { repository, tocsinHome } from '../home.ts';
 import { startServers, startServices } from '../stack.ts';
 import { type ApiClient, createApiClient } from './api.ts';
 import { openLog, untilIdle } from './observe.ts';
+import { delayScale, leadDecides, withShortDelays } from './playbooks.ts';
 import { localConnection, type Receivers, startReceivers } from './receivers.ts';
 import { printReport } from './report.ts';
 import { scrape } from './scrape.ts';
@@ -51,29 +52,30 @@ async function present(
   stops.push(() => receivers.close());
   say('starting the services');
   const logFile = join(home, 'actions.log');
+  const reports = join(home, 'reports');
   const services = await startServices({
     home,
     servers: servers.env,
-    env: { ACTION_LOG_FILE: logFile },
+    env: { ACTION_LOG_FILE: logFile, REPORT_DIR: reports },
     say,
   });
   stops.push(() => services.stop());
   await services.healthy(60_000);
 
-  const api = createApiClient(
-    services.urls['config-api'] ?? '',
-    readFileSync(services.firstKeyFile, 'utf8').trim(),
-  );
-  say('loading the example rules, actions, connections and sink through the config API');
+  const baseUrl = services.urls['config-api'] ?? '';
+  const api = createApiClient(baseUrl, readFileSync(services.firstKeyFile, 'utf8').trim());
+  say('loading the example rules, actions, connections, playbook and sink through the config API');
   const rules = await loadExamples(api, receivers);
   await untilConfigured(services.urls, rules);
 
   say('publishing: docs/examples/producer/publish.mjs');
   await publish(servers.env.KAFKA_BROKERS);
+  say(`a lead decides at the gates of the playbook, whose delays are ${delayScale} times shorter`);
+  const runs = await leadDecides(api, baseUrl, 90_000);
   await untilIdle(api, 90_000);
 
   const client = await openLog({ ...process.env, ...servers.env });
-  const ok = await printReport({ client, urls: services.urls, receivers, logFile });
+  const ok = await printReport({ client, urls: services.urls, receivers, logFile, reports, runs });
   if (stay) {
     say(
       `\nEverything keeps running. API key: ${readFileSync(services.firstKeyFile, 'utf8').trim()}. Ctrl-C stops it.`,
@@ -90,9 +92,10 @@ async function loadExamples(api: ApiClient, receivers: Receivers): Promise<numbe
   const documents = entries.flatMap(({ record }) =>
     record === null ? [] : [record.document as Record<string, unknown>],
   );
-  for (const kind of ['connection', 'action', 'sink', 'list', 'rule'])
+  for (const kind of ['connection', 'action', 'sink', 'list', 'playbook', 'rule'])
     for (const document of documents.filter((each) => each['kind'] === kind)) {
-      const { kind: _, ...body } = kind === 'connection' ? localConnection(document, receivers) : document;
+      const { kind: _, ...body } =
+        kind === 'connection' ? localConnection(document, receivers) : withShortDelays(document);
       await api.post(`/api/${kind}s`, body);
     }
   return documents.filter((each) => each['kind'] === 'rule').length;

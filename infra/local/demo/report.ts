@@ -1,8 +1,9 @@
 // The table at the end of the demo, and the verdict: does every input have an outcome?
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { LogClient } from '@tocsin/topologies/ports/log.ts';
 import { topics } from '@tocsin/topologies/topics.ts';
 import { percentile, readTopic, type SeenRecord } from './observe.ts';
+import { type PlayedRun, timelineOf } from './playbooks.ts';
 import type { Receivers } from './receivers.ts';
 import { type Sample, scrape } from './scrape.ts';
 
@@ -12,6 +13,9 @@ export interface ReportInput {
   readonly receivers: Receivers;
   /** File of the `log` action. */
   readonly logFile: string;
+  /** Folder of the `report` action. */
+  readonly reports: string;
+  readonly runs: readonly PlayedRun[];
 }
 
 interface Final {
@@ -19,10 +23,12 @@ interface Final {
   readonly type: string;
   readonly status: string;
   readonly final: boolean;
+  readonly trigger: string;
 }
 
 /** Prints the report; true when nothing is missing and nothing came twice. */
-export async function printReport({ client, urls, receivers, logFile }: ReportInput): Promise<boolean> {
+export async function printReport(input: ReportInput): Promise<boolean> {
+  const { client, urls, receivers, logFile, runs } = input;
   const findings = await readTopic(client, topics.findings.name);
   const searches = await readTopic(client, topics.searchResults.name);
   const letters = await readTopic(client, topics.deadLetters.name);
@@ -56,6 +62,15 @@ export async function printReport({ client, urls, receivers, logFile }: ReportIn
     ['Splunk HEC', `${hec.events.length} events in ${hec.requests.length} requests`],
   ]);
   print(
+    'playbook runs',
+    runs.map(({ run }) => [`${run.playbook} ${run.status}`, `${run.asset_name}: ${run.title}`]),
+  );
+  const [longest] = [...runs].sort((a, b) => b.history.length - a.history.length);
+  if (longest !== undefined)
+    print(`timeline of the run about ${longest.run.asset_name}`, timelineOf(longest));
+  const files = readdirSync(input.reports);
+  print('reports', [[input.reports, `${files.length} files`]]);
+  print(
     'dead letters',
     letters.map(({ headers }) => [
       `${headers['x-dlq-service']}: ${headers['x-dlq-reason']}`,
@@ -81,6 +96,8 @@ export async function printReport({ client, urls, receivers, logFile }: ReportIn
     webhook: webhook.requests.length,
     verified,
     hec: hec.events.length,
+    runs,
+    files: files.length,
   });
 }
 
@@ -119,11 +136,22 @@ interface Books {
   readonly webhook: number;
   readonly verified: number;
   readonly hec: number;
+  readonly runs: readonly PlayedRun[];
+  /** Files of reports. */
+  readonly files: number;
 }
 
 function verdict(books: Books): boolean {
   const decided = books.commands.reduce((sum, { value }) => sum + value, 0);
-  const ended = new Set(books.results.filter(({ final }) => final).map(({ command_id }) => command_id)).size;
+  const endedBy = (trigger: string): number =>
+    new Set(
+      books.results
+        .filter((result) => result.final && result.trigger === trigger)
+        .map((one) => one.command_id),
+    ).size;
+  const ended = endedBy('rule');
+  const sent = books.runs.flatMap(({ history }) => history.filter(({ what }) => what === 'command')).length;
+  const completed = books.runs.filter(({ run }) => run.status === 'completed').length;
   const succeeded = books.results.filter(
     ({ type, status }) => type === 'webhook' && status === 'succeeded',
   ).length;
@@ -139,6 +167,11 @@ function verdict(books: Books): boolean {
       `${books.findings.length} findings = ${books.hec} in Splunk + ${lettersOf('sinks')} dead letters`,
       books.findings.length === books.hec + lettersOf('sinks'),
     ],
+    [
+      `${books.runs.length} playbook runs, ${completed} completed, ${sent} commands, ${endedBy('playbook')} have an outcome`,
+      books.runs.length > 0 && completed === books.runs.length && sent === endedBy('playbook'),
+    ],
+    [`${books.files} report files = 3 for each run`, books.files === 3 * books.runs.length],
     [
       `${lettersOf('evaluator')} broken record is in the evaluator's dead letters`,
       lettersOf('evaluator') === 1,

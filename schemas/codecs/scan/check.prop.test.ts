@@ -4,7 +4,10 @@ import { expect, test } from 'vitest';
 import { createCheck } from './check.ts';
 
 const check = createCheck();
-const marks = { timeStart: 0, timeEnd: 0, assetStart: 0, assetEnd: 0 };
+const marks = {
+  ...{ timeStart: 0, timeEnd: 0, assetStart: 0, assetEnd: 0, idStart: 0, idEnd: 0 },
+  ...{ stampStart: 0, stampEnd: 0, loose: false },
+};
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function depthOf(value: unknown): number {
@@ -120,7 +123,10 @@ test('random bytes in a string are judged as TextDecoder judges them', () => {
 test('marks are where JSON.parse finds the members', () => {
   const small = fc.jsonValue({ maxDepth: 2 });
   const optional = { requiredKeys: [] };
-  const asset = fc.record({ id: small, name: small, asset: small, data: small }, optional);
+  const asset = fc.record(
+    { id: small, name: small, asset: small, data: small, '@timestamp': small },
+    optional,
+  );
   const data = fc.record(
     { asset: fc.oneof(asset, small), timestamp: small, name: small, data: small },
     optional,
@@ -128,6 +134,8 @@ test('marks are where JSON.parse finds the members', () => {
   const event = fc.record(
     {
       name: small,
+      id: fc.oneof(fc.string(), small),
+      '@timestamp': fc.oneof(fc.string(), small),
       asset,
       timestamp: small,
       before: data,
@@ -152,8 +160,31 @@ test('marks are where JSON.parse finds the members', () => {
         typeof part === 'object' && part !== null && !Array.isArray(part);
       const name = plain(parsed.data) && plain(parsed.data.asset) ? parsed.data.asset.name : undefined;
       expect(at(marks.assetStart, marks.assetEnd)).toEqual(typeof name === 'string' ? name : undefined);
+      expect(at(marks.idStart, marks.idEnd)).toEqual(typeof parsed.id === 'string' ? parsed.id : undefined);
+      const stamp = parsed['@timestamp'];
+      expect(marks.stampStart >= 0).toBe(stamp !== undefined);
+      if (typeof stamp === 'string') expect(at(marks.stampStart, marks.stampEnd)).toBe(stamp);
+      else if (stamp !== undefined) expect(marks.stampEnd).toBe(-1);
+      const first = JSON.stringify(stamp)?.[0];
+      if (first !== undefined) expect(String.fromCharCode(bytes[marks.stampStart]!)).toBe(first);
     }),
     { numRuns: 2_000 },
+  );
+});
+
+test('is loose when there is white space outside of strings, and only then', () => {
+  fc.assert(
+    fc.property(object, fc.nat(), fc.constantFrom(' ', '\n', '\t', '\r', '\n\n  '), (value, nth, space) => {
+      const tokens = JSON.stringify(value).match(/"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^{}[\]:,"]+/g) ?? [];
+      const tight = Buffer.from(tokens.join(''));
+      expect(check(tight, 0, tight.length, marks)).toBe(true);
+      expect(marks.loose).toBe(false);
+      const at = nth % (tokens.length + 1);
+      const wide = Buffer.from([...tokens.slice(0, at), space, ...tokens.slice(at)].join(''));
+      expect(check(wide, 0, wide.length, marks)).toBe(true);
+      expect(marks.loose).toBe(true);
+    }),
+    { numRuns: 1_000 },
   );
 });
 

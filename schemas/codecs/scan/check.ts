@@ -17,6 +17,14 @@ export interface Marks {
   /** `data.asset.name`. */
   assetStart: number;
   assetEnd: number;
+  /** `id`. */
+  idStart: number;
+  idEnd: number;
+  /** `@timestamp`, whatever its kind: the end is -1 when it is no string. */
+  stampStart: number;
+  stampEnd: number;
+  /** False proves that the object is one line: there is no white space between its tokens, where alone a line feed may be. */
+  loose: boolean;
 }
 
 /** Checks `bytes[start, end)`; sets `marks` when the answer is true. Copies the bytes; never throws; linear in their number. */
@@ -25,7 +33,7 @@ export type CheckObject = (bytes: Uint8Array, start: number, end: number, marks:
 /** The check. The first call in a process compiles the module, a few milliseconds. */
 export function createCheck(): CheckObject {
   const { exports, document } = module();
-  const found = new Int32Array(exports.memory.buffer, markWords, 4);
+  const found = new Int32Array(exports.memory.buffer, markWords, 9);
   return (bytes, start, end, marks) => {
     const size = end - start;
     if (size > documentBytes) return false;
@@ -36,6 +44,12 @@ export function createCheck(): CheckObject {
     marks.timeEnd = start + found[1]!;
     marks.assetStart = asset === -1 ? -1 : start + asset;
     marks.assetEnd = start + found[3]!;
+    const [id, stamp, stampEnd] = [found[4]!, found[6]!, found[7]!];
+    marks.idStart = id === -1 ? -1 : start + id;
+    marks.idEnd = start + found[5]!;
+    marks.stampStart = stamp === -1 ? -1 : start + stamp;
+    marks.stampEnd = stampEnd === -1 ? -1 : start + stampEnd;
+    marks.loose = found[8] === 1;
     return true;
   };
 }

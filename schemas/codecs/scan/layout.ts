@@ -9,7 +9,10 @@ export const masks = 0x0100;
 /** By byte: 1 for a letter that may follow a backslash, 2 for a hexadecimal digit, 3 for both. */
 export const letters = 0x0300;
 // The compiler puts its own constants at 0x0400.
-/** Positions in the document that a check leaves: start and end of `timestamp`, of `data.asset.name`; 4 bytes each. */
+/**
+ * What a check leaves, 4 bytes each: start and end in the document of `timestamp`, `data.asset.name`, `id`, `@timestamp`; 1 when there
+ * is white space between tokens.
+ */
 export const markWords = 0x0800;
 /** One frame for each container that is open around the current one. */
 export const frames = 0x1000;

@@ -13,6 +13,7 @@ import { configKinds } from '@tocsin/topologies/domain/config/config-table.ts';
 import { lintRule } from '@tocsin/topologies/domain/rules/lint/lint.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { createDocumentCheck } from '../check-document.ts';
+import { createGrantCheck, grantReader } from '../check-grants.ts';
 import { storeConnectionSecrets } from '../connection-secrets.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { bodySchema, sharedDefinitions, storedSchema } from '../document-schemas.ts';
@@ -58,6 +59,7 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
   const { store, paging, pepper, vault, catalogue, readOnly } = dependencies;
   const resource = resourceOf[kind];
   const check = createDocumentCheck(catalogue);
+  const grants = createGrantCheck(catalogue);
   const url = `/api/${resource}`;
   const read = { access: `read:${resource}` } as const;
   const write = { access: `write:${resource}` } as const;
@@ -97,8 +99,9 @@ function kindRoutes(app: FastifyInstance, kind: Kind, dependencies: Dependencies
             vault.put(writer.transaction, id, value, request.actor.id),
           )
         : given;
+    const needed = await grants.save(request.actor, document, grantReader(writer, writer.transaction));
     const draft = await check(document, writer, request.actor.id);
-    return { stored: await writer.put(document, expected), draft };
+    return { stored: await writer.put(document, expected, needed), draft };
   }
 
   app.get<{ Querystring: Query }>(

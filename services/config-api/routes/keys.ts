@@ -1,7 +1,9 @@
 // API keys: made by administrators, shown once, revoked at once.
 import { allScopes, roles } from '@tocsin/adapters/postgres/access.ts';
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from '@tocsin/adapters/postgres/api-keys.ts';
+import { grantOf } from '@tocsin/topologies/domain/action/grants.ts';
 import type { FastifyInstance } from 'fastify';
+import { privilegedOf } from '../check-grants.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { badRequest, notFound } from '../errors.ts';
 import { limitOf, pageOf, pageQuery } from '../paging.ts';
@@ -14,7 +16,16 @@ interface NewKey {
   readonly role?: keyof typeof roles;
   readonly scopes?: readonly string[];
   readonly expires_in_days?: number;
+  readonly user?: string;
+  readonly roles?: readonly string[];
 }
+
+/** People and their roles as gates of playbooks name them. Lower case alone: `Alice` and `alice` are one person. */
+export const userName = {
+  type: 'string',
+  pattern: '^[a-z0-9][a-z0-9._@-]{0,127}$',
+  description: 'A person, as in user:<name> of an approval gate.',
+} as const;
 
 const body = {
   type: 'object',
@@ -23,7 +34,23 @@ const body = {
   properties: {
     name: { type: 'string', minLength: 1, maxLength: 128 },
     role: { enum: Object.keys(roles), description: 'A set of scopes; instead of scopes.' },
-    scopes: { type: 'array', minItems: 1, maxItems: 50, uniqueItems: true, items: { enum: [...allScopes] } },
+    scopes: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 50,
+      uniqueItems: true,
+      items: { type: 'string', maxLength: 128 },
+      description: `${allScopes.join(', ')}, and action:<type> of a privileged action type.`,
+    },
+    user: userName,
+    roles: {
+      type: 'array',
+      maxItems: 50,
+      uniqueItems: true,
+      items: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$' },
+      description:
+        'Roles of the user at approval gates, as in role:<role>; `role` is what the key may do here.',
+    },
     expires_in_days: { type: 'integer', minimum: 1, maximum: 365, description: 'Default 90.' },
   },
 };
@@ -36,8 +63,10 @@ export function keyRoutes(
     pepper,
     keyring,
     paging,
-  }: Pick<Dependencies, 'store' | 'db' | 'pepper' | 'keyring' | 'paging'>,
+    catalogue,
+  }: Pick<Dependencies, 'store' | 'db' | 'pepper' | 'keyring' | 'paging' | 'catalogue'>,
 ): void {
+  const grantable = new Set<string>([...allScopes, ...[...privilegedOf(catalogue)].map(grantOf)]);
   const config = { access: 'admin' } as const;
   app.get<{ Querystring: { cursor?: string; limit?: string } }>(
     url,
@@ -64,9 +93,17 @@ export function keyRoutes(
       // A replayed answer would need the text of the key to be stored.
       if (request.headers['idempotency-key'] !== undefined)
         throw badRequest([{ path: '', message: 'Idempotency-Key is not possible here' }]);
-      const { name, role, scopes, expires_in_days: days = 90 } = request.body;
+      const { name, role, scopes, expires_in_days: days = 90, user, roles: userRoles } = request.body;
       if ((role === undefined) === (scopes === undefined))
         throw badRequest([{ path: '/role', message: 'give either role or scopes' }]);
+      if (userRoles !== undefined && user === undefined)
+        throw badRequest([{ path: '/roles', message: 'are those of a user: give user too' }]);
+      const unknown = (scopes ?? []).flatMap((scope, index) =>
+        grantable.has(scope)
+          ? []
+          : [{ path: `/scopes/${index}`, message: `${scope} is none of ${[...grantable].join(', ')}` }],
+      );
+      if (unknown.length > 0) throw badRequest(unknown);
       const granted = role === undefined ? (scopes ?? []) : roles[role];
       const created = await store.write(request.actor, async (writer) => {
         const made = await createApiKey(writer.transaction, pepper, {
@@ -74,11 +111,12 @@ export function keyRoutes(
           scopes: granted,
           expiresAt: new Date(Date.now() + days * day),
           createdBy: request.actor.id,
+          ...(user === undefined ? {} : { user, roles: userRoles ?? [] }),
         });
         await writer.audit({
           verb: 'create',
           object: `key/${made.key.id}`,
-          detail: { name, scopes: granted },
+          detail: { name, scopes: granted, ...(user === undefined ? {} : { user, roles: userRoles ?? [] }) },
         });
         return made;
       });
@@ -112,6 +150,8 @@ function shown(key: ApiKey): Record<string, unknown> {
     id: key.id,
     name: key.name,
     scopes: key.scopes,
+    user: key.user,
+    roles: key.roles,
     created_at: key.createdAt.toISOString(),
     created_by: key.createdBy,
     expires_at: key.expiresAt?.toISOString() ?? null,

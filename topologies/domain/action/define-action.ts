@@ -3,10 +3,15 @@
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, Connection } from '@tocsin/schemas/types.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { DatabasePort } from '../../ports/database.ts';
 import type { FileStorePort } from '../../ports/file-store.ts';
 import type { HttpPort } from '../../ports/http.ts';
+import type { IncidentStorePort } from '../../ports/incident-store.ts';
 import type { LineLogPort } from '../../ports/line-log.ts';
 import type { MailPort } from '../../ports/mail.ts';
+import type { MitreStorePort } from '../../ports/mitre-store.ts';
+import type { RecordsPort } from '../../ports/records.ts';
+import type { RiskStorePort } from '../../ports/risk-store.ts';
 import type { SecretValue } from '../../ports/secrets.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -15,7 +20,12 @@ export interface ActionPorts {
   readonly http: HttpPort;
   readonly mail: MailPort;
   readonly lineLog: LineLogPort;
+  readonly database: DatabasePort;
   readonly files: FileStorePort;
+  readonly records: RecordsPort;
+  readonly incidents: IncidentStorePort;
+  readonly risks: RiskStorePort;
+  readonly mitre: MitreStorePort;
   /** For those who have to wait within an attempt. */
   readonly clock: Clock;
 }
@@ -37,7 +47,7 @@ export interface ActionManifest {
   }[];
   readonly needs: readonly PortName[];
   /** Type of the connection that the action uses; null when it needs none. */
-  readonly connection: 'http' | 'smtp' | null;
+  readonly connection: Connection['type'] | null;
   /** What `run_once: true` means for this type. */
   readonly runOnce: 'all' | 'first';
   /** Mode when neither rule nor action says one. */
@@ -49,8 +59,15 @@ export interface ActionManifest {
   readonly idempotency: 'key' | 'none';
   /** Limits of a destination whose connection sets none, where they are not those of all connections. */
   readonly lane?: { readonly ratePerSecond?: number };
+  /** Within a rule: 'makes' incidents; 'follows': its commands know the incident of an earlier entry. */
+  readonly incident?: 'makes' | 'follows';
   /** 'whole': a command of a playbook carries all that the run knows; otherwise only what templates name. */
   readonly runContext?: 'whole';
+  /**
+   * Whoever uses the type in a rule, action or playbook needs the grant `action:<id>`, and its commands are denied without it
+   * (grants.ts). For types that reach beyond what an editor is trusted with.
+   */
+  readonly privileged?: true;
   /** Where the effects ledger of this type lives: 'durable' (PostgreSQL) or 'fast' (Redis). */
   readonly ledger: 'durable' | 'fast';
 }
@@ -83,6 +100,8 @@ export interface Action {
    * `params` already fits manifest.params. Paths are JSON Pointers into params.
    */
   check(params: Readonly<Record<string, unknown>>): Issue[];
+  /** What `idempotency` is with these parameters, where it is not that of the manifest. */
+  idempotencyOf?(params: Readonly<Record<string, unknown>>): ActionManifest['idempotency'];
   /** Whether these parameters need the connection that the manifest names; without it they always do. */
   needsConnection?(params: Readonly<Record<string, unknown>>): boolean;
   /** Contradictions between the parameters and the connection, at save and again before execution; paths as in check. */

@@ -162,8 +162,8 @@ function authorizationOf(
 const labels =
   /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*$/i;
 
-// The host as it stands in a URL; null when it is anything but a name or an address.
-function hostOf(host: string): string | null {
+/** The host as it stands in a URL; null when it is anything but a name or an address. */
+export function hostOf(host: string): string | null {
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
   if (isIP(bare) === 6) return `[${bare}]`;
   if (isIP(bare) === 4) return bare;

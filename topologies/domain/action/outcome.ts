@@ -2,7 +2,8 @@
 
 /** The closed list of failure codes; also a metric label and the reason in dead letters. See docs/generated/errors.md. */
 export const failureCodes = {
-  denied: 'The destination is not allowed by the egress policy.',
+  denied:
+    'The egress policy does not allow the destination, or the command lacks the grant of its privileged type.',
   invalid_params: 'The parameters do not fit the action type.',
   template: 'A template could not be rendered.',
   invalid_recipient: 'A mail address is not one plain mailbox.',
@@ -33,7 +34,20 @@ export const failureCodes = {
   smtp_transient: 'The mail server refused for now (4xx).',
   smtp_permanent: 'The mail server refused (5xx).',
   smtp_auth: 'The mail server refused the credentials.',
+  db_auth: 'The database refused the credentials.',
+  db_busy: 'The database could not do it now: a conflict with others, a shortage, a restart.',
+  db_unique: 'The database has such a row already.',
+  db_constraint: 'A constraint of the table refused the row.',
+  db_value: 'A value does not fit its column.',
+  db_object: 'The table or a column does not exist, or may not be used.',
+  db_rejected: 'The database refused the statement for another reason.',
+  index_name: 'The rendered name is not one that an index can have.',
+  index_missing: 'The index does not exist and is not created by itself.',
+  index_mapping: 'The document does not fit the mapping of the index.',
+  index_rejected: 'The search cluster refused the document for another reason.',
   uncertain: 'The effect may have happened and must not be repeated without a decision.',
+  topic: 'A record for another system could not be written to its topic.',
+  store: 'The database that keeps what the action records did not answer.',
   disk: 'A file of the worker could not be written.',
   loop_detected: 'The event has passed through too many actions.',
   exhausted: 'All attempts failed.',

@@ -21,6 +21,8 @@ import { playbookSizeIssues } from '../playbooks/parse-playbook.ts';
 export interface Revision<Document> {
   readonly document: Document;
   readonly revision: number;
+  /** Held by whoever saved it, as far as privileged action types need it. */
+  readonly grants?: readonly string[];
 }
 
 export interface ConfigTable {
@@ -131,7 +133,8 @@ export function createConfigFold(): ConfigFold {
     if (document.kind !== kind || document.id !== id)
       return { problem: `${key}: names itself ${document.kind}/${document.id}` };
     if (before !== null && before.revision >= record.revision) return {};
-    const after = { document, revision: record.revision };
+    const { revision, grants } = record;
+    const after = { document, revision, ...(grants === undefined ? {} : { grants }) };
     held.set(id, after);
     return { change: { kind, id, before, after } };
   }

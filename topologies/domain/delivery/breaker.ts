@@ -2,6 +2,9 @@
 //
 // closed -> open after `threshold` failures in a row; open -> one probe after a growing wait; a probe that succeeds
 // closes it. While open nothing is attempted, so no command burns attempts on a receiver that is known to be down.
+//
+// Surprise: attempts side by side fail side by side. Those that began before it opened and fail while it waits say nothing new:
+// counted as probes, the eight of one lane would turn a hiccup into a wait of eight seconds.
 
 export interface BreakerState {
   readonly failures: number;
@@ -28,6 +31,7 @@ export function afterAttempt(
   settings: BreakerSettings,
 ): BreakerState {
   if (!down) return closedBreaker;
+  if (waitOf(state, now) > 0) return state;
   const failures = state.failures + 1;
   if (failures < settings.threshold) return { ...state, failures };
   const waitMs = Math.min(settings.maxWaitMs, state.waitMs === 0 ? settings.initialWaitMs : state.waitMs * 2);
@@ -36,6 +40,7 @@ export function afterAttempt(
 
 /** The receiver refuses us (credentials, gone): open at once, whatever the count. */
 export function afterPause(state: BreakerState, now: number, settings: BreakerSettings): BreakerState {
+  if (waitOf(state, now) > 0) return state;
   const waitMs = Math.min(settings.maxWaitMs, state.waitMs === 0 ? settings.initialWaitMs : state.waitMs * 2);
   return { failures: state.failures + 1, openUntil: now + waitMs, waitMs };
 }

@@ -4,6 +4,7 @@
 // Invariant: an input ends in what it called for, in refusals, or in nothing because nobody wanted it; it is never an exception.
 import type { Command } from '@tocsin/schemas/types.ts';
 import { topics } from '../../topics.ts';
+import { maxHops } from '../action/hops.ts';
 import type { MatchContext } from '../rules/context.ts';
 import { isActionEntry, type RuleRevision } from '../rules/parse-rule.ts';
 import type { Subject } from '../rules/path.ts';
@@ -19,6 +20,7 @@ import type { EvaluatorTables } from './tables.ts';
 import { type EvaluatorInput, readTrigger, type Trigger } from './trigger.ts';
 
 export type { EvaluatorInput };
+export { maxHops };
 
 /** A rule that holds. */
 export interface Matched {
@@ -45,9 +47,6 @@ export interface Decision {
   /** Somebody wants the input: a rule, a trigger or a wait. Without it, more than they read of it changes nothing. */
   readonly wanted: boolean;
 }
-
-/** Actions may lie between the first event and a command, at most so many. */
-export const maxHops = 5;
 
 /** `known`: the rules that hold for the event, where a matcher over bytes has found them already. */
 export function decide(

@@ -3,9 +3,11 @@
 // Invariant: every use of an action ends in commands or in refusals that say what is missing and how much.
 // The surprise: `first` and `all` speak of the rows that match the rule, not of all rows of the run.
 import type { Command, ThenAction } from '@tocsin/schemas/types.ts';
+import { commandGrants } from '../action/grants.ts';
 import { actionKeys, isActionEntry, type RuleRevision } from '../rules/parse-rule.ts';
 import { type Collected, chunkProblem, collectChunk } from './collect.ts';
 import { type CommandFrame, commandOf, type Share } from './command.ts';
+import { incidentOf, type PlannedIncident } from './incident-link.ts';
 import { type Mode, type ResolvedMode, resolveMode } from './mode.ts';
 import { type Refusal, refusal } from './refusal.ts';
 import type { EvaluatorTables } from './tables.ts';
@@ -34,9 +36,12 @@ export function planCommands(match: RuleMatch, trigger: Trigger, tables: Evaluat
   const collected: Collected[] = [];
   const { then } = match.rule.document;
   const keys = actionKeys(then);
+  let incident: PlannedIncident | null = null;
   for (const [index, entry] of then.entries()) {
     if (!isActionEntry(entry)) continue;
-    const plan = planAction(entry, keys[index] as string, match, trigger, tables);
+    const key = keys[index] as string;
+    const plan = planAction(entry, key, match, trigger, tables, incident);
+    incident = incidentOf(plan, key, tables) ?? incident;
     commands.push(...plan.commands);
     refused.push(...plan.refused);
     collected.push(...plan.collected);
@@ -50,6 +55,7 @@ function planAction(
   match: RuleMatch,
   trigger: Trigger,
   tables: EvaluatorTables,
+  incident: PlannedIncident | null,
 ): Plan {
   const { document: rule } = match.rule;
   const names = { rule: rule.id, action: entry.action };
@@ -80,7 +86,12 @@ function planAction(
     params,
     modeOf: tables.modeOf,
   });
-  const frame = frameOf(resolved, { key, params, match, trigger, action });
+  const frame: CommandFrame = {
+    ...frameOf(resolved, { key, params, match, trigger, action }),
+    ...(manifest.incident === 'follows' && incident !== null ? { incident } : {}),
+    // The rule wants the action and the action says what is done: both are somebody's.
+    ...(manifest.privileged === true ? commandGrants(manifest.id, match.rule.grants, action.grants) : {}),
+  };
   const { rows } = trigger;
   if (rows !== null && match.rows !== null && rows.isPart && resolved.mode !== 'each') {
     const problem = chunkProblem(rows);

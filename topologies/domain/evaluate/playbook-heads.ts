@@ -35,6 +35,7 @@ export function createPlaybookHeads(
   playbooks: ReadonlyMap<string, Revision<Playbook>>,
   actions: ReadonlyMap<string, Revision<ActionConfig>>,
   origin: VersionOrigin,
+  privileged: ReadonlySet<string>,
 ): PlaybookHeads {
   const heads = new Map<string, PlaybookHead>();
   const wrong = new Map<string, readonly Issue[]>();
@@ -59,7 +60,7 @@ export function createPlaybookHeads(
 
   function followFiles(): Map<string, RuleRevision | null> {
     const changed = new Map<string, RuleRevision | null>();
-    const versions = versionsOfFiles({ playbooks, actions });
+    const versions = versionsOfFiles({ playbooks, actions, privileged });
     for (const id of heads.keys()) if (!versions.has(id)) changed.set(id, put(id, null, []));
     for (const [id, { version, issues }] of versions) {
       const before = heads.get(id);

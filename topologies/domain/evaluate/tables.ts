@@ -11,6 +11,7 @@ import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import { formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig, Playbook, PlaybookVersion } from '@tocsin/schemas/types.ts';
 import type { ActionManifest } from '../action/define-action.ts';
+import { privilegedTypes } from '../action/grants.ts';
 import { type ConfigChange, type ConfigTable, configKey, type Revision } from '../config/config-table.ts';
 import { compileCondition } from '../rules/compile.ts';
 import type { NamedList } from '../rules/context.ts';
@@ -108,7 +109,7 @@ export function followConfig(
   const rowRules = new Map<string, RowRule>();
   const problems = new Map<string, string>();
   const playbooks = config.playbooks ?? new Map<string, Revision<Playbook>>();
-  const heads = createPlaybookHeads(playbooks, config.actions, versions);
+  const heads = createPlaybookHeads(playbooks, config.actions, versions, privilegedTypes(manifests.values()));
   const entries = createWatchedEntries(rules, parts, eventRules);
   let lists: ReadonlyMap<string, NamedList> = new Map();
 
@@ -145,7 +146,8 @@ export function followConfig(
       report(key, held?.revision ?? 0, issues);
       return;
     }
-    const revision = { ...rule, revision: held.revision };
+    const { grants } = held;
+    const revision = { ...rule, revision: held.revision, ...(grants === undefined ? {} : { grants }) };
     usable.set(id, revision);
     if (readsEvents(revision)) parts.add(revision.condition);
     report(key, held.revision, unknownNames(revision, known()));

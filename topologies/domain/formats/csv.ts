@@ -25,15 +25,15 @@ const chunkRows = 200;
 export function csvOf(rows: readonly Row[], options: CsvOptions = {}): CsvFile {
   const maxBytes = options.maxBytes ?? csvMaxBytes;
   const columns = columnsOf(rows);
-  const parts = [Buffer.from(recordsOf([columns.map(neutralise)]))];
+  const parts = [Buffer.from(csvHeader(columns))];
   let bytes = parts[0]?.length ?? 0;
   let done = 0;
   while (done < rows.length) {
     const chunk = rows.slice(done, done + chunkRows);
-    const part = Buffer.from(recordsOf(chunk.map((row) => cellsOf(row, columns))));
+    const part = Buffer.from(csvRecords(chunk, columns));
     if (bytes + part.length > maxBytes) {
       for (const row of chunk) {
-        const one = Buffer.from(recordsOf([cellsOf(row, columns)]));
+        const one = Buffer.from(csvRecords([row], columns));
         if (bytes + one.length > maxBytes) break;
         parts.push(one);
         bytes += one.length;
@@ -54,6 +54,16 @@ export function csvOf(rows: readonly Row[], options: CsvOptions = {}): CsvFile {
       ),
     );
   return { content: Buffer.concat(parts), rows: done, leftOut };
+}
+
+/** One record: the names themselves. For files that are written as they grow. */
+export function csvHeader(columns: readonly string[]): string {
+  return recordsOf([columns.map(neutralise)]);
+}
+
+/** The records of some rows of such a file. */
+export function csvRecords(rows: readonly Row[], columns: readonly string[]): string {
+  return rows.length === 0 ? '' : recordsOf(rows.map((row) => cellsOf(row, columns)));
 }
 
 function cellsOf(row: Row, columns: readonly string[]): string[] {

@@ -29,7 +29,7 @@ describe('actions', () => {
     expect(run.events.map(({ event }) => event)).toEqual(['playbook.started', 'playbook.completed']);
   });
 
-  test('a result that comes twice, or of another step, changes nothing', () => {
+  test('B07: a result that comes twice, or of another step, changes nothing', () => {
     const run = stage([act('a'), act('b')]);
     run.start();
     run.answer('a');
@@ -40,7 +40,7 @@ describe('actions', () => {
     expect(JSON.stringify(run.state)).toBe(before);
   });
 
-  test('retries keep the command id; an old failure is stale, an old success counts', () => {
+  test('B07: retries keep the command id; an old failure is stale, an old success counts', () => {
     const run = stage([act('a', { retry: { attempts: 3, base: 'PT10S' } })]);
     run.start();
     const first = run.commands[0]?.reply_to?.token;
@@ -94,7 +94,7 @@ describe('actions', () => {
     });
   });
 
-  test('large outputs are kept as their digest', () => {
+  test('B11: large outputs are kept as their digest', () => {
     const run = stage([act('a'), act('b')]);
     run.start();
     run.answer('a', { output: { text: 'x'.repeat(20_000) } });
@@ -120,16 +120,35 @@ describe('time', () => {
     expect(run.state.nodes['c#0']?.due).toEqual({ delay: started + 86_400_000 });
   });
 
-  test('a timer that is early is set again; one that comes twice or late happens once', () => {
+  test('B06: a timer that is early is set again; one that comes twice or late happens once', () => {
     const run = stage([act('a', { delay: 'PT1H' })]);
     const token = run.start().effects.find(({ kind }) => kind === 'timer')!;
     if (token.kind !== 'timer') throw new Error();
-    expect(run.send({ kind: 'timer', token: token.token }, 60_000).effects).toEqual([token]);
+    expect(run.send({ kind: 'timer', token: token.token }, 60_000).effects).toEqual([
+      { ...token, after: 30_000 },
+    ]);
     const late = run.send({ kind: 'timer', token: token.token }, 3 * 86_400_000);
     expect(late.changes[0]).toMatchObject({ what: 'timer', late_by: 3 * 86_400_000 - 3_600_000 + 60_000 });
     expect(run.send({ kind: 'timer', token: token.token }).changes).toMatchObject([{ what: 'ignored' }]);
     expect(run.commands).toHaveLength(1);
   });
+
+  test.each([
+    ['an hour', 60_000, 30_000],
+    ['ten seconds', 3_590_000, 10_000],
+  ])(
+    'a timer that is early because a clock is %s ahead keeps its time, and does not come again at once',
+    (_what, at, after) => {
+      const run = stage([act('a', { delay: 'PT1H' })]);
+      const set = run.start().effects.find(({ kind }) => kind === 'timer')!;
+      if (set.kind !== 'timer') throw new Error();
+      const { token, due } = set;
+      const fired = { kind: 'timer', token, fired_at: due } as const;
+      expect(run.send(fired, at).effects).toEqual([{ kind: 'timer', token, due, after }]);
+      run.send(fired, 3_600_000 - at);
+      expect(run.commands).toHaveLength(1);
+    },
+  );
 
   test('a point in time that is none, and one that is too far', () => {
     for (const until of ['soon', '2030-01-01']) {
@@ -143,7 +162,7 @@ describe('branches', () => {
   test.each([
     ['then', { 'finding.severity': 'critical' }, {}, ['t']],
     ['else', { 'finding.severity': 'low' }, {}, ['e']],
-    ['unknown is else', { 'finding.missing': 1 }, {}, ['e']],
+    ['B08: unknown is else', { 'finding.missing': 1 }, {}, ['e']],
     ['unknown is then where it says so', { 'finding.missing': 1 }, { onUnknown: 'then' as const }, ['t']],
     ['not of unknown is unknown', { not: { 'finding.missing': 1 } }, {}, ['e']],
   ])('if: %s', (_what, condition, more, expected) => {
@@ -434,24 +453,33 @@ describe('starts', () => {
   });
 
   test('while it is live: ignored, counted, or started anew', () => {
+    const another = { source: { id: 'e2', kind: 'event', topic: 'findings.v1', partition: 0, offset: 2 } };
     const ignored = stage([act('a')], dedupe());
     ignored.start();
-    expect(ignored.start().changes).toMatchObject([
+    expect(ignored.start(another).changes).toMatchObject([
       { what: 'ignored', reason: 'a run with this key is live' },
     ]);
     const attached = stage([act('a')], dedupe('attach'));
     attached.start();
-    attached.start();
+    attached.start(another);
     expect([attached.state.run, attached.state.attached]).toEqual([firstRun, 1]);
     const restarted = stage([act('a')], dedupe('restart'));
     restarted.start();
-    expect(outline(restarted.start())).toEqual(['a cancelled', 'run cancelled', 'run running']);
+    expect(outline(restarted.start(another))).toEqual(['a cancelled', 'run cancelled', 'run running']);
     expect(restarted.state.run).toBe(firstRun + 1);
     expect(new Set(restarted.commands.map(({ command_id }) => command_id)).size).toBe(2);
     expect(
       restarted.send({ kind: 'result', command_id: restarted.commands[0]!.command_id, status: 'succeeded' })
         .changes,
     ).toMatchObject([{ what: 'ignored' }]);
+  });
+
+  test.each(['attach', 'restart'] as const)('the same start written twice starts once: %s', (policy) => {
+    const run = stage([act('a')], dedupe(policy));
+    run.start();
+    const before = structuredClone(run.state);
+    expect(run.start().changes).toMatchObject([{ what: 'ignored', input: 'start', by: 'starter' }]);
+    expect(run.state).toEqual(before);
   });
 
   test('after it is over: ignored within the window, number two behind it', () => {

@@ -107,17 +107,15 @@ function applyMissed(draft: Draft): void {
 function start(state: RunState | null, input: StartInput, moment: FoldMoment, decide: Decide): RunStep {
   const { by } = input;
   if (state !== null && isOver(state.status) && moment.now < (state.until ?? 0))
-    return stepOf(
-      state,
-      moment,
-      [],
-      [ignored(input, 'a run with this key has ended a short time ago', { by })],
-    );
+    return stepOf(state, moment, [], [ignored(input, 'a run with this key has ended a short time ago')]);
   const program = decide.definitions(input.playbook, input.revision);
   if (program === null) throw new Error(`revision ${input.revision} of ${input.playbook} is not known`);
   const before: Draft['effects'][number][] = [];
   const changes: RunChange[] = [];
   if (state !== null && !isOver(state.status)) {
+    // Written twice, because whoever wrote it could not know whether the first time arrived.
+    if (state.source?.id === input.source.id)
+      return stepOf(state, moment, [], [ignored(input, 'this start has been applied already')]);
     const policy = program.version.document.trigger?.dedupe?.onDuplicate ?? 'ignore';
     if (policy === 'attach') {
       const attached = (state.attached ?? 0) + 1;
@@ -130,7 +128,7 @@ function start(state: RunState | null, input: StartInput, moment: FoldMoment, de
       return stepOf({ ...state, attached }, moment, [], [change]);
     }
     if (policy !== 'restart')
-      return stepOf(state, moment, [], [ignored(input, 'a run with this key is live', { by })]);
+      return stepOf(state, moment, [], [ignored(input, 'a run with this key is live')]);
     const ended = decideRun(
       state,
       { kind: 'cancel', by, reason: 'a newer start replaces it' },
@@ -228,7 +226,12 @@ function finished(draft: Draft): RunStep {
   return stepOf(state, moment, effects, changes);
 }
 
-function ignored(input: RunInput, reason: string, facts: Record<string, unknown> = {}): RunChange {
+function ignored(input: RunInput, reason: string): RunChange {
   const token = 'token' in input ? { token: input.token } : {};
-  return { what: 'ignored', input: input.kind, reason, ...token, ...facts };
+  const by = 'by' in input ? { by: input.by } : {};
+  const vote =
+    input.kind === 'decision'
+      ? { actor: input.actor, verdict: input.verdict, decision_id: input.decision_id }
+      : {};
+  return { what: 'ignored', input: input.kind, reason, ...token, ...by, ...vote };
 }

@@ -53,6 +53,8 @@ export const runLimits = {
   deadline: day,
   /** How much earlier than due a timer may come in by the clock of the log, ms; one that is earlier is set again. */
   clockTolerance: 1000,
+  /** When a timer that came too early is tried again at the latest, ms. */
+  clockRetry: 30_000,
   /** How long a finished run keeps its key at least, ms. */
   keep: day,
   /** Failed items of a forEach that are listed. */

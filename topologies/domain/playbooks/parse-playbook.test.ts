@@ -122,6 +122,14 @@ test.each<[string, readonly unknown[], string]>([
     '/steps/0/approve/covers/0: there is no step z',
   ],
   [
+    'an approval of what it decides itself',
+    [
+      { id: 'a', approve: { title: 't', by: { anyOf: ['user:a'] }, covers: ['b'] } },
+      act('b', { with: { text: 'approved by {{steps.a.outputs.by}}' } }),
+    ],
+    '/steps/0/approve/covers/0: what b sends depends on this decision',
+  ],
+  [
     'a loop without an end',
     [{ id: 'a', while: { when: { 'vars.x': 1 }, do: [act('b')] } }],
     '/steps/0/while/max: is required',

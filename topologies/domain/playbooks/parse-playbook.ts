@@ -16,7 +16,7 @@ import { type Outline, outlineOf } from './outline.ts';
 import type { Program, ProgramStep } from './program.ts';
 import { startRoots } from './start-key.ts';
 import { type Ask, compileVerdict } from './tri-state.ts';
-import { checkValue, type ValueCheck } from './values.ts';
+import { checkValue, namesIn, type ValueCheck } from './values.ts';
 
 /** What exists beside the playbook; names of a kind are not checked without it. */
 export interface PlaybookCheck {
@@ -185,7 +185,18 @@ function checkNames(
     if (covered === undefined) issues.push({ path: at, message: `there is no step ${id}` });
     else if (covered.kind !== 'action' || covered.order < order)
       issues.push({ path: at, message: `${id} is no action behind this step` });
+    else if (sentNames(covered).some((name) => name.startsWith(`steps.${step.id}.`)))
+      issues.push({
+        path: at,
+        message: `what ${id} sends depends on this decision, so nobody can see it before`,
+      });
   }
+}
+
+/** What the parameters that stand in the step name. */
+function sentNames({ step }: ProgramStep): readonly string[] {
+  const own = typeof step.action === 'object' ? step.action.params : {};
+  return namesIn({ ...own, ...step.with });
 }
 
 function addCondition(

@@ -32,6 +32,7 @@ export function programOf(
   steps: readonly PlaybookStep[],
   more: Partial<Playbook> = {},
   playbooks = {},
+  grants?: string[],
 ): Program {
   const document = { kind: 'playbook', id: 'p', steps: [...steps], ...more } as Playbook;
   const { program, issues } = compileVersion({
@@ -43,6 +44,7 @@ export function programOf(
     },
     playbooks,
     published_by: 'author',
+    ...(grants === undefined ? {} : { grants }),
   });
   if (program === null) throw new Error(JSON.stringify(issues));
   return program;
@@ -54,8 +56,13 @@ export const event = {
   data: { title: 'X', severity: 'critical', hosts: ['a', 'b', 'c'], asset: { name: 'web' } },
 };
 
-export function stage(steps: readonly PlaybookStep[], more: Partial<Playbook> = {}, playbooks = {}): Stage {
-  const program = programOf(steps, more, playbooks);
+export function stage(
+  steps: readonly PlaybookStep[],
+  more: Partial<Playbook> = {},
+  playbooks = {},
+  grants?: string[],
+): Stage {
+  const program = programOf(steps, more, playbooks, grants);
   const options = { definitions: () => program, runsTopic: 'runs.v1' };
   const timers = new Map<string, number>();
   const commands: Command[] = [];

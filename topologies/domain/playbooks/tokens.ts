@@ -3,7 +3,7 @@
 // Invariant: the same run, step and round give the same names on every replay and machine; whoever waits again waits under another
 // token. A place is `path#iteration`, a token `<run key>.<run number>/<place>.<epoch>`, of a timer with `!<purpose>` behind it.
 // Surprise: the id of a command has neither attempt nor epoch in it, so that what is sent again is recognised as the same.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export interface Token {
   readonly key: string;
@@ -30,15 +30,14 @@ export function parseToken(text: string): Token | null {
 
 /** 128 bits of SHA-256 as 32 hex characters, over the fields as netstrings without comma, as in evaluate/command-id.ts. */
 function hashOf(fields: readonly string[]): string {
-  const hash = createHash('sha256');
-  for (const field of fields) hash.update(`${Buffer.byteLength(field)}:${field}`);
-  return hash.digest('hex').slice(0, 32);
+  const text = fields.map((field) => `${Buffer.byteLength(field)}:${field}`).join('');
+  return hash('sha256', text, 'hex').slice(0, 32);
 }
 
 /** The identity of the command of a step: run key, run number, path and iteration. */
 export function stepCommandId(key: string, run: number, place: string): string {
-  const hash = place.lastIndexOf('#');
-  return hashOf(['run-v1', key, String(run), place.slice(0, hash), place.slice(hash + 1)]);
+  const at = place.lastIndexOf('#');
+  return hashOf(['run-v1', key, String(run), place.slice(0, at), place.slice(at + 1)]);
 }
 
 /** Key of the run that a step starts; `token` is that of the step. */
@@ -58,7 +57,7 @@ export function correlationKey(tenant: string, at: string, value: string): strin
 
 /** SHA-256 of the JSON text with members in the order of their names, as 64 hex characters. */
 export function digestOf(value: unknown): string {
-  return createHash('sha256').update(canonical(value)).digest('hex');
+  return hash('sha256', canonical(value), 'hex');
 }
 
 function canonical(value: unknown): string {

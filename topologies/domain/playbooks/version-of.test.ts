@@ -14,10 +14,15 @@ const playbook = (id: string, steps: readonly PlaybookStep[], more: Partial<Play
 const act = (id: string, name = id): PlaybookStep => ({ id, action: name });
 const runs = (id: string): PlaybookStep => ({ id: `run-${id}`, playbook: { id } });
 
-function files(playbooks: readonly Playbook[], actions: readonly ActionConfig[]) {
+function files(
+  playbooks: readonly Playbook[],
+  actions: readonly ActionConfig[],
+  privileged: ReadonlySet<string> = new Set(),
+) {
   return {
     playbooks: new Map(playbooks.map((document) => [document.id, { document }])),
     actions: new Map(actions.map((document) => [document.id, { document, revision: 1 }])),
+    privileged,
   };
 }
 
@@ -168,4 +173,21 @@ test('a playbook over one without version has none, whatever the order of the fi
       { path: '/steps/0/action', message: 'the action gone does not exist' },
     ]);
   }
+});
+
+test('files have the grants of the privileged types that their steps use, each once, and none without', () => {
+  const nested = playbook('nested', [
+    act('plain', 'log'),
+    { id: 'branch', parallel: { branches: [[act('in', 'run')], [act('again', 'run')]] } },
+    { id: 'undone', action: 'log', compensate: { id: 'undo', action: { type: 'wipe', params: {} } } },
+  ]);
+  const built = versionsOfFiles(
+    files(
+      [nested, playbook('plain', [act('log')])],
+      [action('log'), { ...action('run'), type: 'script' }],
+      new Set(['script', 'wipe', 'unused']),
+    ),
+  );
+  expect(built.get('nested')?.version?.grants).toEqual(['action:script', 'action:wipe']);
+  expect(built.get('plain')?.version).not.toHaveProperty('grants');
 });

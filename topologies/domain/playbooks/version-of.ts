@@ -5,8 +5,10 @@
 // document, its actions, and the playbooks below it with theirs. It changes when any of these changes.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig, Playbook, PlaybookVersion } from '@tocsin/schemas/types.ts';
+import { grantsNeeded } from '../action/grants.ts';
 import { listsOf } from '../rules/lists-of.ts';
 import { parseWhen } from '../rules/parse-condition.ts';
+import { actionUses } from './action-uses.ts';
 import { outlineOf } from './outline.ts';
 import { compileVersion } from './parse-playbook.ts';
 import { digestOf } from './tokens.ts';
@@ -62,10 +64,19 @@ export interface VersionParts {
   /** Revisions of the versions of playbooks, those that exist; likewise. */
   readonly playbooks: ReadonlyMap<string, number>;
   readonly published?: { readonly by: string; readonly at: number };
+  /** Held by whoever saved it, as far as its steps need it; in the order given. */
+  readonly grants?: readonly string[];
 }
 
 /** The version of one revision, or every reason why it has none: what is missing is named by JSON Pointer. */
-export function versionOf({ document, revision, actions, playbooks, published }: VersionParts): BuiltVersion {
+export function versionOf({
+  document,
+  revision,
+  actions,
+  playbooks,
+  published,
+  grants = [],
+}: VersionParts): BuiltVersion {
   const named = namedByPlaybook(document);
   const pinned = <T>(ids: readonly string[], held: ReadonlyMap<string, T>): Record<string, T> =>
     Object.fromEntries(ids.flatMap((id) => (held.has(id) ? [[id, held.get(id) as T] as const] : [])));
@@ -77,6 +88,7 @@ export function versionOf({ document, revision, actions, playbooks, published }:
     actions: pinned(named.actions, actions),
     playbooks: pinned(others, playbooks),
     ...(published === undefined ? {} : { published_by: published.by, published_at: published.at }),
+    ...(grants.length === 0 ? {} : { grants: [...grants] }),
   };
   const { issues } = compileVersion(version);
   if (issues.length > 0) return { version: null, issues };
@@ -94,6 +106,8 @@ export function versionOf({ document, revision, actions, playbooks, published }:
 export interface PlaybookFiles {
   readonly playbooks: ReadonlyMap<string, { readonly document: Playbook }>;
   readonly actions: ReadonlyMap<string, At<ActionConfig>>;
+  /** Privileged action types: who owns the folder may use them all. */
+  readonly privileged: ReadonlySet<string>;
 }
 
 /**
@@ -119,7 +133,11 @@ export function versionsOfFiles(files: PlaybookFiles): ReadonlyMap<string, Built
     for (const [id, { document }] of files.playbooks) {
       if (built.has(id) && !usable.has(id)) continue;
       const revision = revisions.get(id) as number;
-      const one = versionOf({ document, revision, actions: files.actions, playbooks: usable });
+      const grants = grantsNeeded(
+        actionUses(document, (action) => files.actions.get(action)?.document.type),
+        files.privileged,
+      );
+      const one = versionOf({ document, revision, actions: files.actions, playbooks: usable, grants });
       built.set(id, one);
       if (one.version === null) usable.delete(id);
     }

@@ -16,6 +16,8 @@ export interface RuleRevision {
   readonly document: Rule;
   readonly revision: number;
   readonly condition: Condition;
+  /** Held by whoever saved it, as far as privileged action types need it. */
+  readonly grants?: readonly string[];
 }
 
 export interface RuleCheck {
@@ -28,7 +30,7 @@ export interface RuleCheck {
 }
 
 export type ParsedRule =
-  | { readonly issues: []; readonly rule: Omit<RuleRevision, 'revision'> }
+  | { readonly issues: []; readonly rule: Omit<RuleRevision, 'revision' | 'grants'> }
   | { readonly issues: [Issue, ...Issue[]]; readonly rule: null };
 
 /** Every reason why a rule cannot be used, as JSON Pointers into the document; an empty list means it can. */

@@ -38,6 +38,18 @@ export type BatchVerdict =
       readonly class: 'delivered';
       /** The receiver is near its capacity: fewer requests at a time. */
       readonly slowDown: boolean;
+      /** How many of them were there before this request, by their ids; absent where the receiver does not tell. */
+      readonly repeated?: number;
+    }
+  | {
+      /** The receiver answers for each event. */
+      readonly class: 'per-event';
+      readonly code: string;
+      readonly detail: string;
+      /** Those that are not stored, by ascending index; all others are. */
+      readonly events: readonly EventVerdict[];
+      readonly slowDown: boolean;
+      readonly repeated?: number;
     }
   | {
       /** Not now: the same bytes again, for ever. */
@@ -72,6 +84,16 @@ export type BatchVerdict =
       readonly code: string;
       readonly detail: string;
     };
+
+/** What the answer to one request says about one event in it. */
+export interface EventVerdict {
+  /** Position in the request, from 0. */
+  readonly index: number;
+  /** Send it again later; it is refused for good; the sink itself is refused. */
+  readonly class: 'transient' | 'event-fault' | 'sink-fault';
+  readonly code: string;
+  readonly detail: string;
+}
 
 /** How events become frames, with the parameters compiled in. */
 export interface SinkFrames {
@@ -165,4 +187,9 @@ export interface Sink {
   check(params: Params): Issue[];
   /** Throws SinkConfigError. */
   open(params: Params, connection: ResolvedConnection, host: SinkHost): SinkWire;
+}
+
+/** A sink over HTTP, whose requests and verdicts can be asked for without sending anything. */
+export interface HttpSink extends Omit<Sink, 'open'> {
+  open(params: Params, connection: ResolvedConnection): HttpExchange & SinkWire;
 }

@@ -131,6 +131,8 @@ describe.each(checks)('$name against JSON.parse', ({ check }) => {
     const event = fc.record(
       {
         name: fc.jsonValue(),
+        id: fc.oneof(fc.string(), fc.jsonValue()),
+        '@timestamp': fc.oneof(fc.string(), fc.jsonValue()),
         asset,
         timestamp: fc.jsonValue(),
         data: fc.oneof(data, fc.jsonValue()),
@@ -146,6 +148,13 @@ describe.each(checks)('$name against JSON.parse', ({ check }) => {
         expect(check(bytes, 0, bytes.length, marks)).toBe(0);
         const at = (from: number, to: number): unknown =>
           from < 0 ? undefined : JSON.parse(bytes.toString('utf8', from, to));
+        expect(at(marks.idStart, marks.idEnd)).toEqual(typeof parsed.id === 'string' ? parsed.id : undefined);
+        const stamp = parsed['@timestamp'];
+        expect(marks.stampStart >= 0).toBe(stamp !== undefined);
+        if (stamp !== undefined)
+          expect(typeof stamp === 'string' ? at(marks.stampStart, marks.stampEnd) : marks.stampEnd).toBe(
+            typeof stamp === 'string' ? stamp : -1,
+          );
         const name = parsed.data?.asset?.name;
         expect(at(marks.timeStart, marks.timeEnd)).toEqual(
           typeof parsed.timestamp === 'string' ? parsed.timestamp : undefined,

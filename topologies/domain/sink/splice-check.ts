@@ -6,7 +6,9 @@
 // allocated; the few members that envelopes need (event time, asset name) are noted on the way instead of being parsed.
 import { isUtf8 } from 'node:buffer';
 import type { JsonReason } from '@tocsin/schemas/codecs/json-reasons.ts';
-import { createCheck } from '@tocsin/schemas/codecs/scan/check.ts';
+import { createCheck, type Marks } from '@tocsin/schemas/codecs/scan/check.ts';
+
+export type { Marks };
 
 /** Deepest nesting of objects and arrays that is forwarded. */
 export const deepest = 64;
@@ -27,22 +29,19 @@ const syntax = 3;
 const tooDeep = 4;
 const notObject = 5;
 
-/**
- * Where members that envelopes use lie: byte positions of JSON string values, quotes included; -1 without one. One object
- * is reused by all calls of a caller.
- */
-export interface Marks {
-  /** `timestamp` of the object. */
-  timeStart: number;
-  timeEnd: number;
-  /** `data.asset.name`. */
-  assetStart: number;
-  assetEnd: number;
-}
-
 /** Fresh marks for one caller. */
 export function createMarks(): Marks {
-  return { timeStart: -1, timeEnd: -1, assetStart: -1, assetEnd: -1 };
+  return {
+    timeStart: -1,
+    timeEnd: -1,
+    assetStart: -1,
+    assetEnd: -1,
+    idStart: -1,
+    idEnd: -1,
+    stampStart: -1,
+    stampEnd: -1,
+    loose: true,
+  };
 }
 
 // What may come next.
@@ -58,6 +57,8 @@ const timeMember = 1;
 const dataMember = 2;
 const assetMember = 3;
 const nameMember = 4;
+const idMember = 5;
+const stampMember = 6;
 
 export type CheckSplice = (bytes: Buffer, start: number, end: number, marks: Marks) => number;
 
@@ -80,6 +81,10 @@ let notAscii = false;
 export function checkObject(bytes: Buffer, start: number, end: number, marks: Marks): number {
   marks.timeStart = -1;
   marks.assetStart = -1;
+  marks.idStart = -1;
+  marks.stampStart = -1;
+  // Not looked for here: what comes this way is rare, and whoever wants one line looks himself.
+  marks.loose = true;
   if (bytes.buffer !== words.buffer) words = new DataView(bytes.buffer);
   const view = words;
   const shift = bytes.byteOffset;
@@ -149,6 +154,7 @@ export function checkObject(bytes: Buffer, start: number, end: number, marks: Ma
       if (want > wantValueOrEnd) return syntax;
       if (++depth > deepest) return tooDeep;
       if (member === dataMember || member === assetMember) path = depth;
+      if (member === stampMember) noteMark(marks, member, i - 1, -1);
       member = noMember;
       isObject[depth] = 1;
       want = wantKeyOrEnd;
@@ -156,6 +162,7 @@ export function checkObject(bytes: Buffer, start: number, end: number, marks: Ma
     } else if (c === 0x5b) {
       if (want > wantValueOrEnd) return syntax;
       if (++depth > deepest) return tooDeep;
+      if (member === stampMember) noteMark(marks, member, i - 1, -1);
       member = noMember;
       isObject[depth] = 0;
       want = wantValueOrEnd;
@@ -165,6 +172,7 @@ export function checkObject(bytes: Buffer, start: number, end: number, marks: Ma
       want = wantCommaOrEnd;
     } else {
       if (want > wantValueOrEnd) return syntax;
+      if (member === stampMember) noteMark(marks, member, i - 1, -1);
       i =
         c === 0x2d || (c >= 0x30 && c <= 0x39)
           ? endOfNumber(bytes, i - 1, end)
@@ -227,6 +235,12 @@ function noteMark(marks: Marks, member: number, from: number, to: number): void 
   } else if (member === nameMember) {
     marks.assetStart = from;
     marks.assetEnd = to;
+  } else if (member === idMember) {
+    marks.idStart = from;
+    marks.idEnd = to;
+  } else if (member === stampMember) {
+    marks.stampStart = from;
+    marks.stampEnd = to;
   }
 }
 
@@ -301,6 +315,8 @@ function memberOf(bytes: Buffer, from: number, to: number, depth: number): numbe
   const length = to - from;
   if (depth === 1) {
     if (length === 9) return isWord(bytes, from, timestampKey) ? timeMember : noMember;
+    if (length === 2) return isWord(bytes, from, idKey) ? idMember : noMember;
+    if (length === 10) return isWord(bytes, from, stampKey) ? stampMember : noMember;
     return length === 4 && isWord(bytes, from, dataKey) ? dataMember : noMember;
   }
   if (depth === 2) return length === 5 && isWord(bytes, from, assetKey) ? assetMember : noMember;
@@ -311,6 +327,8 @@ const timestampKey = Buffer.from('timestamp');
 const dataKey = Buffer.from('data');
 const assetKey = Buffer.from('asset');
 const nameKey = Buffer.from('name');
+const idKey = Buffer.from('id');
+const stampKey = Buffer.from('@timestamp');
 
 function isWord(bytes: Buffer, from: number, word: Buffer): boolean {
   for (let k = 0; k < word.length; k++) if (bytes[from + k] !== word[k]) return false;

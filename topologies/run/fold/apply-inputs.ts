@@ -20,7 +20,7 @@ export interface Applied<State, Input> {
   readonly states: ReadonlyMap<string, HeldState<State>>;
   readonly writes: readonly StateWrite[];
   readonly effects: readonly { readonly key: string; readonly effect: FoldEffect }[];
-  /** Values of the changelog. */
+  /** Values of the changelog's records: FoldChange as JSON. */
   readonly changes: readonly { readonly key: string; readonly text: string }[];
   readonly faults: readonly { readonly input: FoldInput<Input>; readonly error: string }[];
 }
@@ -36,7 +36,7 @@ export function applyInputs<State, Input>(
   maxBytes = maxRecordBytes,
 ): Applied<State, Input> {
   const states = new Map<string, HeldState<State>>();
-  const steps = new Map<string, FoldStep<State>>();
+  const steps = new Map<string, { readonly step: FoldStep<State>; readonly body: string | null }>();
   const effects: { key: string; effect: FoldEffect }[] = [];
   const changes: { key: string; text: string }[] = [];
   const faults: { input: FoldInput<Input>; error: string }[] = [];
@@ -45,28 +45,28 @@ export function applyInputs<State, Input>(
     const before = states.get(key) ?? held.get(key) ?? { state: null, version: 0 };
     const version = before.version + 1;
     let step: FoldStep<State>;
-    let text: string;
+    let written: Written;
     try {
       step = fold.step(before.state, input, moment);
       for (const effect of step.effects) checkEffect(effect, maxBytes);
-      text = JSON.stringify(changeOf(moment, version, step));
-      checkSize('the change', text, maxBytes);
+      written = writtenOf(moment, version, step);
+      checkSize('the change', written.change, maxBytes);
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown.message : String(thrown);
       faults.push({ input: { input, moment }, error });
       step = fold.fault(before.state, input, moment, error);
-      text = JSON.stringify(changeOf(moment, version, step));
+      written = writtenOf(moment, version, step);
     }
     states.set(key, { state: step.state, version: step.state === null ? 0 : version });
-    steps.set(key, step);
+    steps.set(key, { step, body: written.body });
     for (const effect of step.effects) effects.push({ key, effect });
-    changes.push({ key, text });
+    changes.push({ key, text: written.change });
   }
-  const writes = [...states].flatMap(([key, { state, version }]) => {
+  const writes = [...steps].flatMap(([key, { step, body }]) => {
     const expected = held.get(key)?.version ?? 0;
-    if (state === null && expected === 0) return [];
-    const body = state === null ? null : JSON.stringify(state);
-    const { keepUntil = null, expectBy, tally } = steps.get(key) ?? {};
+    if (body === null && expected === 0) return [];
+    const { keepUntil = null, expectBy, tally } = step;
+    const version = states.get(key)?.version ?? 0;
     return [
       {
         key,
@@ -82,23 +82,32 @@ export function applyInputs<State, Input>(
   return { states, writes, effects, changes, faults };
 }
 
-function changeOf<State>(
+interface Written {
+  /** The state as JSON; null without one. */
+  readonly body: string | null;
+  /** FoldChange as JSON. */
+  readonly change: string;
+}
+
+/** The state becomes JSON once, for the store and for the changelog: that is most of the work of a batch. */
+function writtenOf<State>(
   { key, offset, now }: FoldMoment,
   version: number,
   { state, keepUntil, expectBy, tally, changes }: FoldStep<State>,
-): FoldChange<State> {
-  return {
+): Written {
+  const rest: Omit<FoldChange<State>, 'state'> = {
     v: 1,
     key,
     version,
     offset,
     at: now,
-    state,
     ...(keepUntil == null ? {} : { keep_until: keepUntil }),
     ...(expectBy == null ? {} : { expect_by: expectBy }),
     ...(tally === undefined ? {} : { tally }),
     ...(changes === undefined ? {} : { changes }),
   };
+  const body = state === null ? null : JSON.stringify(state);
+  return { body, change: `${JSON.stringify(rest).slice(0, -1)},"state":${body ?? 'null'}}` };
 }
 
 function checkEffect(effect: FoldEffect, maxBytes: number): void {

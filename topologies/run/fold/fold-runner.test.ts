@@ -316,6 +316,32 @@ test('records that the store has applied already change nothing', async () => {
   expect(texts('effects.v1')).toEqual(['a@2:15']);
 });
 
+test('batches that come together are one step, and complete up to the end of the last', async () => {
+  const { handlerOf, store, place, sumOf } = world();
+  let advances = 0;
+  const counting: FoldStore = {
+    ...store,
+    advance: (...step) => {
+      advances += 1;
+      return store.advance(...step);
+    },
+  };
+  const handler = handlerOf(counting, { seek: () => undefined });
+  const completed: [number, number][] = [];
+  const assignment = {
+    ...assignmentOf({ topic: input.name }),
+    complete: (first: number, next: number) => void completed.push([first, next]),
+  };
+  await handler.startAt?.(assignment);
+  const key = Buffer.from('a');
+  const batches = ['4', '5', '6'].map((value, n) =>
+    batchOf([value], { topic: input.name, key, offset: n * 2, nextOffset: n * 2 + 2 }),
+  );
+  await handler.onBatches?.(batches, assignment);
+  expect([sumOf('a'), store.offsetOf(place), advances]).toEqual([{ total: 15, count: 3 }, 4, 1]);
+  expect(completed).toEqual([[0, 6]]);
+});
+
 test('whatever fails and however often, the states are those of the inputs, and no effect has another id', async () => {
   const event = fc.oneof(
     { weight: 8, arbitrary: fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.integer({ min: 0, max: 12 })) },

@@ -63,8 +63,17 @@ interface Owned<State> {
   readonly cache: StateCache<State>;
 }
 
+/** A record in its batch. */
+interface Place {
+  readonly batch: RecordBatch;
+  readonly index: number;
+}
+
+const offsetOf = ({ batch, index }: Place): number => batch.offset(index);
+
 export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State, Input>): BatchHandler {
   const { fold, service, store, outbox, timers, clock, metrics, logger, signal } = options;
+  const { maxInputs = defaultMaxInputs } = options;
   const owned = new Map<number, Owned<State>>();
 
   /** Tries until the store answers; rejects when the partition or the service is gone. */
@@ -169,25 +178,23 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     return null;
   }
 
+  /** What may vanish one day is over, and hardly asked for again. */
   function keep({ cache }: Owned<State>, { states, writes }: Applied<State, Input>): void {
     const bodies = new Map(writes.map(({ key, body }) => [key, body]));
     for (const [key, state] of states) cache.put(key, state, bodies.get(key) ?? null, clock.now());
+    for (const { key, keepUntil } of writes) if (keepUntil !== null) cache.remove(key);
     cache.trim();
   }
 
-  /** Records [from, to) of the batch. False when the partition is read again, or gone. */
-  async function runStep(
-    batch: RecordBatch,
-    assignment: Assignment,
-    from: number,
-    to: number,
-  ): Promise<boolean> {
+  /** Consecutive records. False when the partition is read again, or gone. */
+  async function runStep(records: readonly Place[], assignment: Assignment): Promise<boolean> {
     const { partition } = assignment;
     const held = owned.get(partition) ?? (await own(assignment));
     const inputs: FoldInput<Input>[] = [];
-    const indexOf = new Map<number, number>();
+    const placeOf = new Map<number, Place>();
     const out: OutRecord[] = [];
-    for (let index = from; index < to; index++) {
+    for (const place of records) {
+      const { batch, index } = place;
       const offset = batch.offset(index);
       if (held.offset !== null && offset <= held.offset) continue;
       const read = fold.read(batch, index);
@@ -197,13 +204,14 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
       }
       const timestamp = batch.timestamp(index);
       const now = timestamp >= 0 ? timestamp : 0;
-      indexOf.set(offset, index);
+      placeOf.set(offset, place);
       inputs.push({ input: read.input, moment: { now, partition, offset, key: read.key } });
     }
-    const last = batch.offset(to - 1);
+    const first = offsetOf(records[0]!);
+    const last = offsetOf(records.at(-1)!);
     if (held.offset !== null && last <= held.offset) return true;
     const moved = await load(assignment, held, [...new Set(inputs.map(({ moment }) => moment.key))]);
-    if (moved !== null) return readAgain(assignment, moved, batch.offset(from));
+    if (moved !== null) return readAgain(assignment, moved, first);
     await fold.prepare?.(
       inputs.map(({ input, moment }) => ({ state: held.cache.states.get(moment.key)?.state ?? null, input })),
       AbortSignal.any([assignment.signal, signal]),
@@ -211,7 +219,8 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     const applied = applyInputs(fold, inputs, held.cache.states);
     for (const { input, error } of applied.faults) {
       logger.error('a step failed', { fold: fold.id, key: input.moment.key, error });
-      out.push(deadLetter(batch, indexOf.get(input.moment.offset)!, 'step_failed', error));
+      const { batch, index } = placeOf.get(input.moment.offset)!;
+      out.push(deadLetter(batch, index, 'step_failed', error));
     }
     for (const { key, effect } of applied.effects) {
       if (effect.kind === 'produce') out.push(effect.record);
@@ -225,11 +234,29 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
     const step = { from: held.offset, to: last, now: clock.now(), writes: applied.writes };
     const outcome = await insist(assignment, 'advance', () => store.advance(held.place, held.token, step));
     const done = outcome.status === 'ok' || (outcome.status === 'offset' && outcome.offset === last);
-    if (!done) return readAgain(assignment, outcome, batch.offset(from));
+    if (!done) return readAgain(assignment, outcome, first);
     keep(held, applied);
     held.offset = last;
     metrics.count('tocsin_fold_inputs_total', { fold: fold.id }, inputs.length);
     return true;
+  }
+
+  async function runSteps(batches: readonly RecordBatch[], assignment: Assignment): Promise<void> {
+    const records = batches.flatMap((batch) =>
+      Array.from({ length: batch.count }, (_, index): Place => ({ batch, index })),
+    );
+    const { nextOffset } = batches.at(-1)!;
+    try {
+      if (records.length === 0) assignment.complete(nextOffset, nextOffset);
+      for (let from = 0; from < records.length; from += maxInputs) {
+        const step = records.slice(from, from + maxInputs);
+        if (!(await runStep(step, assignment))) return;
+        const next = records[from + maxInputs];
+        assignment.complete(offsetOf(step[0]!), next === undefined ? nextOffset : offsetOf(next));
+      }
+    } catch (error) {
+      if (!assignment.signal.aborted && !signal.aborted) throw error;
+    }
   }
 
   return {
@@ -243,20 +270,8 @@ export function createFoldRunner<State, Input>(options: FoldRunnerOptions<State,
         return null;
       }
     },
-    async onBatch(batch, assignment) {
-      try {
-        const { maxInputs = defaultMaxInputs } = options;
-        for (let from = 0; from < batch.count; from += maxInputs) {
-          const to = Math.min(batch.count, from + maxInputs);
-          if (!(await runStep(batch, assignment, from, to))) return;
-          if (to < batch.count) assignment.complete(batch.offset(from), batch.offset(to));
-          else assignment.complete(batch.offset(from), batch.nextOffset);
-        }
-        if (batch.count === 0) assignment.complete(batch.nextOffset, batch.nextOffset);
-      } catch (error) {
-        if (!assignment.signal.aborted && !signal.aborted) throw error;
-      }
-    },
+    onBatch: (batch, assignment) => runSteps([batch], assignment),
+    onBatches: runSteps,
     async onRevoked(assignment) {
       timers?.onRevoked(assignment.partition);
       owned.delete(assignment.partition);

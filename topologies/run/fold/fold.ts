@@ -27,6 +27,8 @@ export type FoldEffect =
       readonly kind: 'timer';
       readonly token: string;
       readonly due: number;
+      /** Not before so many ms from now on, whatever the clock of its owner says; for a timer that came too early. */
+      readonly after?: number;
       readonly payload?: Readonly<Record<string, unknown>>;
     }
   | { readonly kind: 'cancel-timer'; readonly token: string };

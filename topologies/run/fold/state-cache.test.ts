@@ -13,7 +13,7 @@ test('too many states: the oldest go', () => {
 });
 
 test('too many characters: the oldest go, and a state that is written again counts once and as new', () => {
-  const cache = createStateCache<string>({ maxStates: 100, maxCharacters: 10 });
+  const cache = createStateCache<string>({ maxStates: 100, maxCharacters: 13 });
   cache.put('a', state, '1234', 0);
   cache.put('b', state, '1234', 0);
   cache.put('a', state, '12345', 0);

@@ -9,13 +9,14 @@ export interface StateCache<State> {
   isFresh(key: string, now: number): boolean;
   /** `body`: the state as the store has it; null without one. `now`: epoch ms. */
   put(key: string, state: HeldState<State>, body: string | null, now: number): void;
+  remove(key: string): void;
   /** Between two steps: within one all states of its keys are needed. */
   trim(): void;
 }
 
 const maxStates = 20_000;
-/** Characters of bodies. */
-const maxCharacters = 32 * 1024 * 1024;
+/** Characters of bodies; as objects they take about three times as many bytes. */
+const maxCharacters = 2 * 1024 * 1024;
 /** Age of a state that is read again, ms; the store forgets one a day after its time at the earliest. */
 const maxAgeMs = 12 * 3_600_000;
 
@@ -30,10 +31,11 @@ export function createStateCache<State>(limits = { maxStates, maxCharacters }): 
 
   return {
     states,
+    remove,
     isFresh: (key, now) => now - (states.get(key)?.at ?? Number.NEGATIVE_INFINITY) <= maxAgeMs,
     put(key, state, body, now) {
       remove(key);
-      const size = body?.length ?? 0;
+      const size = key.length + (body?.length ?? 0);
       states.set(key, { ...state, size, at: now });
       total += size;
     },

@@ -275,8 +275,11 @@ export function createTimers(options: TimersOptions): Timers {
       const held = owned.get(partition);
       if (held === undefined) return;
       for (const { key, effect } of effects) {
-        if (effect.kind === 'timer') held.heap.set(effect.token, effect.due, bodyOf(key, effect.payload));
-        else if (effect.kind === 'cancel-timer') held.heap.cancel(effect.token);
+        if (effect.kind === 'timer') {
+          // In memory alone: an owner whose clock is right takes the time in the log.
+          const from = effect.after === undefined ? effect.due : clock.now() + effect.after;
+          held.heap.set(effect.token, Math.max(effect.due, from), bodyOf(key, effect.payload));
+        } else if (effect.kind === 'cancel-timer') held.heap.cancel(effect.token);
       }
       gauge(held);
       wakeInTime(held);

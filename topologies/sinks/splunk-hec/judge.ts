@@ -7,7 +7,7 @@
 
 import { retryAfterMs } from '../../domain/action/judge-http.ts';
 import type { BatchVerdict } from '../../domain/sink/define-sink.ts';
-import type { HttpFailure, HttpResponse } from '../../ports/http.ts';
+import type { HttpResponse } from '../../ports/http.ts';
 import { hecCodes } from './codes.ts';
 
 interface HecAnswer {
@@ -49,14 +49,6 @@ export function judge(response: HttpResponse, events: number, now: number): Batc
   if (known.means === 'event-fault')
     return { class: 'event-fault', code, detail, index, prefixStored: trusted && index !== null };
   return transient(known.means === 'transient-slow');
-}
-
-/** The verdict when no answer came. Names and certificates are configuration; the rest passes. */
-export function judgeFailure(failure: HttpFailure): BatchVerdict {
-  const { failure: code, message } = failure;
-  if (code === 'denied' || code === 'dns' || code === 'tls')
-    return { class: 'sink-fault', code, detail: message };
-  return { class: 'transient', code, detail: message, afterMs: null, slowDown: false, accepted: 0 };
 }
 
 /**

@@ -53,7 +53,8 @@ export class OwnedPartition {
     this.ledger = new OffsetLedger(options.position);
     this.lane = new PartitionLane({
       budget: options.budget,
-      deliver: (batch) => this.#deliver(batch),
+      deliver: (batches) => this.#deliver(batches),
+      together: options.handler.onBatches !== undefined,
       onError: options.onError,
       onSpace: options.onSpace,
       after: options.after,
@@ -134,22 +135,25 @@ export class OwnedPartition {
     return Math.min(open, this.#handlerSince);
   }
 
-  async #deliver(batch: RecordBatch): Promise<void> {
-    openRecords(this.ledger, batch);
-    if (batch.count === 0) {
-      this.#options.onPosition?.(batch.nextOffset);
-      return;
+  async #deliver(batches: readonly RecordBatch[]): Promise<void> {
+    for (const batch of batches) openRecords(this.ledger, batch);
+    const full = batches.filter(({ count }) => count > 0);
+    const [first] = full;
+    const { nextOffset } = batches.at(-1) as RecordBatch;
+    if (first !== undefined) {
+      const now = this.#options.clock.now();
+      this.#deliveries.push({ next: nextOffset, at: now });
+      if (this.#deliveries.length > 64) this.oldestOpen();
+      this.#handlerSince = now;
+      const { handler } = this.#options;
+      try {
+        if (handler.onBatches === undefined) await handler.onBatch(first, this.assignment);
+        else await handler.onBatches(full, this.assignment);
+      } finally {
+        this.#handlerSince = null;
+      }
     }
-    const now = this.#options.clock.now();
-    this.#deliveries.push({ next: batch.nextOffset, at: now });
-    if (this.#deliveries.length > 64) this.oldestOpen();
-    this.#handlerSince = now;
-    try {
-      await this.#options.handler.onBatch(batch, this.assignment);
-    } finally {
-      this.#handlerSince = null;
-    }
-    this.#options.onPosition?.(batch.nextOffset);
+    this.#options.onPosition?.(nextOffset);
   }
 
   #complete(firstOffset: number, nextOffset: number): void {

@@ -29,7 +29,7 @@ function batch(nextOffset: number, byteLength: number): ColumnBatch {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-function rig(after?: Promise<void>) {
+function rig(after?: Promise<void>, together = false) {
   const budget = new ByteBudget(1000);
   const order: number[] = [];
   const errors: unknown[] = [];
@@ -37,10 +37,12 @@ function rig(after?: Promise<void>) {
   let running = 0;
   const lane = new PartitionLane({
     budget,
-    deliver: async (each) => {
+    together,
+    deliver: async (batches) => {
       running++;
       expect(running).toBe(1);
-      order.push(each.nextOffset);
+      if (!together) expect(batches.length).toBe(1);
+      order.push(...batches.map(({ nextOffset }) => nextOffset));
       try {
         await gate.promise;
       } finally {
@@ -110,4 +112,23 @@ it('waits for the work of an earlier epoch', async () => {
   earlier.resolve();
   await turn();
   expect(order).toEqual([1]);
+});
+
+it('gives everything that waits in one call, and its bytes back after it', async () => {
+  const { budget, lane, order, gate } = rig(undefined, true);
+  for (const next of [1, 2, 3]) lane.push(batch(next, 10));
+  await turn();
+  const first = [...order];
+  lane.push(batch(4, 10));
+  lane.push(batch(5, 10));
+  await turn();
+  expect([order, budget.used]).toEqual([first, 50]);
+  gate().resolve();
+  await turn();
+  expect([order, budget.used]).toEqual([[1, 2, 3, 4, 5], (5 - first.length) * 10]);
+  gate().resolve();
+  await turn();
+  if (lane.bytes > 0) gate().resolve();
+  await turn();
+  expect(budget.used).toBe(0);
 });

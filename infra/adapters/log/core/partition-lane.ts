@@ -1,13 +1,15 @@
 // The queue between fetching and the handler for one partition in one epoch.
 //
-// Invariant: the handler sees one batch at a time, in offset order; a lane that waits holds no other lane.
+// Invariant: the handler has one call at a time, with one batch or all that wait, in offset order; a lane that waits holds no other.
 import type { RecordBatch } from '@tocsin/topologies/ports/log.ts';
 import type { ByteBudget } from './byte-budget.ts';
 
 export interface LaneOptions {
   readonly budget: ByteBudget;
-  /** The handler call for one batch; a rejection is a bug of the handler. */
-  readonly deliver: (batch: RecordBatch) => Promise<void>;
+  /** The handler call; a rejection is a bug of the handler. */
+  readonly deliver: (batches: readonly RecordBatch[]) => Promise<void>;
+  /** Whether a call takes all batches that wait; one without it. */
+  readonly together?: boolean;
   readonly onError: (error: unknown) => void;
   /** Bytes were given back: the reader may ask for more. */
   readonly onSpace: () => void;
@@ -82,15 +84,15 @@ export class PartitionLane {
   async #drain(): Promise<void> {
     if (this.#options.after !== undefined) await this.#options.after;
     while (!this.#closed && !this.#paused) {
-      const batch = this.#queue.shift();
-      if (batch === undefined) return;
+      const batches = this.#queue.splice(0, this.#options.together === true ? this.#queue.length : 1);
+      if (batches.length === 0) return;
       try {
-        await this.#options.deliver(batch);
+        await this.#options.deliver(batches);
       } catch (error) {
         this.#closed = true;
         this.#options.onError(error);
       } finally {
-        this.#release(batch);
+        for (const batch of batches) this.#release(batch);
       }
     }
   }

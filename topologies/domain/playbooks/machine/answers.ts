@@ -77,10 +77,11 @@ function isObject(value: unknown): value is Record<string, Json> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-export function takeTimer(draft: Draft, { token }: TimerInput): void {
+export function takeTimer(draft: Draft, input: TimerInput): void {
+  const { token } = input;
   const { state, moment } = draft;
   if (token === durationToken(draft) && state.duration !== undefined) {
-    if (early(draft, token, state.duration)) return;
+    if (early(draft, input, state.duration)) return;
     endRun(draft, 'failed', 'duration: the run takes longer than it may');
     return;
   }
@@ -92,7 +93,7 @@ export function takeTimer(draft: Draft, { token }: TimerInput): void {
     return;
   }
   const { place, node } = open;
-  if (early(draft, token, due)) return;
+  if (early(draft, input, due)) return;
   // A deadline that ends in a pause which extends it is set again when the pause ends.
   if (purpose === 'deadline' && state.paused?.extend === true) return;
   delete node.due?.[purpose];
@@ -110,10 +111,14 @@ export function takeTimer(draft: Draft, { token }: TimerInput): void {
   else approvalTimer(draft, place, node, purpose);
 }
 
-/** A timer that comes in long before it is due, because a clock is wrong, is set again. */
-function early(draft: Draft, token: string, due: number): boolean {
-  if (draft.moment.now >= due - runLimits.clockTolerance) return false;
-  draft.effects.push({ kind: 'timer', token, due });
+/**
+ * A timer that comes in long before it is due, because the clock that fired it is ahead of the log's, is set again: after the rest of
+ * the wait, because that clock would fire it again at once.
+ */
+function early(draft: Draft, { token }: TimerInput, due: number): boolean {
+  const rest = due - draft.moment.now;
+  if (rest <= runLimits.clockTolerance) return false;
+  draft.effects.push({ kind: 'timer', token, due, after: Math.min(rest, runLimits.clockRetry) });
   tell(draft, { what: 'ignored', input: 'timer', token, reason: 'too early, set again', due });
   return true;
 }

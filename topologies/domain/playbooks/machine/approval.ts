@@ -4,14 +4,16 @@
 // opened with; silence rejects. After the gate is closed nothing changes. Surprise: whoever delegates has no vote any more.
 
 import type { Approve, DecisionInput } from '@tocsin/schemas/types.ts';
+import type { Json } from '../../action/outcome.ts';
 import { durationMs } from '../duration.ts';
+import { approvalId, type Gate, gateRefusal } from '../gate.ts';
 import { runLimits } from '../limits.ts';
 import type { ProgramStep } from '../program.ts';
 import { digestOf } from '../tokens.ts';
 import { resolveText } from '../values.ts';
 import { prepare } from './command.ts';
 import { viewsAt } from './context.ts';
-import { emit, setTimer, shortened, stepAt, tell, tokenOf } from './draft.ts';
+import { emit, setTimer, shortened, shown, stepAt, tell, tokenOf } from './draft.ts';
 import { fail, succeed } from './flow.ts';
 import type { Draft, Node } from './state.ts';
 
@@ -27,7 +29,7 @@ export function openApproval(draft: Draft, place: string, node: Node): void {
     const step = draft.program.steps.get(draft.program.paths.get(id) ?? '') as ProgramStep;
     const prepared = prepare(draft, step, place);
     if (prepared === null) continue;
-    covered[id] = prepared.digest;
+    covered[id] = prepared.digest();
     sends.push({ step: id, type: prepared.type, params: prepared.params });
   }
   Object.assign(node, {
@@ -47,8 +49,13 @@ export function openApproval(draft: Draft, place: string, node: Node): void {
     step: entry.id,
     status: 'open',
     title,
+    ...(message === undefined ? {} : { message }),
+    sends: sends.map((send) => ({ ...send, params: shown(send['params'] as Json) })),
     digest: node.digest,
     by: approve.by.anyOf,
+    quorum: { approve: approve.quorum?.approve ?? 1, reject: approve.quorum?.reject ?? 1 },
+    ...(approve.delegate === undefined ? {} : { delegate_to: approve.delegate.to }),
+    excluded: excludedFrom(draft, approve),
   });
   announce(draft, place, node, 'approval.requested', 'requested', {
     title,
@@ -67,10 +74,12 @@ function announce(
 ): void {
   const { step, id } = stepAt(draft, place);
   const due = node.due?.['deadline'];
+  const token = tokenOf(draft, place, node.e);
   emit(draft, event, `${place}.${name}`, {
     step: id,
     place,
-    token: tokenOf(draft, place, node.e),
+    token,
+    approval: approvalId(token),
     approvers: [...(step.approve?.by.anyOf ?? []), ...(node.added ?? [])],
     digest: node.digest,
     ...(due === undefined ? {} : { until: new Date(due).toISOString() }),
@@ -91,31 +100,23 @@ export function approvalTimer(draft: Draft, place: string, node: Node, purpose: 
   announce(draft, place, node, 'approval.reminder', purpose);
 }
 
-/** Why a decision does not count; null: it does. */
-function refusal(draft: Draft, node: Node, approve: Approve, input: DecisionInput): string | null {
-  const { actor, roles, verdict, digest, to } = input;
-  const { state, program } = draft;
-  if (digest !== undefined && digest !== node.digest) return 'what was shown is not what the gate is for';
-  const self = [state.by, `user:${state.by}`, program.version.published_by];
-  if (approve.notSelf !== false && (self.includes(actor) || self.includes(`user:${actor}`)))
-    return 'whoever started the run or wrote the playbook cannot decide';
-  if (node.votes?.some((vote) => vote.actor === actor)) return 'has decided already';
-  if (Object.hasOwn(node.delegates ?? {}, actor)) return 'has delegated';
-  const names = new Set([`user:${actor}`, ...roles.map((role) => `role:${role}`)]);
-  const named = [...approve.by.anyOf, ...(node.added ?? [])].some((one) => names.has(one));
-  const delegate = Object.values(node.delegates ?? {}).includes(actor);
-  if (!named && !delegate) return 'is no approver';
-  if (delegate && !named && approve.delegate !== undefined) {
-    const allowed = approve.delegate.to.some((one) => names.has(one));
-    if (!allowed) return 'cannot stand in for an approver';
-  }
-  if (verdict !== 'delegate') return null;
-  if (approve.delegate === undefined) return 'this gate cannot be delegated';
-  if (!named) return 'a delegate cannot delegate';
-  if (to === undefined || to === actor) return 'names nobody to delegate to';
-  if (approve.notSelf !== false && (self.includes(to) || self.includes(`user:${to}`)))
-    return 'whoever started the run or wrote the playbook cannot decide';
-  return null;
+/** The open gate as far as it matters who decides. */
+function gateOf(draft: Draft, node: Node, approve: Approve): Gate {
+  return {
+    approvers: [...approve.by.anyOf, ...(node.added ?? [])],
+    excluded: excludedFrom(draft, approve),
+    delegateTo: approve.delegate?.to ?? null,
+    delegates: node.delegates ?? {},
+    votes: node.votes ?? [],
+    digest: node.digest ?? '',
+  };
+}
+
+function excludedFrom({ state, program }: Draft, approve: Approve): string[] {
+  const author = program.version.published_by;
+  return approve.notSelf === false
+    ? []
+    : [state.by, `user:${state.by}`, ...(author === undefined ? [] : [author])];
 }
 
 /** One decision of one person; `node` is the open gate that it names. */
@@ -135,9 +136,9 @@ export function decideApproval(draft: Draft, place: string, node: Node, input: D
     ...(via === undefined ? {} : { via }),
     ...(to === undefined ? {} : { to }),
   };
-  const refused = refusal(draft, node, approve, input);
+  const refused = gateRefusal(gateOf(draft, node, approve), input);
   if (refused !== null) {
-    tell(draft, { ...facts, status: 'ignored', reason: refused });
+    tell(draft, { ...facts, status: 'ignored', reason: refused.reason });
     return;
   }
   tell(draft, { ...facts, status: 'counted' });

@@ -1,6 +1,7 @@
 // The command of an action step: what it would send, its digest for approvals, and the record.
 import type { ActionConfig, Command, InlineAction } from '@tocsin/schemas/types.ts';
 import { commandTopic } from '../../../topics.ts';
+import { commandGrants } from '../../action/grants.ts';
 import type { Json } from '../../action/outcome.ts';
 import { wholeRunTypes } from '../../action/whole-run.ts';
 import { durationMs } from '../duration.ts';
@@ -17,8 +18,8 @@ export interface Prepared {
   readonly connection?: string;
   readonly params: Record<string, Json>;
   readonly context: Record<string, Json>;
-  /** Of all that decides what is sent. */
-  readonly digest: string;
+  /** Digest of all that decides what is sent. */
+  readonly digest: () => string;
 }
 
 interface Wanted {
@@ -56,7 +57,7 @@ export function prepare(
   const views = viewsAt(draft, place, loop);
   const merged = { ...params, ...step.step.with };
   const { value, texts } = resolveReferences(merged, views);
-  const context = namedOf(merged, views[0] as RunContext);
+  const context = namedOf(namesOf(step, merged), views[0] as RunContext);
   if (texts.length > 0) context['values'] = [...texts];
   const sent = {
     type,
@@ -64,7 +65,19 @@ export function prepare(
     params: value as Record<string, Json>,
     context,
   };
-  return { ...sent, digest: digestOf(sent) };
+  return { ...sent, digest: () => digestOf(sent) };
+}
+
+/** Names that the templates of a step read, as paths; a step of a program has the same parameters in every run. */
+const pathsOfSteps = new WeakMap<ProgramStep, readonly string[][]>();
+
+function namesOf(step: ProgramStep, params: unknown): readonly string[][] {
+  let paths = pathsOfSteps.get(step);
+  if (paths === undefined) {
+    paths = namesIn(params).map((name) => name.split('.'));
+    pathsOfSteps.set(step, paths);
+  }
+  return paths;
 }
 
 /**
@@ -114,8 +127,7 @@ function actionType({ program }: Draft, id: string | undefined): string | undefi
 }
 
 /** The members of the context that templates name; of steps only those. */
-function namedOf(params: unknown, context: RunContext): Record<string, Json> {
-  const names = namesIn(params).map((name) => name.split('.'));
+function namedOf(names: readonly string[][], context: RunContext): Record<string, Json> {
   const roots = new Set(names.map(([root]) => root as string));
   const named: Record<string, Json> = {};
   for (const root of ['run', 'params', 'vars', 'item', 'index'])
@@ -174,6 +186,7 @@ export function sendCommand(
       step: place,
     },
     ...(state.dry_run === undefined ? {} : { dry_run: state.dry_run }),
+    ...commandGrants(prepared.type, program.version.grants),
     ...(step.step.timeout === undefined ? {} : { timeout_ms: durationMs(step.step.timeout) }),
     // Every wait of the step has its own: the worker attempts again what failed in an earlier one.
     round: node.e,

@@ -8,16 +8,30 @@ import type { ProgramStep } from '../program.ts';
 import { digestOf, formatToken } from '../tokens.ts';
 import type { Draft, Node, RunChange, RunState, StepFact } from './state.ts';
 
-/** A copy whose parts may be changed; what never changes is shared. */
+/**
+ * A copy of what steps change in place: the state's own maps and lists, nodes with their timers, and cursors. All else is shared,
+ * because it is only ever replaced. The simulation freezes what it gives, so a step that changes more throws there.
+ */
 export function copyState(state: RunState): RunState {
-  const { event, params, source, inbox, ...rest } = state;
   return {
-    ...structuredClone(rest),
-    inbox: [...inbox],
-    ...(event === undefined ? {} : { event }),
-    ...(params === undefined ? {} : { params }),
-    ...(source === undefined ? {} : { source }),
+    ...state,
+    steps: { ...state.steps },
+    nodes: copyEach(state.nodes, (node) => ({
+      ...node,
+      ...(node.due === undefined ? {} : { due: { ...node.due } }),
+    })),
+    lists: copyEach(state.lists, (cursor) => ({ ...cursor })),
+    inbox: [...state.inbox],
+    undo: [...state.undo],
+    approved: { ...state.approved },
+    gotos: { ...state.gotos },
   };
+}
+
+function copyEach<T>(members: Readonly<Record<string, T>>, copy: (member: T) => T): Record<string, T> {
+  const copies = { ...members };
+  for (const name of Object.keys(copies)) copies[name] = copy(copies[name] as T);
+  return copies;
 }
 
 export function tell(draft: Draft, change: RunChange): void {

@@ -174,7 +174,7 @@ function startAction(draft: Draft, entry: ProgramStep, place: string, node: Node
   if (prepared === null) fail(draft, place, 'action_disabled', 'the action is switched off');
   else if (draft.commandTypes?.has(prepared.type) === false)
     fail(draft, place, 'unknown_action', `there is no action type ${prepared.type}`);
-  else if (approved !== undefined && approved !== prepared.digest)
+  else if (approved !== undefined && approved !== prepared.digest())
     fail(draft, place, 'digest_mismatch', 'what would be sent is not what was approved');
   else {
     sendCommand(draft, entry, place, node, prepared);

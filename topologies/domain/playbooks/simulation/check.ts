@@ -3,16 +3,24 @@
 // The numbers are those of the invariants: I1 nothing is stuck, I2 what is told as sent was sent, under an id of its own, I3 a step ends once, I4 a repetition gives
 // the same, I5 order of lists, I6 nothing before its time, I7 no timer outlives its wait, I8 quorum of distinct people, I9 silence in a
 // pause and after the end, I10 the states are what all inputs give. Of events and waits see check-meetings.ts.
-import type { Approve } from '@tocsin/schemas/types.ts';
+import type { Approve, RunInput } from '@tocsin/schemas/types.ts';
+import type { FoldMoment } from '../../../run/fold/fold.ts';
 import { decideRun } from '../decide.ts';
+import { faultRun } from '../fault.ts';
 import type { RunChange, RunState } from '../machine/state.ts';
+import type { RunStep } from '../run-step.ts';
 import { meetings } from './check-meetings.ts';
-import type { Entry, World } from './simulate.ts';
+import type { Entry, RunWorld, World } from './simulate.ts';
 
 const ends = ['succeeded', 'skipped', 'failed', 'rejected', 'expired', 'cancelled', 'left'];
 
 /** One line per violation, the number of the invariant first. */
 export function violations(world: World): string[] {
+  return [...runViolations(world), ...meetings(world)];
+}
+
+/** Those that runs alone can break. */
+export function runViolations(world: RunWorld): string[] {
   return [
     ...nothingStuck(world),
     ...sentWhatWasTold(world),
@@ -24,7 +32,6 @@ export function violations(world: World): string[] {
     ...quorums(world),
     ...silence(world),
     ...statesFromInputs(world),
-    ...meetings(world),
   ];
 }
 
@@ -35,7 +42,7 @@ interface Told {
   readonly run: string;
 }
 
-function* told({ log }: World): Generator<Told> {
+function* told({ log }: RunWorld): Generator<Told> {
   for (const entry of log)
     for (const change of entry.step.changes)
       yield { entry, change, run: `${entry.key}.${entry.step.state?.run ?? 0}` };
@@ -45,7 +52,7 @@ function isEnd({ what, status }: RunChange): boolean {
   return what === 'step' && ends.includes(status ?? '');
 }
 
-function nothingStuck({ states, log }: World): string[] {
+function nothingStuck({ states, log }: RunWorld): string[] {
   return [...states].flatMap(([key, state]) =>
     state !== null && state.ended_at === undefined
       ? [`I1 ${key} is ${state.status} after ${log.length} inputs`]
@@ -53,7 +60,7 @@ function nothingStuck({ states, log }: World): string[] {
   );
 }
 
-function sentWhatWasTold(world: World): string[] {
+function sentWhatWasTold(world: RunWorld): string[] {
   const places = new Map<string, string>();
   const found: string[] = [];
   for (const { change, run } of told(world)) {
@@ -67,7 +74,7 @@ function sentWhatWasTold(world: World): string[] {
   return found;
 }
 
-function endsOnce(world: World): string[] {
+function endsOnce(world: RunWorld): string[] {
   const ended = new Set<string>();
   const found: string[] = [];
   for (const { change, run } of told(world)) {
@@ -82,7 +89,7 @@ function endsOnce(world: World): string[] {
 }
 
 /** Where a step is: its list with the round, and its place in it. */
-function listOrder(world: World): string[] {
+function listOrder(world: RunWorld): string[] {
   const ended = new Set<string>();
   const found: string[] = [];
   for (const { change, run, entry } of told(world)) {
@@ -103,7 +110,7 @@ function listOrder(world: World): string[] {
   return found;
 }
 
-function notBeforeTime(world: World): string[] {
+function notBeforeTime(world: RunWorld): string[] {
   const due = new Map<string, number>();
   const found: string[] = [];
   for (const { change, run, entry } of told(world)) {
@@ -116,7 +123,7 @@ function notBeforeTime(world: World): string[] {
   return found;
 }
 
-function noOrphanTimers({ log }: World): string[] {
+function noOrphanTimers({ log }: RunWorld): string[] {
   const set = new Map<string, Set<string>>();
   const found: string[] = [];
   for (const { key, input, step } of log) {
@@ -133,7 +140,7 @@ function noOrphanTimers({ log }: World): string[] {
   return found;
 }
 
-function quorums(world: World): string[] {
+function quorums(world: RunWorld): string[] {
   const found: string[] = [];
   const votes = new Map<string, Entry['input'][]>();
   for (const entry of world.log) {
@@ -173,7 +180,7 @@ function peopleFor(approve: Approve, inputs: readonly Entry['input'][]): Set<str
   return yes;
 }
 
-function silence(world: World): string[] {
+function silence(world: RunWorld): string[] {
   const paused = new Set<string>();
   const over = new Set<string>();
   const found: string[] = [];
@@ -201,12 +208,33 @@ function silence(world: World): string[] {
   return found;
 }
 
-function statesFromInputs({ log, states, programs }: World): string[] {
+/** As the fold has it: a step that throws is a fault of its run. */
+function stateAfter(
+  step: () => RunStep,
+  before: RunState | null,
+  input: RunInput,
+  moment: FoldMoment,
+): RunState | null {
+  try {
+    return step().state;
+  } catch (error) {
+    return faultRun(before, input, moment, (error as Error).message, 'runs.v1').state;
+  }
+}
+
+function statesFromInputs({ log, states, programs }: RunWorld): string[] {
   const again = new Map<string, RunState | null>();
-  const options = { definitions: (id: string) => programs.get(id) ?? null, runsTopic: 'runs.v1' };
+  const definitions = (id: string, revision: number) => {
+    const program = programs.get(id);
+    return program?.version.revision === revision ? program : null;
+  };
+  const options = { definitions, runsTopic: 'runs.v1' };
   for (const { key, input, moment } of log) {
     const before = JSON.parse(JSON.stringify(again.get(key) ?? null)) as RunState | null;
-    again.set(key, decideRun(before, input, moment, options).state);
+    again.set(
+      key,
+      stateAfter(() => decideRun(before, input, moment, options), before, input, moment),
+    );
   }
   return [...states].flatMap(([key, state]) =>
     JSON.stringify(again.get(key) ?? null) === JSON.stringify(state)

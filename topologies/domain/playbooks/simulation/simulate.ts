@@ -27,7 +27,8 @@ export interface Entry {
   readonly step: RunStep;
 }
 
-export interface World {
+/** What became of runs. */
+export interface RunWorld {
   readonly log: readonly Entry[];
   readonly states: ReadonlyMap<string, RunState | null>;
   readonly programs: ReadonlyMap<string, Program>;
@@ -35,6 +36,9 @@ export interface World {
   readonly sink: ReadonlySet<string>;
   /** Inputs whose repetition gave something else. */
   readonly differences: readonly string[];
+}
+
+export interface World extends RunWorld {
   readonly crashes: number;
   /** Events and the runs that wait for them. */
   readonly meeting: Meeting;
