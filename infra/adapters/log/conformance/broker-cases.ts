@@ -199,7 +199,11 @@ export const brokerCases: readonly BrokerCase[] = [
       const classPath = `${await kafkaFiles()}/*`;
       const { stdout } = await promisify(execFile)(
         'java',
-        ['-cp', classPath, here('JavaPeer.java'), brokers, topic, codecs.join(','), String(count)],
+        [
+          // Of its source and of what it prints: Java takes that of the locale otherwise.
+          ...['-Dfile.encoding=UTF-8', '-Dstdout.encoding=UTF-8'],
+          ...['-cp', classPath, here('JavaPeer.java'), brokers, topic, codecs.join(','), String(count)],
+        ],
         {
           maxBuffer: 16 * 1024 * 1024,
         },
