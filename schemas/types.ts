@@ -21,7 +21,7 @@ export type Grants = string[];
 /**
  * A destination that an administrator owns: address, limits, and the credential that is bound to it.
  */
-export type Connection = HttpConnection | SmtpConnection | DatabaseConnection;
+export type Connection = HttpConnection | SmtpConnection | DatabaseConnection | SyslogConnection;
 /**
  * Where a secret value comes from: the secret store, an environment variable, or a file. Never the value itself.
  */
@@ -631,6 +631,55 @@ export interface DatabaseConnection {
   statement_timeout_ms?: number;
   /**
    * For everything that one command does.
+   */
+  timeout_ms?: number;
+  secrets?: Secrets;
+}
+/**
+ * A syslog receiver. secrets: tls_key for a client certificate.
+ */
+export interface SyslogConnection {
+  kind: 'connection';
+  id: string;
+  name?: string;
+  type: 'syslog';
+  enabled?: boolean;
+  /**
+   * tcp_tls is another word for tls. Only relp and relp_tls are acknowledged by the receiver, message by message; udp proves nothing.
+   */
+  protocol?: 'tls' | 'tcp_tls' | 'tcp' | 'udp' | 'relp' | 'relp_tls';
+  /**
+   * Host name or IP address, nothing else.
+   */
+  host: string;
+  /**
+   * Without it 6514 for tls, 514 for tcp and udp, 2514 for relp and relp_tls.
+   */
+  port?: number;
+  /**
+   * Of tcp and tls: the length before each message (RFC 6587 3.4.1, RFC 5425), or a line feed after it for receivers that know nothing else.
+   */
+  framing?: 'octet-counting' | 'lf';
+  tls?: {
+    verify?: boolean;
+    /**
+     * PEM.
+     */
+    ca?: string;
+    /**
+     * Client certificate, PEM; its key is secrets.tls_key.
+     */
+    cert?: string;
+    servername?: string;
+  };
+  /**
+   * Address ranges this host may resolve to although the egress policy would refuse them.
+   *
+   * @maxItems 100
+   */
+  allow_cidrs?: string[];
+  /**
+   * Longest time to connect, to get rid of a piece of data, and until the receiver ends or acknowledges.
    */
   timeout_ms?: number;
   secrets?: Secrets;
@@ -1935,7 +1984,7 @@ export interface SinkConfig {
   kind: 'sink';
   id: string;
   name?: string;
-  type: 'splunk-hec' | 'elasticsearch';
+  type: 'splunk-hec' | 'elasticsearch' | 'syslog';
   enabled?: boolean;
   connection: string;
   /**

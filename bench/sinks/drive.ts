@@ -9,10 +9,19 @@ import { cpus, totalmem } from 'node:os';
 import { createInterface } from 'node:readline';
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { startKafka } from '@tocsin/local/servers/kafka.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
 import type { OutRecord } from '@tocsin/topologies/ports/log.ts';
 import type { Plan, RoundResult } from './sink.child.ts';
 
+const overHttp: Connection = {
+  kind: 'connection',
+  id: 'null',
+  type: 'http',
+  protocol: 'http',
+  allow_insecure: true,
+  host: '127.0.0.1',
+};
 const partitions = 4;
 const findingBytes = 407;
 
@@ -87,12 +96,14 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /**
  * Runs the benchmark with `[events] [rounds] [flags of node…]` of the command line and prints one JSON object. KAFKA_BROKERS uses a
- * running broker. `receiver` is a file in infra/testing/receivers.
+ * running broker. `receiverFile` is in infra/testing/receivers: it prints its port, answers GET /stats with its totals there or on `statsPort`,
+ * and prints its authority as `ca` when it speaks TLS.
  */
 export async function benchSink(
   bench: string,
   receiverFile: string,
   sink: Pick<Plan, 'type' | 'params'>,
+  connection: Connection = overHttp,
 ): Promise<void> {
   const [eventsText = '500000', roundsText = '4', ...nodeArguments] = process.argv.slice(2);
   const events = Number(eventsText);
@@ -108,9 +119,17 @@ export async function benchSink(
     say(`loading ${events} findings of ${findingBytes} bytes`);
     await preload(brokers, topic, events);
     const receiver = start(`../../infra/testing/receivers/${receiverFile}`, [], {});
-    const { port } = (await lines(receiver).next()).value as { port: number };
+    const started = (await lines(receiver).next()).value as { port: number; statsPort?: number; ca?: string };
+    const { port, statsPort = port, ca } = started;
     say(`receiver on port ${port}`);
-    const plan: Plan = { topic, events, rounds: rounds + 1, receiverPort: port, ...sink };
+    const tls = ca === undefined ? {} : { tls: { ca } };
+    const plan: Plan = {
+      topic,
+      events,
+      rounds: rounds + 1,
+      connection: { ...connection, port, ...tls } as Connection,
+      ...sink,
+    };
     const child = start(
       './sink.child.ts',
       [],
@@ -123,7 +142,7 @@ export async function benchSink(
       say(JSON.stringify(result));
     }
     if (results.length !== rounds + 1) throw new Error('the sink process ended early');
-    const totals = (await (await fetch(`http://127.0.0.1:${port}/stats`)).json()) as {
+    const totals = (await (await fetch(`http://127.0.0.1:${statsPort}/stats`)).json()) as {
       events: number;
       broken: number;
       bytes: number;

@@ -5,7 +5,9 @@ import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { expectLargeBuffers } from '@tocsin/adapters/service/large-buffers.ts';
-import { defaultBatch } from '@tocsin/topologies/domain/sink/batch.ts';
+import { createSyslogClient } from '@tocsin/adapters/syslog/client.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
+import { batchLimits } from '@tocsin/topologies/domain/sink/batch.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
 import { SecretValue } from '@tocsin/topologies/ports/secrets.ts';
@@ -20,7 +22,7 @@ export interface Plan {
   readonly type: string;
   readonly events: number;
   readonly rounds: number;
-  readonly receiverPort: number;
+  readonly connection: Connection;
   readonly params: Record<string, unknown>;
 }
 
@@ -37,7 +39,9 @@ export interface RoundResult {
 expectLargeBuffers();
 const plan = JSON.parse(process.env['BENCH_PLAN'] ?? '') as Plan;
 const client = await openLogClient(parseLogSettings(process.env, 'bench-sink'));
-const http = createHttpClient({ egress: createEgressPolicy({ mode: 'open', allowCidrs: ['127.0.0.0/8'] }) });
+const egress = createEgressPolicy({ mode: 'open', allowCidrs: ['127.0.0.0/8'] });
+const http = createHttpClient({ egress });
+const syslog = createSyslogClient({ egress });
 const silent: Logger = { debug() {}, info() {}, warn: report, error: report, child: () => silent };
 
 function report(message: string, fields?: unknown): void {
@@ -61,25 +65,19 @@ async function round(number: number): Promise<RoundResult> {
     gauge() {},
     observe() {},
   };
-  const wire = findSink(plan.type)!.open(plan.params, {
-    config: {
-      kind: 'connection',
-      id: 'null',
-      type: 'http',
-      protocol: 'http',
-      allow_insecure: true,
-      host: '127.0.0.1',
-      port: plan.receiverPort,
-    },
-    secrets: { token: new SecretValue('bench') },
-  });
+  const type = findSink(plan.type)!;
+  const wire = type.open(
+    plan.params,
+    { config: plan.connection, secrets: { token: new SecretValue('bench') } },
+    { name: 'bench', onCut: () => undefined },
+  );
   const runner = createSinkRunner({
     id: 'bench',
     wire,
-    limits: defaultBatch,
+    limits: batchLimits(undefined, type.manifest.batch),
     filter: null,
     decode: createSinkDecode(null),
-    http,
+    ports: { http, syslog },
     letters: { send: () => Promise.reject(new Error('nothing here is poison')) },
     clock: systemClock,
     random: Math.random,

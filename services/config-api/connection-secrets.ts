@@ -68,7 +68,8 @@ const defaults: Readonly<Record<string, unknown>> = {
 /** Names of the fields that bind a credential to its destination and differ. */
 export function changedBindings(before: Document, after: Document): string[] {
   const portOf = (document: Document): unknown => {
-    if (document.port !== undefined || document.type === 'database') return document.port ?? null;
+    if (document.port !== undefined || document.type === 'database' || document.type === 'syslog')
+      return document.port ?? null;
     return document.type === 'smtp' ? 587 : document.protocol === 'http' ? 80 : 443;
   };
   const bindingOf = (document: Document, field: string): string => {

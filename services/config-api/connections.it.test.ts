@@ -305,3 +305,38 @@ describe('databases', () => {
     expect(other.statusCode).toBe(422);
   });
 });
+
+describe('syslog receivers', () => {
+  const fields = { type: 'syslog', host: 'siem.example.org' };
+  const secrets = { tls_key: { value: canary } };
+  const tls = { cert: 'PEM' };
+  const post = (body: object) => api.call({ method: 'POST', url: '/api/connections', body });
+
+  it.each([
+    ['plain-tls', { ...fields, protocol: 'tcp', tls: {} }, '/tls'],
+    ['relp-lines', { ...fields, protocol: 'relp', framing: 'lf' }, '/framing'],
+    ['keyless-log', { ...fields, tls }, '/secrets/tls_key'],
+    ['inside-log', { ...fields, host: '169.254.169.254' }, '/host'],
+    ['address', { ...fields, host: 'tcp://siem.example.org' }, '/host'],
+  ])('refuses %s and names the field', async (id, body, path) => {
+    const response = await post({ id, ...body });
+    expect(response.statusCode, response.body).toBe(422);
+    expect(response.body).toContain(`"${path}"`);
+  });
+
+  it('binds the client key to the place, its port included; a sink takes the connection and no other', async () => {
+    expect((await post({ id: 'siem-log', ...fields, tls, secrets })).statusCode).toBe(201);
+    for (const change of [{ host: 'other.example.org' }, { port: 443 }, { protocol: 'relp_tls' }]) {
+      const response = await put('siem-log', { ...fields, tls, ...change });
+      expect([response.statusCode, response.json().error.code]).toEqual([422, 'secret_required']);
+    }
+    const sink = (id: string, connection: string, params: object) =>
+      api.call({ method: 'POST', url: '/api/sinks', body: { id, type: 'syslog', connection, params } });
+    expect((await sink('siem-cef', 'siem-log', {})).statusCode).toBe(201);
+    await make('web-log');
+    expect((await sink('wrong-kind', 'web-log', {})).statusCode).toBe(422);
+    const refused = await sink('no-key', 'siem-log', { fields: { asset: 'data.asset.name' } });
+    expect(refused.statusCode, refused.body).toBe(422);
+    expect(refused.body).toContain('"/params/fields/asset"');
+  });
+});

@@ -89,7 +89,8 @@ async function run(topic: string, params: Record<string, unknown>) {
     connection,
     {
       client,
-      http,
+      ports: { http },
+      hostName: 'sinks-test',
       metrics,
       logger: fakeLogger(),
       secrets: { resolve: () => Promise.reject(new Error('no secret is needed')) },

@@ -1,4 +1,5 @@
 // The sinks: everything on the input topics forwarded to SIEM receivers; one consumer group per configured sink.
+import { hostname } from 'node:os';
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
@@ -8,6 +9,7 @@ import { createSchemaSource } from '@tocsin/adapters/registry/schema-source.ts';
 import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
 import { expectLargeBuffers } from '@tocsin/adapters/service/large-buffers.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
+import { createSyslogClient } from '@tocsin/adapters/syslog/client.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createSinkDecode } from '@tocsin/topologies/run/sink-decode.ts';
 import { createFleet } from '@tocsin/topologies/run/sink-fleet.ts';
@@ -19,7 +21,8 @@ const config = readConfig();
 await runService(config.service, async (context) => {
   const { logger, metrics, clock, fail, onStop } = context;
   const client = await openLogClient(config.log);
-  const http = createHttpClient({ egress: createEgressPolicy(config.egress) });
+  const egress = createEgressPolicy(config.egress);
+  const http = createHttpClient({ egress });
   onStop(() => http.close());
   const pool =
     config.databaseUrl === null
@@ -49,7 +52,8 @@ await runService(config.service, async (context) => {
   await source.start();
   const fleet = createFleet({
     client,
-    http,
+    ports: { http, syslog: createSyslogClient({ egress }) },
+    hostName: hostname(),
     secrets,
     letters,
     decode: createSinkDecode(createSchemaSource(config.environment)),

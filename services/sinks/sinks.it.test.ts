@@ -95,7 +95,8 @@ function fleetOn(topic: string, token = 'test-token') {
   const letters: OutRecord[] = [];
   const fleet: Fleet = createFleet({
     client,
-    http,
+    ports: { http },
+    hostName: 'sinks-test',
     metrics,
     logger,
     secrets: { resolve: async () => new SecretValue(token) },

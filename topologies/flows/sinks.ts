@@ -11,6 +11,7 @@ export const sinkFlows: readonly PerformFlow[] = Object.values(sinks).map(({ man
   reads: [topics.findings, topics.searchResults, topics.events],
   tables: [topics.config],
   writes: [topics.deadLetters],
-  group: sinkGroup('<id>'),
+  // Each configured sink has its own; a sink has one type.
+  group: sinkGroup(`<id of ${manifest.id}>`),
   touches: [manifest.title],
 }));

@@ -54,7 +54,9 @@ export function laneSettingsOf(
   return (id) => {
     // Without a destination there is nobody to spare; what is written at the same time is written together.
     if (id === null) return { concurrency: 256, ratePerSecond: null };
-    const config = table().connections.get(id)?.document;
+    const document = table().connections.get(id)?.document;
+    // No action uses a syslog connection.
+    const config = document?.type === 'syslog' ? undefined : document;
     // The defaults of schemas/documents/connection.json.
     return {
       concurrency: config?.concurrency ?? (config === undefined || config.type === 'http' ? 8 : 4),

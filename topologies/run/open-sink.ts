@@ -3,11 +3,10 @@
 import { compileCheck, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { Connection, SinkConfig } from '@tocsin/schemas/types.ts';
 import { batchLimits } from '../domain/sink/batch.ts';
-import { SinkConfigError } from '../domain/sink/define-sink.ts';
+import { SinkConfigError, type SinkPorts } from '../domain/sink/define-sink.ts';
 import { compileFilter, filterWarnings } from '../domain/sink/filter.ts';
 import { sinkGroup } from '../groups.ts';
 import type { Clock, Random } from '../ports/clock.ts';
-import type { HttpPort } from '../ports/http.ts';
 import type { LogClient } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
@@ -21,7 +20,9 @@ import type { LetterBox } from './sink-letters.ts';
 
 export interface SinkResources {
   readonly client: LogClient;
-  readonly http: HttpPort;
+  readonly ports: Partial<SinkPorts>;
+  /** Name of this machine, for receivers that want to know where events come from. */
+  readonly hostName: string;
   readonly secrets: SecretsPort;
   readonly letters: LetterBox;
   readonly decode: DecodeValue;
@@ -64,11 +65,14 @@ export async function openSink(
 
   const runner = createSinkRunner({
     id: document.id,
-    wire: type.open(document.params, resolved),
-    limits: batchLimits(document.batch),
+    wire: type.open(document.params, resolved, {
+      name: resources.hostName,
+      onCut: () => metrics.count('tocsin_sink_events_total', { sink: document.id, outcome: 'cut' }),
+    }),
+    limits: batchLimits(document.batch, type.manifest.batch),
     filter: compileFilter(document.filters),
     decode: resources.decode,
-    http: resources.http,
+    ports: resources.ports,
     letters: resources.letters,
     clock: resources.clock,
     random: resources.random,

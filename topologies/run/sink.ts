@@ -6,12 +6,11 @@
 // Surprise: one slab takes events of several partitions; their offsets complete together.
 import { unreadableRecord } from '../domain/dead-letter.ts';
 import { type BatchLimits, fits, nextLimit, whenIdle } from '../domain/sink/batch.ts';
-import type { BatchVerdict, SinkWire } from '../domain/sink/define-sink.ts';
+import type { BatchVerdict, SinkPorts, SinkWire } from '../domain/sink/define-sink.ts';
 import { createFaultGuard } from '../domain/sink/fault-guard.ts';
 import type { EventFilter } from '../domain/sink/filter.ts';
 import { createSpliceCheck } from '../domain/sink/splice-check.ts';
 import type { Clock, Random } from '../ports/clock.ts';
-import { HttpFailure, type HttpPort, type HttpResponse } from '../ports/http.ts';
 import type { Assignment, BatchHandler } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
@@ -29,7 +28,7 @@ export interface SinkRunnerOptions {
   readonly filter: EventFilter | null;
   /** For values that begin with a zero byte: Confluent-framed Avro. */
   readonly decode: DecodeValue;
-  readonly http: HttpPort;
+  readonly ports: Partial<SinkPorts>;
   readonly letters: LetterBox;
   readonly clock: Clock;
   readonly random: Random;
@@ -48,7 +47,7 @@ export interface SinkRunner {
 }
 
 export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
-  const { id, wire, limits, http, clock, random, metrics, logger, drainMs = 5_000 } = options;
+  const { id, wire, limits, ports, clock, random, metrics, logger, drainMs = 5_000 } = options;
   const labels = { sink: id };
   const stopping = new AbortController();
   const holds = createBatchHolds();
@@ -68,8 +67,20 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
   let limit = limits.inFlight;
   let naps = new Set<AbortController>();
 
+  const receiver = wire.receiver(ports, {
+    clock,
+    random,
+    signal: stopping.signal,
+    inFlight: limits.inFlight,
+    onResent: (events) => metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'resent' }, events),
+    onRetry: (why) => {
+      metrics.count('tocsin_sink_requests_total', { ...labels, class: 'transient' });
+      logger.warn('sink retries', { ...why });
+      reportAge();
+    },
+  });
   const gate = createSinkGate({
-    probe,
+    probe: () => receiver.probe().catch(() => false),
     wait,
     random,
     onPause(fault) {
@@ -98,6 +109,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
 
   /** Sleeps until the time is over or `wakeAll` was called; never rejects. */
   async function wait(ms: number): Promise<void> {
+    if (stopping.signal.aborted) return;
     const nap = new AbortController();
     naps.add(nap);
     await clock.sleep(ms, nap.signal).catch(() => undefined);
@@ -116,21 +128,14 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     const began = clock.now();
     let verdict: BatchVerdict;
     try {
-      const payload = wire.compress === undefined ? body : await wire.compress(body);
-      const response = await http.send({ ...wire.request(payload), signal: stopping.signal });
-      verdict = wire.judge(response, events, clock.now());
+      verdict = await receiver.send(body, events);
     } catch (error) {
-      if (error instanceof HttpFailure) {
-        verdict = wire.judgeFailure(error);
-        if (error.sent) metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'resent' }, events);
-      } else {
-        // A defect must not move offsets: the sink stands still, visibly.
-        verdict = {
-          class: 'sink-fault',
-          code: 'bug',
-          detail: error instanceof Error ? error.message : String(error),
-        };
-      }
+      // A defect must not move offsets: the sink stands still, visibly.
+      verdict = {
+        class: 'sink-fault',
+        code: 'bug',
+        detail: error instanceof Error ? error.message : String(error),
+      };
     }
     metrics.observe('tocsin_sink_request_seconds', (clock.now() - began) / 1000, labels);
     metrics.count('tocsin_sink_requests_total', { ...labels, class: verdict.class });
@@ -149,16 +154,6 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
       logger.warn('sink isolates an event', { code: verdict.code, detail: verdict.detail, events });
     reportAge();
     return verdict;
-  }
-
-  async function probe(): Promise<boolean> {
-    let response: HttpResponse;
-    try {
-      response = await http.send({ ...wire.probe(), signal: stopping.signal });
-    } catch {
-      return false;
-    }
-    return wire.judgeProbe(response);
   }
 
   function reportAge(): void {
@@ -305,6 +300,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
         if (covers(open, assignment)) flush();
         await releaseReady();
         wakeAll();
+        receiver.hurry?.();
         if (reason === 'revoked') await drained(assignment);
       },
     },
@@ -317,6 +313,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
       }
       await releaseReady();
       wakeAll();
+      receiver.close?.();
       while (active.size > 0) await pool.freed();
     },
   };

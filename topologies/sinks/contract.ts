@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { compileCheck } from '@tocsin/schemas/codecs/validate.ts';
 import { describe, expect, it } from 'vitest';
 import type { ResolvedConnection } from '../domain/action/define-action.ts';
-import type { BatchVerdict, Sink, SinkWire } from '../domain/sink/define-sink.ts';
+import type { BatchVerdict, HttpSink, Sink, SinkFrames } from '../domain/sink/define-sink.ts';
 import { checkObject, createMarks } from '../domain/sink/splice-check.ts';
 import { HttpFailure, type HttpFailureClass, type HttpResponse } from '../ports/http.ts';
 import { SecretValue } from '../ports/secrets.ts';
@@ -39,7 +39,7 @@ export function responseOf(
 }
 
 /** One body with all values framed; every value must pass the splice check. */
-export function frameAll(wire: SinkWire, values: readonly string[]): Buffer {
+export function frameAll(wire: SinkFrames, values: readonly string[]): Buffer {
   const batch = batchOf(values);
   const out = Buffer.alloc(
     values.reduce((sum, value) => sum + Buffer.byteLength(value) + wire.overheadBytes, 0),
@@ -56,7 +56,8 @@ export function frameAll(wire: SinkWire, values: readonly string[]): Buffer {
   return out.subarray(0, at);
 }
 
-const awkward = [
+/** Events that are unusual but forwarded all the same. */
+export const awkward = [
   '{}',
   '{"event":"finding.new","timestamp":"2026-04-28T12:00:00Z","data":{"asset":{"name":"api.example.com"}}}',
   '{"a":"\\"},{\\"event\\":\\"x"}',
@@ -67,17 +68,15 @@ const awkward = [
   '{"timestamp":"0001-01-01T00:00:00Z","data":{"asset":{"name":""}}}',
 ];
 
-export function sinkContract(name: string, sink: Sink, fixtures: SinkFixtures): void {
-  const folder = new URL(`./${name}/`, import.meta.url);
+/** What holds for every sink, whatever carries its frames. `files` are those that it has beside the manifest and the README. */
+export function commonContract(name: string, sink: Pick<Sink, 'manifest' | 'check'>, files: string[]): void {
   const checkParams = compileCheck(sink.manifest.params);
-  const judge = (response: HttpResponse): BatchVerdict =>
-    sink.open({}, contractConnection).judge(response, 10, 0);
 
   describe(`sink ${name}`, () => {
     it('is named like its folder and has the files of a sink', () => {
       expect(sink.manifest.id).toBe(name);
-      expect(readdirSync(folder)).toEqual(
-        expect.arrayContaining(['manifest.ts', 'request.ts', 'judge.ts', 'README.md', 'fixtures']),
+      expect(readdirSync(new URL(`./${name}/`, import.meta.url))).toEqual(
+        expect.arrayContaining(['manifest.ts', 'sink.ts', 'README.md', 'fixtures', ...files]),
       );
     });
 
@@ -97,7 +96,15 @@ export function sinkContract(name: string, sink: Sink, fixtures: SinkFixtures): 
       ))
         expect(schema.description).toMatch(/\.$/);
     });
+  });
+}
 
+export function sinkContract(name: string, sink: HttpSink, fixtures: SinkFixtures): void {
+  const judge = (response: HttpResponse): BatchVerdict =>
+    sink.open({}, contractConnection).judge(response, 10, 0);
+  commonContract(name, sink, ['request.ts', 'judge.ts']);
+
+  describe(`sink ${name} over HTTP`, () => {
     it.each([{}, ...sink.manifest.examples.map(({ params }) => params)])(
       'keeps every event as it is, with %j',
       (params) => {

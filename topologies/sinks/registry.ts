@@ -2,10 +2,12 @@
 import type { Sink } from '../domain/sink/define-sink.ts';
 import { elasticsearch } from './elasticsearch/sink.ts';
 import { splunkHec } from './splunk-hec/sink.ts';
+import { syslog } from './syslog/sink.ts';
 
 export const sinks = {
   'splunk-hec': splunkHec,
   elasticsearch,
+  syslog,
 } as const satisfies Record<string, Sink>;
 
 /** The sink type, or undefined when there is none of this name. */

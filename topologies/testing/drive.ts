@@ -21,6 +21,7 @@ import { fakeLogger } from '../ports/fakes/logger.ts';
 import { fakeMail } from '../ports/fakes/mail.ts';
 import { fakeMetrics } from '../ports/fakes/metrics.ts';
 import { fakeSecrets } from '../ports/fakes/secrets.ts';
+import { fakeSyslog } from '../ports/fakes/syslog.ts';
 import type { HttpRequest } from '../ports/http.ts';
 import type { LogConsumer, OutRecord } from '../ports/log.ts';
 import { createCollector } from '../run/collector.ts';
@@ -197,7 +198,8 @@ export async function startDrive(options: DriveOptions) {
   const fleet = createFleet({
     ...common,
     client: log,
-    http: ports.http,
+    ports: { http: ports.http, syslog: fakeSyslog() },
+    hostName: 'tocsin',
     secrets: fakeSecrets(options.secrets ?? {}),
     letters: outbox(),
     decode: createSinkDecode(null),

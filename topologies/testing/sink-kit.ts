@@ -1,7 +1,8 @@
 // A sink runner over a receiver in memory that stores events as Splunk does, driven with hand-made batches and a clock that stands still.
 import { type BatchLimits, defaultBatch } from '../domain/sink/batch.ts';
-import type { SinkWire } from '../domain/sink/define-sink.ts';
+import type { HttpExchange } from '../domain/sink/define-sink.ts';
 import { compileFilter, type SinkFilters } from '../domain/sink/filter.ts';
+import { overHttp } from '../domain/sink/over-http.ts';
 import { fakeClock } from '../ports/fakes/clock.ts';
 import { fakeLogger } from '../ports/fakes/logger.ts';
 import { fakeMetrics } from '../ports/fakes/metrics.ts';
@@ -96,7 +97,7 @@ export interface Setup<Target> {
   readonly decode?: DecodeValue;
   readonly params?: Record<string, unknown>;
   readonly box?: (records: readonly OutRecord[]) => Promise<void>;
-  readonly wire?: Partial<SinkWire>;
+  readonly wire?: Partial<HttpExchange>;
 }
 
 export function setup<Target extends { readonly http: HttpPort } = ReturnType<typeof receiver>>(
@@ -109,11 +110,11 @@ export function setup<Target extends { readonly http: HttpPort } = ReturnType<ty
   const letters: OutRecord[] = [];
   const runner = createSinkRunner({
     id: 'soc',
-    wire: { ...splunkHec.open({ ...options.params }, contractConnection), ...options.wire },
+    wire: overHttp({ ...splunkHec.open({ ...options.params }, contractConnection), ...options.wire }),
     limits: { ...defaultBatch, ...options.limits },
     filter: compileFilter(options.filters),
     decode: options.decode ?? createSinkDecode(null),
-    http: target.http,
+    ports: { http: target.http },
     letters: {
       async send(records) {
         await options.box?.(records);

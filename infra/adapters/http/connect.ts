@@ -21,7 +21,7 @@ export interface ConnectTarget {
   readonly hostname: string;
   /** Empty for the protocol's default. */
   readonly port: string;
-  /** 'https:' starts TLS; with anything else the plain TCP connection is handed over. */
+  /** 'https:' starts TLS, and so does 'tls:' without saying what will be spoken; anything else hands the plain TCP connection over. */
   readonly protocol: string;
 }
 
@@ -31,7 +31,7 @@ type Done = (...result: [error: null, socket: Socket | TLSSocket] | [error: Erro
 export function connectGuarded(target: ConnectTarget, settings: ConnectSettings, done: Done): void {
   const { destination, lookup, tls } = settings;
   const host = target.hostname;
-  const secure = target.protocol === 'https:';
+  const secure = target.protocol === 'https:' || target.protocol === 'tls:';
   const refused = destination.refuseHost();
   if (refused !== null) {
     done(new HttpFailure('denied', refused, { sent: false }), null);
@@ -104,7 +104,7 @@ export function connectGuarded(target: ConnectTarget, settings: ConnectSettings,
         host,
         servername,
         minVersion: 'TLSv1.2',
-        ALPNProtocols: ['http/1.1'],
+        ...(target.protocol === 'https:' ? { ALPNProtocols: ['http/1.1'] } : {}),
         rejectUnauthorized: tls.verify !== false,
         ...(tls.ca === undefined ? {} : { ca: tls.ca }),
         ...(tls.cert === undefined ? {} : { cert: tls.cert }),

@@ -18,12 +18,14 @@ export const defaultBatch: BatchLimits = {
   inFlight: 4,
 };
 
-export function batchLimits(config: SinkConfig['batch']): BatchLimits {
+/** The limits of a document; `ofType` are those of its sink type. */
+export function batchLimits(config: SinkConfig['batch'], ofType: Partial<BatchLimits> = {}): BatchLimits {
+  const otherwise = { ...defaultBatch, ...ofType };
   return {
-    maxBytes: config?.max_bytes ?? defaultBatch.maxBytes,
-    maxEvents: config?.max_events ?? defaultBatch.maxEvents,
-    lingerMs: config?.linger_ms ?? defaultBatch.lingerMs,
-    inFlight: config?.in_flight ?? defaultBatch.inFlight,
+    maxBytes: config?.max_bytes ?? otherwise.maxBytes,
+    maxEvents: config?.max_events ?? otherwise.maxEvents,
+    lingerMs: config?.linger_ms ?? otherwise.lingerMs,
+    inFlight: config?.in_flight ?? otherwise.inFlight,
   };
 }
 

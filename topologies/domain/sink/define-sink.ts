@@ -1,9 +1,12 @@
-// What a sink type is: a manifest (data), parameters compiled once, and pure functions from records to requests and from
-// answers to verdicts. The runner (run/sink.ts) does the rest for all types.
+// What a sink type is: a manifest (data), parameters compiled once, pure functions from records to frames, and a receiver that
+// takes bodies of frames and says what became of them. The runner (run/sink.ts) does the rest for all types.
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
-import type { HttpFailure, HttpRequest, HttpResponse } from '../../ports/http.ts';
+import type { Clock, Random } from '../../ports/clock.ts';
+import type { HttpFailure, HttpPort, HttpRequest, HttpResponse } from '../../ports/http.ts';
 import type { RecordBatch } from '../../ports/log.ts';
+import type { SyslogPort } from '../../ports/syslog.ts';
 import type { ResolvedConnection } from '../action/define-action.ts';
+import type { BatchLimits } from './batch.ts';
 import type { Marks } from './splice-check.ts';
 
 export type Params = Readonly<Record<string, unknown>>;
@@ -17,8 +20,15 @@ export interface SinkManifest {
   /** JSON Schema of the parameters, with descriptions, examples, defaults; unknown fields refused. */
   readonly params: JsonSchema;
   readonly examples: readonly { readonly title: string; readonly params: Params }[];
-  readonly needs: readonly 'http'[];
-  readonly connection: 'http';
+  readonly needs: readonly (keyof SinkPorts)[];
+  readonly connection: 'http' | 'syslog';
+  /** Limits of a batch where a sink of this type needs others than all have. */
+  readonly batch?: Partial<BatchLimits>;
+}
+
+export interface SinkPorts {
+  readonly http: HttpPort;
+  readonly syslog: SyslogPort;
 }
 
 /** What the answer to one request says about the events in it. Nothing in here ever means "drop". */
@@ -85,8 +95,8 @@ export interface EventVerdict {
   readonly detail: string;
 }
 
-/** A sink type with its parameters and connection compiled in. */
-export interface SinkWire {
+/** How events become frames, with the parameters compiled in. */
+export interface SinkFrames {
   /** Largest value that is forwarded, bytes. */
   readonly maxEventBytes: number;
   /** Most bytes that `frame` adds to a value. */
@@ -105,6 +115,45 @@ export interface SinkWire {
     batch: RecordBatch,
     index: number,
   ): number;
+}
+
+/** Where bodies of frames go. One for all batches of a sink. */
+export interface SinkReceiver {
+  /** Delivers `body`, `events` whole frames that stay as they are until this resolves. Rejects for defects only. */
+  send(body: Buffer, events: number): Promise<BatchVerdict>;
+  /** Asks, without an event, whether it is worth trying again after a sink fault. */
+  probe(): Promise<boolean>;
+  /** Somebody waits for what is on its way: a receiver that proves deliveries now and then does it now. */
+  hurry?(): void;
+  /** Gives up what is on its way and lets go of what is open. */
+  close?(): void;
+}
+
+/** What a receiver uses of the process that it runs in. */
+export interface ReceiverContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The sink stops. */
+  readonly signal: AbortSignal;
+  /** Most batches that are being delivered at a time. */
+  readonly inFlight: number;
+  /** Events that go out again although the receiver may have them. */
+  readonly onResent: (events: number) => void;
+  /** A receiver that tries again by itself does so now. */
+  readonly onRetry: (why: {
+    readonly code: string;
+    readonly detail: string;
+    readonly events: number;
+  }) => void;
+}
+
+/** A sink type with its parameters and connection compiled in. */
+export interface SinkWire extends SinkFrames {
+  receiver(ports: Partial<SinkPorts>, context: ReceiverContext): SinkReceiver;
+}
+
+/** What a sink over HTTP says about its requests and answers; `overHttp` makes a SinkWire of it. */
+export interface HttpExchange extends SinkFrames {
   /** Compresses a body off the main thread; absent when bodies go as they are. */
   readonly compress?: (body: Buffer) => Promise<Buffer>;
   /** The request that carries `body`, which holds whole frames. */
@@ -119,6 +168,14 @@ export interface SinkWire {
   judgeProbe(response: HttpResponse): boolean;
 }
 
+/** What a sink may know of the process when it is opened. */
+export interface SinkHost {
+  /** Name of this machine. */
+  readonly name: string;
+  /** An event was shortened to fit the format. */
+  readonly onCut: () => void;
+}
+
 /** Parameters or connection cannot be used; the message names the field and holds no secret. */
 export class SinkConfigError extends Error {
   override readonly name = 'SinkConfigError';
@@ -129,5 +186,10 @@ export interface Sink {
   /** Checks beyond the JSON Schema. `params` already fits manifest.params. Paths are JSON Pointers into params. */
   check(params: Params): Issue[];
   /** Throws SinkConfigError. */
-  open(params: Params, connection: ResolvedConnection): SinkWire;
+  open(params: Params, connection: ResolvedConnection, host: SinkHost): SinkWire;
+}
+
+/** A sink over HTTP, whose requests and verdicts can be asked for without sending anything. */
+export interface HttpSink extends Omit<Sink, 'open'> {
+  open(params: Params, connection: ResolvedConnection): HttpExchange & SinkWire;
 }

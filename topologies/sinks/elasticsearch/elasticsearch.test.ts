@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { ResolvedConnection } from '../../domain/action/define-action.ts';
-import { SinkConfigError, type SinkWire } from '../../domain/sink/define-sink.ts';
+import { type HttpExchange, SinkConfigError } from '../../domain/sink/define-sink.ts';
 import { SecretValue } from '../../ports/secrets.ts';
 import { contractConnection, contractToken, frameAll, responseOf, sinkContract } from '../contract.ts';
 import { elasticsearch } from './sink.ts';
@@ -44,7 +44,7 @@ sinkContract('elasticsearch', elasticsearch, {
   success: responseOf(200, all201(10)),
 });
 
-const open = (params: Record<string, unknown> = {}): SinkWire =>
+const open = (params: Record<string, unknown> = {}): HttpExchange =>
   elasticsearch.open(params, contractConnection);
 const bodyOf = (params: Record<string, unknown>, values: readonly string[]): string =>
   frameAll(open(params), values).toString();
@@ -288,14 +288,14 @@ describe('answers', () => {
 });
 
 describe('requests', () => {
-  const connected = (config: object, secrets: Record<string, string> = {}, params = {}): SinkWire =>
+  const connected = (config: object, secrets: Record<string, string> = {}, params = {}): HttpExchange =>
     elasticsearch.open(params, {
       config: { kind: 'connection', id: 'elk', type: 'http', host: 'elk.example.com', ...config },
       secrets: Object.fromEntries(
         Object.entries(secrets).map(([name, text]) => [name, new SecretValue(text)]),
       ),
     } as ResolvedConnection);
-  const headers = (wire: SinkWire): Record<string, string> =>
+  const headers = (wire: HttpExchange): Record<string, string> =>
     Object.fromEntries(wire.request(Buffer.alloc(0)).headers);
   const answerFields = 'filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason';
 

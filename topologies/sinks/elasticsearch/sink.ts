@@ -1,14 +1,15 @@
 // The Elasticsearch and OpenSearch sink: manifest, frames, requests and verdicts put together.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
-import { type Sink, SinkConfigError } from '../../domain/sink/define-sink.ts';
+import { type HttpSink, SinkConfigError } from '../../domain/sink/define-sink.ts';
 import { gzipBody, judgeFailure } from '../../domain/sink/http-wire.ts';
+import { overHttp } from '../../domain/sink/over-http.ts';
 import { bulkFrame } from './frame.ts';
 import { indexNameOf, parseField, parseIndexPattern } from './index-name.ts';
 import { createJudge, judgeProbe } from './judge.ts';
 import { defaultIndex, type ElasticsearchParams, manifest } from './manifest.ts';
 import { bulkRequests } from './request.ts';
 
-export const elasticsearch: Sink = {
+export const elasticsearch: HttpSink = {
   manifest,
   check(raw) {
     const params = raw as ElasticsearchParams;
@@ -26,7 +27,7 @@ export const elasticsearch: Sink = {
     const pattern = parseIndexPattern(patternText(params));
     if ('error' in pattern) throw new SinkConfigError(`params: /index: ${pattern.error}`);
     const isFixed = !pattern.hasDate && !pattern.hasFields;
-    return {
+    return overHttp({
       maxEventBytes: params.max_event_bytes ?? 1_048_576,
       ...bulkFrame(params, pattern, isFixed),
       ...bulkRequests(params, isFixed ? indexNameOf(pattern, 0, null, '') : null, connection),
@@ -34,7 +35,7 @@ export const elasticsearch: Sink = {
       judge: createJudge(params.mode === 'update' ? 'index' : 'create'),
       judgeFailure,
       judgeProbe,
-    };
+    });
   },
 };
 

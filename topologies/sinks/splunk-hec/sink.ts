@@ -1,12 +1,13 @@
 // The Splunk HTTP Event Collector sink: manifest, frames, requests and verdicts put together.
-import type { Sink } from '../../domain/sink/define-sink.ts';
+import type { HttpSink } from '../../domain/sink/define-sink.ts';
 import { gzipBody, judgeFailure } from '../../domain/sink/http-wire.ts';
+import { overHttp } from '../../domain/sink/over-http.ts';
 import { hecFrame } from './frame.ts';
 import { judge, judgeProbe } from './judge.ts';
 import { manifest, type SplunkHecParams } from './manifest.ts';
 import { hecRequests } from './request.ts';
 
-export const splunkHec: Sink = {
+export const splunkHec: HttpSink = {
   manifest,
   check(params) {
     const { path } = params as SplunkHecParams;
@@ -18,7 +19,7 @@ export const splunkHec: Sink = {
   },
   open(raw, connection) {
     const params = raw as SplunkHecParams;
-    return {
+    return overHttp({
       maxEventBytes: params.max_event_bytes ?? 1_048_576,
       ...hecFrame(params),
       ...hecRequests(params, connection),
@@ -26,6 +27,6 @@ export const splunkHec: Sink = {
       judge,
       judgeFailure,
       judgeProbe,
-    };
+    });
   },
 };

@@ -1,0 +1,53 @@
+// Messages of the syslog sink, as its tests ask for them.
+import type { SyslogConnection } from '@tocsin/schemas/types.ts';
+import type { ResolvedConnection } from '../../domain/action/define-action.ts';
+import { SecretValue } from '../../ports/secrets.ts';
+import { frameAll } from '../contract.ts';
+import type { SyslogParams } from './manifest.ts';
+import { syslog } from './sink.ts';
+
+export const host = { name: 'sensor.example.com', onCut: (): void => undefined };
+
+export function syslogConnection(
+  over: Partial<SyslogConnection> = {},
+  secrets: Readonly<Record<string, string>> = {},
+): ResolvedConnection {
+  return {
+    config: { kind: 'connection', id: 'siem', type: 'syslog', host: 'siem.example.com', ...over },
+    secrets: Object.fromEntries(
+      Object.entries(secrets).map(([name, value]) => [name, new SecretValue(value)]),
+    ),
+  };
+}
+
+/** The body of these events. */
+export function bodyOf(
+  params: SyslogParams,
+  values: readonly string[],
+  connection = syslogConnection(),
+  onCut = host.onCut,
+): Buffer {
+  return frameAll(syslog.open({ ...params }, connection, { ...host, onCut }), values);
+}
+
+/** Messages of a body with octet counting; throws when it is anything else. */
+export function messagesOf(body: Buffer): string[] {
+  const messages: string[] = [];
+  for (let at = 0; at < body.length; ) {
+    const found = /^([1-9]\d*) /.exec(body.toString('latin1', at, at + 12));
+    if (found === null) throw new Error(`no octet count at ${at}`);
+    const start = at + found[0].length;
+    const end = start + Number(found[1]);
+    if (end > body.length) throw new Error(`a count beyond the end at ${at}`);
+    messages.push(
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body.subarray(start, end)),
+    );
+    at = end;
+  }
+  return messages;
+}
+
+/** One message of one event. */
+export function messageOf(params: SyslogParams, event: unknown, connection = syslogConnection()): string {
+  return messagesOf(bodyOf(params, [JSON.stringify(event)], connection))[0]!;
+}
