@@ -92,8 +92,9 @@ async function loadExamples(api: ApiClient, receivers: Receivers): Promise<numbe
   const documents = entries.flatMap(({ record }) =>
     record === null ? [] : [record.document as Record<string, unknown>],
   );
+  // The demo has no syslog receiver.
   for (const kind of ['connection', 'action', 'sink', 'list', 'playbook', 'rule'])
-    for (const document of documents.filter((each) => each['kind'] === kind)) {
+    for (const document of documents.filter((each) => each['kind'] === kind && each['type'] !== 'syslog')) {
       const { kind: _, ...body } =
         kind === 'connection' ? localConnection(document, receivers) : withShortDelays(document);
       await api.post(`/api/${kind}s`, body);

@@ -7,6 +7,7 @@ import { createScanner, hashText } from '@tocsin/schemas/codecs/scan/scanner.ts'
 import type { Rule } from '@tocsin/schemas/types.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { assertMixed } from '../../../testing/assert-mixed.ts';
 import {
   contextArbitrary,
   eventArbitrary,
@@ -170,9 +171,10 @@ function eventsAgree(rule: fc.Arbitrary<Rule>, event: fc.Arbitrary<Row>, referen
       }
     },
   );
-  fc.assert(property, { numRuns });
-  expectMixed(run.counts);
-  expect(run.counts.ok).toBeGreaterThan(run.counts.irregular / 4);
+  assertMixed(property, numRuns, () => {
+    expectMixed(run.counts);
+    expect(run.counts.ok).toBeGreaterThan(run.counts.irregular / 4);
+  });
 }
 
 test('rules over events agree with the reference evaluator', limit, () =>
@@ -206,8 +208,7 @@ test('rules over rows agree with it', limit, () => {
       }
     },
   );
-  fc.assert(property, { numRuns });
-  expectMixed(run.counts);
+  assertMixed(property, numRuns, () => expectMixed(run.counts));
 });
 
 // Rules that share conditions crowd the buckets, which are then split; tables are built anew while rules come and go.
@@ -251,6 +252,7 @@ test('crowded rules agree with it while the tables are built anew', limit, () =>
       }
     },
   );
-  fc.assert(property, { numRuns: Math.max(1, Math.ceil(comparisons / (2 * 3 * 3 * 150))) });
-  expect(run.counts.held).toBeGreaterThan(run.counts.missed / 50);
+  assertMixed(property, Math.max(1, Math.ceil(comparisons / (2 * 3 * 3 * 150))), () =>
+    expect(run.counts.held).toBeGreaterThan(run.counts.missed / 50),
+  );
 });
