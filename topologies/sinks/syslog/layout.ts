@@ -1,6 +1,6 @@
 // A message compiled from the parameters: the parts of its header and body, and the paths of the event that they need.
 //
-// Invariant: everything that parameters contribute is escaped here; what an event contributes is escaped by the part's `encode`.
+// Invariant: everything that parameters contribute is escaped here and in bodies.ts; what an event contributes is escaped by the part's `encode`.
 import { bsdTag, bsdTimestamp } from '../../domain/formats/rfc3164.ts';
 import {
   headerField,
