@@ -1,5 +1,5 @@
 // Typed documents for tests: commands, connections and the example event of the SIEM guide.
-import type { Command, HttpConnection, SmtpConnection } from '@tocsin/schemas/types.ts';
+import type { Command, HttpConnection, SmtpConnection, SyslogConnection } from '@tocsin/schemas/types.ts';
 import type { ResolvedConnection } from '../domain/action/define-action.ts';
 import { SecretValue } from '../ports/secrets.ts';
 
@@ -102,6 +102,17 @@ export function smtpConnection(
       from: 'tocsin@example.com',
       ...over,
     },
+    secrets: wrap(secrets),
+  };
+}
+
+/** A syslog connection to siem.example.com, over TLS unless told otherwise. */
+export function syslogConnection(
+  over: Partial<SyslogConnection> = {},
+  secrets: Readonly<Record<string, string>> = {},
+): ResolvedConnection & { readonly config: SyslogConnection } {
+  return {
+    config: { kind: 'connection', id: 'siem', type: 'syslog', host: 'siem.example.com', ...over },
     secrets: wrap(secrets),
   };
 }

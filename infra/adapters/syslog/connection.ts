@@ -8,6 +8,9 @@ import { type SyslogConnection, SyslogFailure } from '@tocsin/topologies/ports/s
 
 export type ConnectedSocket = Socket | TLSSocket;
 
+/** Bytes that wait for the system while more are taken: enough that it never waits for us. */
+const mostPendingBytes = 1_048_576;
+
 /** Time between probes of a silent connection, ms: a receiver that vanished shows within minutes, not hours. */
 const keepAliveMs = 10_000;
 
@@ -16,6 +19,7 @@ export function streamConnection(socket: ConnectedSocket, onData: (bytes: Buffer
   let early = false;
   let failure: SyslogFailure | null = null;
   let destroyed = false;
+  let pending = 0;
   let roomWaiters: (() => void)[] = [];
 
   function wake(): void {
@@ -26,7 +30,6 @@ export function streamConnection(socket: ConnectedSocket, onData: (bytes: Buffer
 
   socket.setKeepAlive(true, keepAliveMs);
   socket.on('data', onData);
-  socket.on('drain', wake);
   socket.once('finish', () => {
     finished = true;
   });
@@ -55,9 +58,15 @@ export function streamConnection(socket: ConnectedSocket, onData: (bytes: Buffer
   socket.resume();
 
   return {
-    write(bytes) {
-      if (socket.destroyed || !socket.writable || socket.write(bytes)) return Promise.resolve();
-      return new Promise((resolve) => roomWaiters.push(resolve));
+    async write(bytes) {
+      if (socket.destroyed || !socket.writable) return;
+      pending += bytes.length;
+      socket.write(bytes, () => {
+        pending -= bytes.length;
+        wake();
+      });
+      while (pending > mostPendingBytes && !socket.destroyed)
+        await new Promise<void>((resolve) => roomWaiters.push(resolve));
     },
     end: () => void socket.end(),
     destroy() {

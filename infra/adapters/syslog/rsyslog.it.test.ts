@@ -10,7 +10,7 @@ import { frameAll } from '@tocsin/topologies/sinks/contract.ts';
 import { messagesOf } from '@tocsin/topologies/sinks/syslog/kit.ts';
 import { syslog } from '@tocsin/topologies/sinks/syslog/sink.ts';
 import { hostileTexts } from '@tocsin/topologies/testing/hostile-texts.ts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../clock/system.ts';
 import { createEgressPolicy } from '../http/egress-policy.ts';
 import { createSyslogClient } from './client.ts';
@@ -219,6 +219,11 @@ describe('trust', () => {
 });
 
 describe('killed in mid-stream', () => {
+  const cleanups: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  });
+
   it.each([
     ['tcp', { protocol: 'tcp' }],
     ['relp', { protocol: 'relp' }],
@@ -226,8 +231,11 @@ describe('killed in mid-stream', () => {
     '%s: nothing is lost, repetitions carry the same id and are bounded',
     async (_, over) => {
       const folder = scratchFolder('rsyslog-killed');
+      cleanups.push(() => folder.remove());
       let victim = await startRsyslog(folder.path, authority);
+      cleanups.push(() => victim.stop());
       const { wire, receiver, stop, resent } = open({ ...over, port: victim.ports[over.protocol] });
+      cleanups.push(stop);
       const batches = range(0, 40).map((b) =>
         frameAll(
           wire,
@@ -262,9 +270,6 @@ describe('killed in mid-stream', () => {
       expect(new Set(ids).size).toBe(80_000);
       expect(ids.length - 80_000).toBeLessThanOrEqual(resent());
       expect(resent()).toBeLessThanOrEqual(2 * 8 * 2_000);
-      stop();
-      await victim.stop();
-      folder.remove();
     },
     30_000,
   );

@@ -3,7 +3,7 @@
 // Invariant: the result has at most `maxBytes` bytes of UTF-8 (`Layout.leastBytes` fits, `open` sees to that); no character, no escape and no
 // key is split, and a message that was shortened says so where its format has a place for it.
 import { cutText } from '../../domain/formats/one-line.ts';
-import { type FieldPart, leastCharacters } from './layout.ts';
+import { type FieldPart, leastCharacters } from './parts.ts';
 
 /** One part of a message, escaped. */
 export interface Piece {

@@ -4,7 +4,8 @@ import type { BatchVerdict, ReceiverContext, SinkReceiver } from '../../domain/s
 import { fakeClock } from '../../ports/fakes/clock.ts';
 import { type FakeSyslog, type FakeSyslogConnection, fakeSyslog } from '../../ports/fakes/syslog.ts';
 import { SyslogFailure } from '../../ports/syslog.ts';
-import { host, syslogConnection } from './kit.ts';
+import { syslogConnection } from '../../testing/fixtures.ts';
+import { host } from './kit.ts';
 import type { SyslogParams } from './manifest.ts';
 import { relpWindow } from './relp.ts';
 import { syslog } from './sink.ts';
@@ -407,6 +408,20 @@ describe('over RELP', () => {
     expect(retries).toEqual([]);
     await clock.advance(1);
     expect(retries).toEqual(['timeout']);
+  });
+
+  it('a session that ends while nobody uses it is nothing to speak of', async () => {
+    const { port, clock, send, classes, retries } = setup('relp');
+    librelp(port);
+    send(1);
+    await clock.advance(0);
+    port.connections[0]!.send('0 serverclose 0\n');
+    await clock.advance(60_000);
+    expect(retries).toEqual([]);
+    send(2);
+    await clock.advance(0);
+    expect(classes()).toEqual(['delivered', 'delivered']);
+    expect(port.connections).toHaveLength(2);
   });
 
   it('says goodbye', async () => {

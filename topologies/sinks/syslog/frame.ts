@@ -6,19 +6,11 @@
 // values with escapes, lists and characters that the format escapes become strings on the way.
 import { type Elements, elementKind, type Scanner, scanOk } from '@tocsin/schemas/codecs/scan/elements.ts';
 import { createScanner } from '@tocsin/schemas/codecs/scan/scanner.ts';
-import type { CefKind } from '../../domain/formats/cef-keys.ts';
 import type { SinkFrames } from '../../domain/sink/define-sink.ts';
-import { elementsText, fittingText } from './kinds.ts';
-import {
-  eventSlot,
-  type FieldPart,
-  fromPosition,
-  fromTime,
-  type Layout,
-  severityNumbers,
-  severitySlot,
-} from './layout.ts';
+import { elementsText, fittingText, isName, mayBe } from './kinds.ts';
+import { eventSlot, type Layout, severitySlot } from './layout.ts';
 import { messageText } from './message.ts';
+import { type FieldPart, fromPosition, fromTime, severityNumbers } from './parts.ts';
 import { countBytes, createTexts, putCount, putEpoch } from './texts.ts';
 import { copyEvent, parsedValues, positionOf, timeOf } from './values.ts';
 
@@ -244,26 +236,6 @@ export function syslogFrame(options: FrameOptions): SinkFrames {
       return at;
     },
   };
-}
-
-/** False for ASCII text that is certainly no value of that kind. */
-function mayBe(kind: CefKind, bytes: Buffer, from: number, to: number): boolean {
-  if (kind === 'ipv4') return isDigit(bytes[from]!);
-  return kind !== 'ipv6' || hasColon(bytes, from, to);
-}
-
-/** True for ASCII text that is certainly a host name: an IPv4 address ends in a digit, an IPv6 address has a colon. */
-function isName(kind: CefKind, bytes: Buffer, from: number, to: number): boolean {
-  return kind === 'host' && to > from && !isDigit(bytes[to - 1]!) && !hasColon(bytes, from, to);
-}
-
-function isDigit(c: number): boolean {
-  return c >= 0x30 && c <= 0x39;
-}
-
-function hasColon(bytes: Buffer, from: number, to: number): boolean {
-  for (let k = from; k < to; k++) if (bytes[k] === 0x3a) return true;
-  return false;
 }
 
 function elementValue(elements: Elements, scanner: Scanner, k: number): unknown {

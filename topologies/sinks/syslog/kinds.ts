@@ -42,3 +42,23 @@ export function elementsText(elements: readonly unknown[] | null): string | null
     .map((element) => (typeof element === 'object' ? JSON.stringify(element) : String(element)));
   return texts.length === 0 ? null : texts.join(', ');
 }
+
+/** False for ASCII text that is certainly no value of that kind. */
+export function mayBe(kind: CefKind, bytes: Buffer, from: number, to: number): boolean {
+  if (kind === 'ipv4') return isDigit(bytes[from]!);
+  return kind !== 'ipv6' || hasColon(bytes, from, to);
+}
+
+/** True for ASCII text that is certainly a host name: an IPv4 address ends in a digit, an IPv6 address has a colon. */
+export function isName(kind: CefKind, bytes: Buffer, from: number, to: number): boolean {
+  return kind === 'host' && to > from && !isDigit(bytes[to - 1]!) && !hasColon(bytes, from, to);
+}
+
+function isDigit(c: number): boolean {
+  return c >= 0x30 && c <= 0x39;
+}
+
+function hasColon(bytes: Buffer, from: number, to: number): boolean {
+  for (let k = from; k < to; k++) if (bytes[k] === 0x3a) return true;
+  return false;
+}

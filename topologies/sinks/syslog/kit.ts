@@ -1,24 +1,10 @@
 // Messages of the syslog sink, as its tests ask for them.
-import type { SyslogConnection } from '@tocsin/schemas/types.ts';
-import type { ResolvedConnection } from '../../domain/action/define-action.ts';
-import { SecretValue } from '../../ports/secrets.ts';
+import { syslogConnection } from '../../testing/fixtures.ts';
 import { frameAll } from '../contract.ts';
 import type { SyslogParams } from './manifest.ts';
 import { syslog } from './sink.ts';
 
 export const host = { name: 'sensor.example.com', onCut: (): void => undefined };
-
-export function syslogConnection(
-  over: Partial<SyslogConnection> = {},
-  secrets: Readonly<Record<string, string>> = {},
-): ResolvedConnection {
-  return {
-    config: { kind: 'connection', id: 'siem', type: 'syslog', host: 'siem.example.com', ...over },
-    secrets: Object.fromEntries(
-      Object.entries(secrets).map(([name, value]) => [name, new SecretValue(value)]),
-    ),
-  };
-}
 
 /** The body of these events. */
 export function bodyOf(

@@ -78,7 +78,8 @@ export function createLane(open: OpenSession, context: ReceiverContext): SinkRec
     over(ended, cargos, failure) {
       alive.delete(ended);
       if (session === ended) session = null;
-      if (failure === null) return;
+      // One that ended while nobody used it is no failure: the next batch opens another.
+      if (failure === null || (cargos.length === 0 && queue.length === 0)) return;
       const events = cargos.reduce((sum, cargo) => sum + cargo.events - cargo.proved.events, 0);
       if (events > 0) onResent(events);
       failed(failure, cargos, events);

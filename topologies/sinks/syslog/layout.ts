@@ -1,69 +1,27 @@
-// What a message is made of, compiled once from the parameters: literal bytes, computed parts, and fields from paths into the event.
+// A message compiled from the parameters: the parts of its header and body, and the paths of the event that they need.
 //
-// Invariant: everything that parameters contribute is escaped here; what an event contributes is escaped by the part's `encode`.
-// Surprise: `stop` is the one character that can stand in JSON text without a backslash and still needs care in this place; text
-// without it (and without DEL) is copied byte for byte.
-
-import { cefHeader, cefHeaderLimits, cefSeverities, cefUnrated, cefValue } from '../../domain/formats/cef.ts';
-import type { CefKind } from '../../domain/formats/cef-keys.ts';
-import {
-  leefDelimiter,
-  leefHeader,
-  leefHeaderLimit,
-  leefSeverities,
-  leefValue,
-} from '../../domain/formats/leef.ts';
-import { cutText, oneLine } from '../../domain/formats/one-line.ts';
+// Invariant: everything that parameters contribute is escaped here and in bodies.ts; what an event contributes is escaped by the part's `encode`.
 import { bsdTag, bsdTimestamp } from '../../domain/formats/rfc3164.ts';
 import {
-  byteOrderMark,
   headerField,
   headerLimits,
-  paramValue,
   priority,
   syslogSeverities,
   syslogUnrated,
   timestamp,
 } from '../../domain/formats/rfc5424.ts';
+import { formats } from './bodies.ts';
 import type { SyslogParams } from './manifest.ts';
-import { computed, type FieldRule, fieldsOf } from './mapping.ts';
-
-/** Text of an event as it stands in one place of a message, at most `max` characters of it. */
-export type Encode = (text: string, max: number) => string;
-
-/** Numbers from 0 are slots: indexes into `Layout.paths`. */
-export const fromTime = -1;
-export const fromPosition = -2;
-export const fromSeverity = -3;
-
-export type Part =
-  | { readonly type: 'literal'; readonly text: string; readonly bytes: Buffer }
-  /** By rank of the severity; the last entry is for events without one. */
-  | { readonly type: 'by-severity'; readonly texts: readonly string[]; readonly bytes: readonly Buffer[] }
-  /** Of the event, epoch ms. */
-  | { readonly type: 'time'; readonly write: (ms: number) => string }
-  /** Made of the event type alone. */
-  | { readonly type: 'event-type'; readonly write: (type: string) => string }
-  | FieldPart
-  /** The event itself, white space around its tokens as spaces. */
-  | { readonly type: 'whole-event' };
-
-export interface FieldPart {
-  readonly type: 'field';
-  /** Between this field and the one before it in the same run of fields; nothing is written before the first. */
-  readonly separator: string;
-  readonly before: string;
-  readonly beforeBytes: Buffer;
-  readonly after: string;
-  readonly afterBytes: Buffer;
-  readonly slots: Int32Array;
-  readonly kind: CefKind;
-  readonly max: number;
-  readonly encode: Encode;
-  readonly stop: number;
-  /** Text without a value: of the event type, unescaped. Without it the field is left out. */
-  readonly otherwise?: (type: string) => string;
-}
+import { computed } from './mapping.ts';
+import {
+  bySeverity,
+  fromPosition,
+  fromSeverity,
+  fromTime,
+  leastCharacters,
+  literal,
+  type Part,
+} from './parts.ts';
 
 export interface Layout {
   readonly parts: readonly Part[];
@@ -77,15 +35,6 @@ export interface Layout {
 
 export const eventSlot = 0;
 export const severitySlot = 1;
-
-const labels: Readonly<Record<string, string>> = { 'finding.new': 'New finding' };
-
-/** What an event type is called: `scan.completed` is `Scan completed`. */
-export function labelOf(type: string): string {
-  if (Object.hasOwn(labels, type)) return labels[type]!;
-  const words = type.replace(/[._]+/g, ' ').trim();
-  return words === '' ? 'Event' : words[0]!.toUpperCase() + words.slice(1);
-}
 
 /** `hostname` is that of this machine. The parameters have passed `check`. */
 export function layoutOf(params: SyslogParams, hostname: string): Layout {
@@ -101,14 +50,6 @@ export function layoutOf(params: SyslogParams, hostname: string): Layout {
   const parts = [...headerOf(params, hostname), ...format.parts];
   const leastBytes = parts.reduce((sum, part) => sum + leastBytesOf(part), Buffer.byteLength(format.cutMark));
   return { parts, paths, cutMark: format.cutMark, leastBytes };
-}
-
-function literal(text: string): Part {
-  return { type: 'literal', text, bytes: Buffer.from(text) };
-}
-
-function bySeverity(texts: readonly string[]): Part {
-  return { type: 'by-severity', texts, bytes: texts.map((text) => Buffer.from(text)) };
 }
 
 function headerOf(params: SyslogParams, machine: string): Part[] {
@@ -130,143 +71,6 @@ function headerOf(params: SyslogParams, machine: string): Part[] {
   ];
 }
 
-interface Format {
-  readonly parts: readonly Part[];
-  readonly cutMark: string;
-}
-
-type SlotOf = (source: string) => number;
-
-function fieldPart(
-  rule: Pick<FieldRule, 'from' | 'kind' | 'max'>,
-  slotOf: SlotOf,
-  place: Pick<FieldPart, 'separator' | 'before' | 'after' | 'encode'> & {
-    stop: string;
-    otherwise?: FieldPart['otherwise'];
-  },
-): FieldPart {
-  const { stop, otherwise, ...rest } = place;
-  return {
-    type: 'field',
-    ...rest,
-    beforeBytes: Buffer.from(place.before),
-    afterBytes: Buffer.from(place.after),
-    stop: stop === '' ? 0x7f : stop.charCodeAt(0),
-    slots: Int32Array.from(rule.from.map(slotOf)),
-    kind: rule.kind,
-    max: rule.max,
-    ...(otherwise === undefined ? {} : { otherwise }),
-  };
-}
-
-const className = { from: ['event'], kind: 'text', max: cefHeaderLimits.eventClass } as const;
-const eventName = {
-  from: ['data.vuln_name', 'data.cwe_name'],
-  kind: 'text',
-  max: cefHeaderLimits.name,
-} as const;
-
-const formats: Readonly<
-  Record<NonNullable<SyslogParams['format']>, (params: SyslogParams, slotOf: SlotOf) => Format>
-> = {
-  cef(params, slotOf) {
-    const { vendor = 'S4E', product = 'Platform', version = '2.4.0' } = params;
-    const header = [
-      cefHeader(vendor, cefHeaderLimits.vendor),
-      cefHeader(product, cefHeaderLimits.product),
-      cefHeader(version, cefHeaderLimits.version),
-    ];
-    const fields = fieldsOf(params);
-    const inHeader = { separator: '', before: '', after: '', encode: cefHeader, stop: '|' };
-    return {
-      parts: [
-        literal(`CEF:0|${header.join('|')}|`),
-        fieldPart(className, slotOf, { ...inHeader, otherwise: () => 'event' }),
-        literal('|'),
-        fieldPart(eventName, slotOf, { ...inHeader, otherwise: labelOf }),
-        bySeverity([...cefSeverities, cefUnrated].map((severity) => `|${severity}|`)),
-        ...fields.map((rule) =>
-          fieldPart(rule, slotOf, {
-            separator: ' ',
-            before: `${rule.label === undefined ? '' : `${rule.key}Label=${rule.label} `}${rule.key}=`,
-            after: '',
-            encode: cefValue,
-            stop: '=',
-          }),
-        ),
-      ],
-      cutMark: fields.some(({ key }) => key === 'cs6') ? '' : ' cs6Label=truncated cs6=true',
-    };
-  },
-
-  leef(params, slotOf) {
-    const { vendor = 'S4E', product = 'Platform', version = '2.4.0', delimiter: setting = 'x09' } = params;
-    const delimiter = leefDelimiter(setting) ?? '\t';
-    const header = [vendor, product, version].map((text) => leefHeader(text));
-    // A visible delimiter is shown as it is, others as their code.
-    const shown = /[!-~]/.test(delimiter)
-      ? delimiter
-      : `x${delimiter.charCodeAt(0).toString(16).padStart(2, '0')}`;
-    return {
-      parts: [
-        literal(`LEEF:2.0|${header.join('|')}|`),
-        fieldPart({ ...className, max: leefHeaderLimit }, slotOf, {
-          separator: '',
-          before: '',
-          after: '',
-          encode: leefHeader,
-          stop: '|',
-          otherwise: () => 'event',
-        }),
-        literal(`|${shown}|`),
-        ...fieldsOf(params).map((rule) =>
-          fieldPart(rule, slotOf, {
-            separator: delimiter,
-            before: `${rule.key}=`,
-            after: '',
-            encode: (text, max) => leefValue(text, max, delimiter),
-            stop: delimiter,
-          }),
-        ),
-      ],
-      cutMark: `${delimiter}truncated=true`,
-    };
-  },
-
-  rfc5424(params, slotOf) {
-    const { sd_id = 'soc@32473', bom = false } = params;
-    return {
-      parts: [
-        literal(`[${sd_id}`),
-        ...fieldsOf(params).map((rule) =>
-          fieldPart(rule, slotOf, {
-            separator: '',
-            before: ` ${rule.key}="`,
-            after: '"',
-            encode: paramValue,
-            stop: ']',
-          }),
-        ),
-        literal(`] ${bom ? byteOrderMark : ''}`),
-        fieldPart({ from: ['data.title', 'data.message'], kind: 'text', max: 4000 }, slotOf, {
-          separator: '',
-          before: '',
-          after: '',
-          encode: (text, max) => cutText(oneLine(text), max),
-          stop: '',
-          otherwise: labelOf,
-        }),
-      ],
-      cutMark: ' [truncated]',
-    };
-  },
-
-  json: () => ({ parts: [{ type: 'whole-event' }], cutMark: '' }),
-};
-
-/** A text is not made shorter than this before whole fields go. */
-export const leastCharacters = 32;
-
 function leastBytesOf(part: Part): number {
   if (part.type === 'literal') return part.bytes.length;
   if (part.type === 'by-severity') return Math.max(...part.bytes.map((bytes) => bytes.length));
@@ -277,6 +81,3 @@ function leastBytesOf(part: Part): number {
     return Buffer.byteLength(part.before + part.after) + 3 * leastCharacters;
   return 0;
 }
-
-/** Texts of LEEF's `sev` and of other places that want a number, by rank of the severity. */
-export const severityNumbers: readonly string[] = leefSeverities.map(String);

@@ -35,8 +35,8 @@ export const manifest: SinkManifest = {
   since: '0.1.0',
   needs: ['syslog'],
   connection: 'syslog',
-  // Many small batches, because a batch is kept until its delivery is proved.
-  batch: { inFlight: 32 },
+  // Many small batches: each is kept, with the records that it came from, until its delivery is proved.
+  batch: { maxBytes: 262_144, inFlight: 64 },
   params: {
     type: 'object',
     additionalProperties: false,
@@ -158,7 +158,7 @@ export const manifest: SinkManifest = {
         type: 'integer',
         minimum: 65_536,
         maximum: 33_554_432,
-        default: 8_388_608,
+        default: 4_194_304,
         description: 'Bytes sent and not yet proved at which a connection is ended, or with window believed.',
       },
     },

@@ -2,7 +2,8 @@
 import { severityRank } from '../../domain/rules/severity.ts';
 import { type Cut, cutMessage, type Piece, place } from './cut.ts';
 import { fittingText } from './kinds.ts';
-import { type FieldPart, fromPosition, fromTime, type Layout, severityNumbers } from './layout.ts';
+import type { Layout } from './layout.ts';
+import { type FieldPart, fromPosition, fromTime, severityNumbers } from './parts.ts';
 
 /** What a message needs to know of an event. */
 export interface Values {

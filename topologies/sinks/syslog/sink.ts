@@ -77,7 +77,7 @@ function receiverOf(
     streamSession(await port.connect(destination, () => undefined), hooks, {
       proof: params.proof ?? 'close',
       proofMs: params.proof_ms ?? 10_000,
-      windowBytes: params.window_bytes ?? 8_388_608,
+      windowBytes: params.window_bytes ?? 4_194_304,
       // One half is proved while the other is sent.
       mostCargos: Math.max(1, Math.floor(inFlight / 2)),
       timeoutMs,

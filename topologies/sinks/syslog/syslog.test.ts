@@ -4,9 +4,10 @@ import glossy from 'glossy';
 import parseSyslog from 'nsyslog-parser';
 import { describe, expect, it } from 'vitest';
 import { SinkConfigError } from '../../domain/sink/define-sink.ts';
+import { syslogConnection } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
 import { awkward, commonContract } from '../contract.ts';
-import { bodyOf, host, messageOf, messagesOf, syslogConnection } from './kit.ts';
+import { bodyOf, host, messageOf, messagesOf } from './kit.ts';
 import type { SyslogParams } from './manifest.ts';
 import { syslog } from './sink.ts';
 

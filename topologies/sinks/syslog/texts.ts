@@ -1,8 +1,9 @@
 // Texts that many events share, made once and kept as bytes: times of one second, event types, words of severity.
 //
 // Invariant: bounded, whatever the events hold; a text that is not kept is made again.
-import type { FieldPart, Layout } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { rankOf } from './message.ts';
+import type { FieldPart } from './parts.ts';
 
 const mostKept = 256;
 
