@@ -134,7 +134,7 @@ describe('one answer at the end', () => {
 });
 
 describe('what no run can hold', () => {
-  test('B11: an output that is larger than one input is told by its size and digest', async () => {
+  test('an output that is larger than one input is told by its size and digest', async () => {
     const output = { text: 'é'.repeat(500_000) };
     const kit = await started(() => ({ status: 'done', output }));
     await kit.publish([waited(1)]);

@@ -94,7 +94,7 @@ describe('actions', () => {
     });
   });
 
-  test('B11: large outputs are kept as their digest', () => {
+  test('large outputs are kept as their digest', () => {
     const run = stage([act('a'), act('b')]);
     run.start();
     run.answer('a', { output: { text: 'x'.repeat(20_000) } });

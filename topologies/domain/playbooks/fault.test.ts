@@ -130,7 +130,7 @@ describe('a revision that nobody knows any more', () => {
   });
 });
 
-test('B12: a command on its way is told when the run is cancelled', () => {
+test('a command on its way is told when the run is cancelled', () => {
   const { state } = running();
   const { changes } = decideRun(state, { kind: 'cancel', by: 'op' }, moment, known);
   const told = changes.filter(({ what, status }) => what === 'step' && status === 'cancelled');
