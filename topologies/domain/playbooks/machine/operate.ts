@@ -3,7 +3,7 @@
 import type { CancelInput, PauseInput, ResumeInput, RetryInput, SkipInput } from '@tocsin/schemas/types.ts';
 import type { Json } from '../../action/outcome.ts';
 import { playbookLimits } from '../limits.ts';
-import { keptOutputs, nextEpoch, setTimer, stepAt, tell } from './draft.ts';
+import { nextEpoch, setTimer, stepAt, tell } from './draft.ts';
 import { endRun, nextUndo } from './ending.ts';
 import { begin, execute, setDeadline } from './execute.ts';
 import { close } from './flow.ts';
@@ -103,6 +103,5 @@ export function skip(draft: Draft, { step, output, by }: SkipInput): void {
   }
   const [place] = first;
   tell(draft, { what: 'operator', status: 'skip', by, place, step: stepAt(draft, place).id });
-  const outputs = keptOutputs(output as Json | undefined);
-  close(draft, place, 'skipped', outputs === undefined ? {} : { outputs });
+  close(draft, place, 'skipped', output === undefined ? {} : { outputs: output as Json });
 }
