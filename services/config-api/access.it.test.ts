@@ -115,7 +115,7 @@ const bodies: Record<string, unknown> = {
   '/api/approvals/:id/links': { user: 'alice' },
 };
 
-it('has a line for every route and a route for every line', () => {
+it('T06 has a line for every route and a route for every line', () => {
   const real = api.routes.map((route) => `${route.method} ${route.url}`);
   expect([...new Set(real)].sort()).toEqual(Object.keys(table).sort());
 });

@@ -17,7 +17,7 @@ describe('CEF', () => {
     expect(cefHeader('one\r\ntwo\nthree', 512)).toBe('one two three');
   });
 
-  it('escapes extension values as the standard does', () => {
+  it('T16 escapes extension values as the standard does', () => {
     expect(cefValue('blocked a |', 63)).toBe('blocked a |');
     expect(cefValue('blocked a \\', 63)).toBe('blocked a \\\\');
     expect(cefValue('blocked a =', 63)).toBe('blocked a \\=');
@@ -153,7 +153,7 @@ describe('RFC 3164', () => {
 });
 
 describe('one line', () => {
-  it('holds no control, no line end, no turn of direction, no half of a character', () => {
+  it('T15 holds no control, no line end, no turn of direction, no half of a character', () => {
     expect(oneLine('a\u0000b\u001b[2Jc\u0085d\u2028e\r\nf')).toBe('a b [2Jc d e f');
     expect(oneLine('invoice\u202efdp.exe\u2066x\u2069')).toBe('invoicefdp.exex');
     expect(oneLine('\ud800x\udc00 😀')).toBe('\ufffdx\ufffd 😀');
