@@ -144,6 +144,7 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     BOOTSTRAP_KEY_FILE: process.env.BOOTSTRAP_KEY_FILE || firstKeyFile,
     ACTION_LOG_FILE: process.env.ACTION_LOG_FILE || join(home, 'logs', 'log-action.log'),
     REPORT_DIR: process.env.REPORT_DIR || join(home, 'reports'),
+    EXPORT_DIR: process.env.EXPORT_DIR || join(home, 'exports'),
     ...options.env,
   };
   await createMissingTopics(shared);

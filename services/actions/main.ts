@@ -17,6 +17,7 @@ import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
 import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { createMailer } from '@tocsin/adapters/smtp/mailer.ts';
+import { createSyslogClient } from '@tocsin/adapters/syslog/client.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import type { ActionPorts } from '@tocsin/topologies/domain/action/define-action.ts';
 import { actionFlows } from '@tocsin/topologies/flows/actions.ts';
@@ -63,6 +64,11 @@ await runService(config.service, async (context) => {
   const database = createDatabaseClient({ egress });
   onStop(() => database.close());
   const files = createFileStore({ folder: config.reportFolder, maxBytes: config.reportMaxBytes });
+  const lake = createFileStore({
+    folder: config.exportFolder,
+    maxBytes: config.exportMaxBytes,
+    names: 'paths',
+  });
   const producer = client.producer();
   onStop(() => producer.close());
   const outbox = createOutbox({ producer, clock, logger });
@@ -75,6 +81,8 @@ await runService(config.service, async (context) => {
     lineLog,
     database,
     files,
+    lake,
+    syslog: createSyslogClient({ egress }),
     records: recordsOf(outbox),
     incidents: createIncidentStore(db),
     risks: createRiskStore(db),

@@ -2,6 +2,7 @@
 import type { Action } from '../domain/action/define-action.ts';
 import { database } from './database/execute.ts';
 import { email } from './email/execute.ts';
+import { exportAction } from './export/execute.ts';
 import { gitlab } from './gitlab/execute.ts';
 import { incident } from './incident/execute.ts';
 import { index } from './index/execute.ts';
@@ -24,6 +25,7 @@ import { webhook } from './webhook/execute.ts';
 export const actions = {
   database,
   email,
+  export: exportAction,
   gitlab,
   incident,
   index,

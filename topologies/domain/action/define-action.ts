@@ -13,6 +13,7 @@ import type { MitreStorePort } from '../../ports/mitre-store.ts';
 import type { RecordsPort } from '../../ports/records.ts';
 import type { RiskStorePort } from '../../ports/risk-store.ts';
 import type { SecretValue } from '../../ports/secrets.ts';
+import type { SyslogPort } from '../../ports/syslog.ts';
 import type { Outcome } from './outcome.ts';
 
 /** Every outside system that an action may touch. A worker hands an action only what its manifest needs. */
@@ -21,13 +22,25 @@ export interface ActionPorts {
   readonly mail: MailPort;
   readonly lineLog: LineLogPort;
   readonly database: DatabasePort;
+  /** Reports, under plain names. */
   readonly files: FileStorePort;
+  /** Exports, under paths. */
+  readonly lake: FileStorePort;
+  readonly syslog: SyslogPort;
   readonly records: RecordsPort;
   readonly incidents: IncidentStorePort;
   readonly risks: RiskStorePort;
   readonly mitre: MitreStorePort;
   /** For those who have to wait within an attempt. */
   readonly clock: Clock;
+}
+
+export type ConnectionTypes = Connection['type'] | readonly Connection['type'][] | null;
+
+/** The types of connections that a manifest allows. */
+export function connectionTypes(allowed: ConnectionTypes): readonly Connection['type'][] {
+  if (allowed === null) return [];
+  return typeof allowed === 'string' ? [allowed] : allowed;
 }
 
 export type PortName = keyof ActionPorts;
@@ -46,8 +59,8 @@ export interface ActionManifest {
     readonly params: Readonly<Record<string, unknown>>;
   }[];
   readonly needs: readonly PortName[];
-  /** Type of the connection that the action uses; null when it needs none. */
-  readonly connection: Connection['type'] | null;
+  /** Type of the connection that the action uses, or the types of which its parameters choose one; null when it needs none. */
+  readonly connection: ConnectionTypes;
   /** What `run_once: true` means for this type. */
   readonly runOnce: 'all' | 'first';
   /** Mode when neither rule nor action says one. */

@@ -95,6 +95,9 @@ export interface EventVerdict {
   readonly detail: string;
 }
 
+/** Where records came from: what frames may say of them. A RecordBatch is one. */
+export type Origins = Pick<RecordBatch, 'topic' | 'partition' | 'offset' | 'timestamp'>;
+
 /** How events become frames, with the parameters compiled in. */
 export interface SinkFrames {
   /** Largest value that is forwarded, bytes. */
@@ -112,7 +115,7 @@ export interface SinkFrames {
     start: number,
     end: number,
     marks: Marks,
-    batch: RecordBatch,
+    batch: Origins,
     index: number,
   ): number;
 }
@@ -179,6 +182,12 @@ export interface SinkHost {
 /** Parameters or connection cannot be used; the message names the field and holds no secret. */
 export class SinkConfigError extends Error {
   override readonly name = 'SinkConfigError';
+  /** What is to be mended. */
+  readonly about: 'params' | 'connection' | 'secret';
+  constructor(message: string, about: SinkConfigError['about'] = 'connection') {
+    super(message);
+    this.about = about;
+  }
 }
 
 export interface Sink {

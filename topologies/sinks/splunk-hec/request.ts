@@ -27,7 +27,8 @@ export function hecRequests(params: SplunkHecParams, connection: ResolvedConnect
     },
     secrets: connection.secrets,
   });
-  if ('status' in target) throw new SinkConfigError(target.detail);
+  if ('status' in target)
+    throw new SinkConfigError(target.detail, target.code === 'secret' ? 'secret' : 'connection');
   const authorization = ownAuth
     ? [['authorization', splunkToken(connection)] as const]
     : target.authorization;
@@ -64,9 +65,12 @@ function splunkToken(connection: ResolvedConnection): string {
     .trim()
     .replace(/^splunk\s+/i, '');
   if (token === undefined || token === '')
-    throw new SinkConfigError(`connection ${connection.config.id}: secrets.token is missing`);
+    throw new SinkConfigError(`connection ${connection.config.id}: secrets.token is missing`, 'secret');
   if (!/^[\x21-\x7e]+$/.test(token))
-    throw new SinkConfigError(`connection ${connection.config.id}: secrets.token does not fit in a header`);
+    throw new SinkConfigError(
+      `connection ${connection.config.id}: secrets.token does not fit in a header`,
+      'secret',
+    );
   return `Splunk ${token}`;
 }
 

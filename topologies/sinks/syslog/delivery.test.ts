@@ -5,7 +5,7 @@ import { fakeClock } from '../../ports/fakes/clock.ts';
 import { type FakeSyslog, type FakeSyslogConnection, fakeSyslog } from '../../ports/fakes/syslog.ts';
 import { SyslogFailure } from '../../ports/syslog.ts';
 import { syslogConnection } from '../../testing/fixtures.ts';
-import { host } from './kit.ts';
+import { host, librelp } from './kit.ts';
 import type { SyslogParams } from './manifest.ts';
 import { relpWindow } from './relp.ts';
 import { syslog } from './sink.ts';
@@ -271,30 +271,6 @@ describe('over TCP', () => {
 });
 
 describe('over RELP', () => {
-  /** Answers as librelp does; `answer` says what to each message. */
-  function librelp(port: FakeSyslog, answer: (message: string) => string | null = () => '200 OK'): void {
-    const rests = new Map<FakeSyslogConnection, string>();
-    port.onWrite = (connection, bytes) => {
-      let rest = (rests.get(connection) ?? '') + bytes.toString('latin1');
-      for (;;) {
-        const found = /^(\d+) (\w+) (\d+) ?/.exec(rest);
-        if (found === null) break;
-        const [head, number, command, length] = found as unknown as [string, string, string, string];
-        const end = (length === '0' ? head.trimEnd().length : head.length) + Number(length);
-        if (rest.length <= end) break;
-        expect(rest[end]).toBe('\n');
-        const data = rest.slice(end - Number(length), end);
-        rest = rest.slice(end + 1);
-        const text =
-          command === 'open'
-            ? `200 OK\nrelp_version=0\nrelp_software=librelp\ncommands=syslog`
-            : answer(data);
-        if (text !== null) connection.send(`${number} rsp ${text.length} ${text}\n`);
-      }
-      rests.set(connection, rest);
-    };
-  }
-
   it('opens, numbers its commands, and counts a batch when each message was answered', async () => {
     const { port, clock, send, classes } = setup('relp');
     const held: string[] = [];
