@@ -6,6 +6,7 @@ import type { Database, Db, LetterState } from './schema.ts';
 
 /** What to look for; everything that is given must hold. */
 export interface LetterFilter {
+  readonly id?: string;
   readonly state?: LetterState;
   readonly stage?: string;
   readonly reason?: string;
@@ -155,6 +156,7 @@ function shownLetter(row: Row): LetterRecord {
 }
 
 const columnOf = {
+  id: 'id',
   state: 'state',
   stage: 'stage',
   reason: 'reason',
