@@ -2,9 +2,16 @@
 import { describe, expect, test } from 'vitest';
 import { memoryBatch } from '../../ports/fakes/record-batch.ts';
 import type { Header } from '../../ports/log.ts';
-import { eventCommand } from '../../testing/fixtures.ts';
+import {
+  commandLetter,
+  findingLetter,
+  headerBytes,
+  letterCommand,
+  letterTime,
+  readLetterOf,
+} from '../../testing/letters.ts';
 import { commandTopic, topics } from '../../topics.ts';
-import { type DeadLetter, deadLetterRecord, maxKeptBytes } from '../dead-letter.ts';
+import { type DeadLetter, maxKeptBytes } from '../dead-letter.ts';
 import { type Letter, readLetter } from './read-letter.ts';
 import {
   duplicateReason,
@@ -15,65 +22,21 @@ import {
 } from './redrive.ts';
 import { readPlace, readRedriven } from './redriven.ts';
 
-const at = Date.UTC(2026, 3, 28, 12);
-
-const finding: DeadLetter = {
-  stage: 'input',
-  reason: 'json_syntax',
-  error: 'unexpected end',
-  source: { topic: 'findings.v1', partition: 3, offset: 42 },
-  service: 'evaluator',
-  attempts: 1,
-  at,
-  key: Buffer.from([0xff, 0x00]),
-  value: Buffer.from([0x7b, 0x22, 0xff]),
-  headers: [['trace', Buffer.from([1, 2])]],
-};
-
-const command = eventCommand({
-  connection: 'hook',
-  playbook: { id: 'contain', revision: 2, run: 'contain:f1', number: 1, step: 'tell#0' },
-  tenant: 'acme',
-});
-const failed: DeadLetter = {
-  ...finding,
-  stage: 'command',
-  reason: 'http_5xx',
-  error: 'gave up after 10 attempts',
-  source: { topic: 'commands.webhook.v1', partition: 1, offset: 7 },
-  service: 'actions/webhook',
-  attempts: 10,
-  firstAt: at - 60_000,
-  commandId: command.command_id,
-  value: Buffer.from(JSON.stringify(command)),
-  headers: [],
-};
-
-let offset = 0;
-/** As the recorder reads it: written at another offset each time. */
-function read(letter: DeadLetter): Letter {
-  const { key, value, headers = [] } = deadLetterRecord(letter);
-  const place = { topic: 'dead-letters.v1', partition: 0 };
-  const record = {
-    ...place,
-    offset: offset++,
-    timestamp: at + 5,
-    key: key as Buffer | null,
-    value: value as Buffer | null,
-    headers: headers.map(([name, content]): Header => [name, Buffer.from(content as string)]),
-  };
-  return readLetter(memoryBatch(place, [record], offset), 0);
-}
+const at = letterTime;
+const finding = findingLetter;
+const command = letterCommand;
+const failed = commandLetter;
+const read = readLetterOf;
 
 /** The record that the letter is sent back as, failed again in the same way. */
 function failedAgain(letter: DeadLetter, sentFrom: Letter, source: DeadLetter['source']): DeadLetter {
-  const { key, value, headers = [] } = sentBack(sentFrom);
+  const { key, value, headers } = sentBack(sentFrom);
   return {
     ...letter,
     source,
     key: key as Buffer | null,
     value: value as Buffer | null,
-    headers: headers.map(([name, content]): Header => [name, Buffer.from(content as string)]),
+    headers: headerBytes(headers),
   };
 }
 
