@@ -14,6 +14,7 @@ export const groups = {
   correlations: { id: 'tocsin.correlations', service: 'playbooks', maxLagSeconds: 30 },
   recorder: { id: 'tocsin.recorder', service: 'recorder', maxLagSeconds: 300 },
   runRecorder: { id: 'tocsin.recorder.runs', service: 'recorder', maxLagSeconds: 60 },
+  letterRecorder: { id: 'tocsin.recorder.dead-letters', service: 'recorder', maxLagSeconds: 300 },
 } as const satisfies Record<string, Group>;
 
 /** The group of one action type; types do not wait for each other. */

@@ -72,6 +72,24 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: ['service', 'reason'],
   },
   {
+    name: 'tocsin_dead_letters_recorded_total',
+    kind: 'counter',
+    help: 'Dead letters written for the search, repeats included.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_dead_letters_unrecorded_total',
+    kind: 'counter',
+    help: 'Dead letters that could not be stored; they are in their topic alone.',
+    labels: [],
+  },
+  {
+    name: 'tocsin_dead_letters_redriven_total',
+    kind: 'counter',
+    help: 'Dead letters sent back to where they came from, by outcome: sent, refused by the log.',
+    labels: ['outcome'],
+  },
+  {
     name: 'tocsin_actions_total',
     kind: 'counter',
     help: 'Commands ended, by type, status and failure code.',

@@ -11,6 +11,8 @@ import { maxBodyBytes, readJsonBodies } from './json-body.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { approvePageRoutes } from './routes/approve-page.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { deadLetterOperateRoutes } from './routes/dead-letters-operate.ts';
 import { serveDocs } from './routes/docs.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -124,6 +126,8 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     incidentRoutes(scope, dependencies);
     riskRoutes(scope, dependencies);
     mitreRoutes(scope, dependencies);
+    deadLetterRoutes(scope, dependencies);
+    deadLetterOperateRoutes(scope, dependencies);
   });
   await http.register(async (scope) => {
     approvePageRoutes(scope, dependencies, deciding, settings.linkRateLimit ?? 60);

@@ -16,6 +16,8 @@ export interface ConfigApiConfig {
   readonly configDir: string | null;
   /** Requests per minute and client address. */
   readonly rateLimit: number;
+  /** Dead letters sent again in a second, over all requests. */
+  readonly redrivePerSecond: number;
   /** Where people reach this API, without a slash at the end; null: links of approvals are paths. */
   readonly publicUrl: string | null;
 }
@@ -31,6 +33,7 @@ export function readConfig(): ConfigApiConfig {
     firstKeyFile: required(process.env, 'BOOTSTRAP_KEY_FILE', 'where the first admin key is written'),
     configDir: process.env['CONFIG_DIR'] || null,
     rateLimit: integer(process.env, 'RATE_LIMIT_PER_MINUTE', 6_000, { min: 1, max: 10_000_000 }),
+    redrivePerSecond: integer(process.env, 'REDRIVE_PER_SECOND', 100, { min: 1, max: 100_000 }),
     publicUrl: publicUrlOf(process.env['APPROVAL_URL']),
   };
 }

@@ -6,6 +6,7 @@ import { createApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts
 import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
+import { createDeadLetterSearch } from '@tocsin/adapters/postgres/dead-letter-search.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { listen } from '@tocsin/adapters/postgres/listen.ts';
@@ -13,6 +14,7 @@ import { createMitreSearch } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
 import { startOutbox } from '@tocsin/adapters/postgres/outbox.ts';
 import { publishedHead } from '@tocsin/adapters/postgres/publish-version.ts';
+import { startRedriveQueue } from '@tocsin/adapters/postgres/redrive-queue.ts';
 import { createRiskSearch } from '@tocsin/adapters/postgres/risk-search.ts';
 import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { loadKeyring } from '@tocsin/adapters/secrets/keyring.ts';
@@ -90,6 +92,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       incidents: createIncidentDesk(db),
       risks: createRiskSearch(db),
       mitre: createMitreSearch(db),
+      letters: createDeadLetterSearch(db),
       producer,
       playbookHead:
         config.configDir === null ? (id) => publishedHead(db, id) : (id) => store.get('playbook', id),
@@ -130,6 +133,8 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     logger,
   });
   onStop(() => outbox.stop());
+  const redrives = startRedriveQueue({ pool, producer, logger, metrics, perSecond: config.redrivePerSecond });
+  onStop(() => redrives.stop());
   const listener = listen({
     connectionString,
     channel: 'tocsin_outbox',

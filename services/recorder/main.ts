@@ -1,16 +1,19 @@
-// The recorder: results of actions and changes of runs become the history that people search.
+// The recorder: results of actions, changes of runs and dead letters become what people search.
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
+import { createDeadLetterStore } from '@tocsin/adapters/postgres/dead-letter-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
 import { createRunStore } from '@tocsin/adapters/postgres/run-store.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
 import type { PerformFlow } from '@tocsin/topologies/flows/flow.ts';
-import { recorderFlow, runRecorderFlow } from '@tocsin/topologies/flows/recorder.ts';
+import { letterRecorderFlow, recorderFlow, runRecorderFlow } from '@tocsin/topologies/flows/recorder.ts';
 import type { Group } from '@tocsin/topologies/groups.ts';
 import type { BatchHandler } from '@tocsin/topologies/ports/log.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { readConfig } from './config.ts';
+import { pruneLetters } from './prune-letters.ts';
 import { createRecorder } from './record.ts';
+import { createLetterRecorder } from './record-letters.ts';
 import { createRunRecorder } from './record-runs.ts';
 
 const config = readConfig();
@@ -46,4 +49,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
   };
   await consume(recorderFlow, createRecorder({ ...options, history: createHistoryStore(database.db) }));
   await consume(runRecorderFlow, createRunRecorder({ ...options, runs: createRunStore(database.db) }));
+  const store = createDeadLetterStore(database.db);
+  await consume(letterRecorderFlow, createLetterRecorder({ ...options, store }));
+  void pruneLetters({ store, clock, logger, signal });
 });

@@ -22,11 +22,17 @@ export interface RecordBatchesOptions {
 /** What is recorded. */
 export interface Recording<Row> {
   /** One record; null for one that says nothing. Never throws. */
-  read(value: Buffer): { readonly row: Row } | { readonly refuse: string; readonly detail: string } | null;
+  read(
+    value: Buffer | null,
+    batch: RecordBatch,
+    index: number,
+  ): { readonly row: Row } | { readonly refuse: string; readonly detail: string } | null;
   /** One transaction; the same rows again change nothing. */
   write(rows: readonly Row[]): Promise<void>;
   /** Rows of one transaction: below the statement timeout on a slow disk. */
   readonly rowsPerWrite: number;
+  /** Told of a row that the database refuses, and of offsets that cannot be read, instead of a dead letter: a letter about a letter would go on for ever. */
+  onLost?(place: string, error: string): void;
 }
 
 const service = 'recorder';
@@ -50,8 +56,7 @@ export function recordBatches<Row>(recording: Recording<Row>, options: RecordBat
     const entries: { index: number; row: Row }[] = [];
     const letters: OutRecord[] = [];
     for (let index = 0; index < batch.count; index += 1) {
-      const value = batch.value(index);
-      const found = value === null ? null : recording.read(value);
+      const found = recording.read(batch.value(index), batch, index);
       if (found === null) continue;
       if ('row' in found) entries.push({ index, row: found.row });
       else letters.push(letter(batch, index, found.refuse, found.detail));
@@ -92,7 +97,10 @@ export function recordBatches<Row>(recording: Recording<Row>, options: RecordBat
             try {
               if (!(await write([row], assignment.signal))) return;
             } catch (refusal) {
-              letters.push(letter(batch, index, 'not_storable', String(refusal)));
+              if (recording.onLost === undefined)
+                letters.push(letter(batch, index, 'not_storable', String(refusal)));
+              else
+                recording.onLost(`${batch.topic}/${batch.partition}/${batch.offset(index)}`, String(refusal));
             }
         }
       }
@@ -100,6 +108,8 @@ export function recordBatches<Row>(recording: Recording<Row>, options: RecordBat
       assignment.complete(batch.count === 0 ? batch.nextOffset : batch.offset(0), batch.nextOffset);
     },
     async onUnreadable(range) {
+      if (recording.onLost !== undefined)
+        return recording.onLost(`${range.topic}/${range.partition}/${range.firstOffset}`, range.reason);
       metrics.count('tocsin_dead_letters_total', { service, reason: 'unreadable' });
       await outbox.send([unreadableRecord(range, { stage: 'input', service, at: clock.now() })]);
     },

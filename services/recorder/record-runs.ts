@@ -16,6 +16,7 @@ export function createRunRecorder(options: RunRecorderOptions): BatchHandler {
     // Each of them writes a row per change, and its state.
     rowsPerWrite: 200,
     read(value) {
+      if (value === null) return null;
       const found = readRunEvent(value);
       return 'event' in found ? { row: rowsOf(found.event) } : found;
     },

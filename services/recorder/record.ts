@@ -15,6 +15,7 @@ export function createRecorder(options: RecorderOptions): BatchHandler {
   const recording: Recording<Result> = {
     rowsPerWrite: 1_000,
     read(value) {
+      if (value === null) return null;
       const parsed = parseJson(value);
       if (!parsed.ok) return { refuse: parsed.reason, detail: parsed.detail };
       const issues = checkDocument('result.json', parsed.value);

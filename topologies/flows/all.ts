@@ -5,7 +5,7 @@ import { configApiFlow } from './config-api.ts';
 import { evaluatorFlow } from './evaluator.ts';
 import type { Flow } from './flow.ts';
 import { correlationsFlow, runsFlow } from './playbooks.ts';
-import { recorderFlow, runRecorderFlow } from './recorder.ts';
+import { letterRecorderFlow, recorderFlow, runRecorderFlow } from './recorder.ts';
 import { sinkFlows } from './sinks.ts';
 
 export const flows: readonly Flow[] = [
@@ -18,4 +18,5 @@ export const flows: readonly Flow[] = [
   ...sinkFlows,
   recorderFlow,
   runRecorderFlow,
+  letterRecorderFlow,
 ];

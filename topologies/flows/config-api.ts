@@ -1,5 +1,8 @@
-// People and pipelines change configuration: PostgreSQL is its home, the outbox publishes it. What they do to runs goes to the log at once.
-import { topics } from '../topics.ts';
+// People and pipelines change configuration: PostgreSQL is its home, the outbox publishes it. What they do to runs goes to the log at once,
+// and dead letters that they send again go back to where they came from.
+import { actions } from '../actions/registry.ts';
+import { redriveTopics } from '../domain/dead-letters/redrive.ts';
+import { commandTopic, topics } from '../topics.ts';
 import type { PerformFlow } from './flow.ts';
 
 export const configApiFlow: PerformFlow = {
@@ -8,7 +11,13 @@ export const configApiFlow: PerformFlow = {
   title: 'configuration',
   reads: [],
   tables: [],
-  writes: [topics.config, topics.playbookVersions, topics.audit, topics.runs],
+  writes: [
+    topics.config,
+    topics.playbookVersions,
+    topics.audit,
+    ...redriveTopics,
+    ...Object.keys(actions).map(commandTopic),
+  ],
   group: null,
   touches: ['PostgreSQL'],
 };

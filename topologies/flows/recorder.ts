@@ -1,4 +1,4 @@
-// Results of actions and changes of runs become the history that people search.
+// Results of actions, changes of runs and dead letters become what people search.
 import { groups } from '../groups.ts';
 import { topics } from '../topics.ts';
 import type { PerformFlow } from './flow.ts';
@@ -23,5 +23,17 @@ export const runRecorderFlow: PerformFlow = {
   tables: [],
   writes: [topics.deadLetters],
   group: groups.runRecorder,
+  touches: ['PostgreSQL'],
+};
+
+/** Writes no dead letters: they would be its own input. */
+export const letterRecorderFlow: PerformFlow = {
+  kind: 'perform',
+  service: 'recorder',
+  title: 'dead letters',
+  reads: [topics.deadLetters],
+  tables: [],
+  writes: [],
+  group: groups.letterRecorder,
   touches: ['PostgreSQL'],
 };

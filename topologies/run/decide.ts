@@ -13,6 +13,7 @@ import {
 import type { JsonObject } from '@tocsin/schemas/codecs/json.ts';
 import type { PlaybookVersion } from '@tocsin/schemas/types.ts';
 import { unreadableRecord } from '../domain/dead-letter.ts';
+import { type Redriven, redrivenIn } from '../domain/dead-letters/redriven.ts';
 import { contextOf, type Decision, decide } from '../domain/evaluate/decide.ts';
 import { versionsToStart } from '../domain/evaluate/playbook-heads.ts';
 import { isPlain } from '../domain/evaluate/screen.ts';
@@ -94,13 +95,14 @@ export function createDecider(options: DecideOptions): BatchHandler {
     index: number,
     value: JsonObject,
     known: readonly RuleRevision[] | null,
+    redriven: Redriven | null,
   ): Decision {
+    const { topic } = batch;
+    const place = { topic, partition: batch.partition, offset: batch.offset(index) };
     const input = {
       value,
-      input: topicOf.get(batch.topic)?.id ?? '',
-      topic: batch.topic,
-      partition: batch.partition,
-      offset: batch.offset(index),
+      input: topicOf.get(topic)?.id ?? '',
+      ...(redriven?.source.topic === topic ? redriven.source : place),
       timestamp: batch.timestamp(index),
       now: clock.now(),
     };
@@ -108,13 +110,19 @@ export function createDecider(options: DecideOptions): BatchHandler {
   }
 
   // Avro that a rule wants is decoded once more and whole, for what its actions get to see.
-  function judgeParts(batch: RecordBatch, index: number, value: Buffer, parts: JsonObject): Decision {
-    const decision = judge(batch, index, parts, null);
+  function judgeParts(
+    batch: RecordBatch,
+    index: number,
+    value: Buffer,
+    parts: JsonObject,
+    redriven: Redriven | null,
+  ): Decision {
+    const decision = judge(batch, index, parts, null, redriven);
     if (!decision.wanted) return decision;
     const whole = decodeValue(value, decodeOptions);
     if (whole instanceof Promise || !whole.ok)
       throw new Error('Avro that was read in parts cannot be read whole');
-    return judge(batch, index, whole.value, null);
+    return judge(batch, index, whole.value, null, redriven);
   }
 
   function checkAgain(
@@ -153,7 +161,7 @@ export function createDecider(options: DecideOptions): BatchHandler {
       const startedAt = clock.now();
       const out: OutRecord[] = [];
       const started = new Set<PlaybookVersion>();
-      const outcomes = { tombstone: 0, 'dead-letter': 0, evaluated: 0 };
+      const outcomes = { tombstone: 0, 'dead-letter': 0, evaluated: 0, elsewhere: 0 };
       const refuse = (index: number, reason: Parameters<typeof records.letter>[2], detail: string): void => {
         outcomes['dead-letter'] += 1;
         out.push(records.letter(batch, index, reason, detail));
@@ -167,6 +175,11 @@ export function createDecider(options: DecideOptions): BatchHandler {
         const { count, bytes } = batch.headerSize(index);
         if (count > maxHeaders || bytes > maxHeaderBytes) {
           refuse(index, 'headers_limit', `${count} headers with ${bytes} bytes`);
+          continue;
+        }
+        const redriven = redrivenIn(batch, index);
+        if (redriven !== null && redriven.for !== service) {
+          outcomes.elsewhere += 1;
           continue;
         }
         const isEvent = topicOf.get(batch.topic)?.id !== topics.searchResults.id;
@@ -189,8 +202,8 @@ export function createDecider(options: DecideOptions): BatchHandler {
         }
         const judged =
           how.keep === undefined
-            ? judge(batch, index, result.value, known)
-            : judgeParts(batch, index, value, result.value);
+            ? judge(batch, index, result.value, known, redriven)
+            : judgeParts(batch, index, value, result.value, redriven);
         const decision = withNotes(judged, result);
         outcomes[decision.refused.some((refusal) => refusal.deadLetter) ? 'dead-letter' : 'evaluated'] += 1;
         for (const record of records.of(decision, batch, index)) out.push(record);

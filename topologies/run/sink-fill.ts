@@ -3,6 +3,7 @@
 // Invariant: the offsets of a batch are covered exactly once: by a segment of a slab, by a dead letter, or completed at once.
 // Surprise: before every wait the segment at hand is ended, because the open slab may be sent, or filled from another
 // partition, in the meantime.
+import { redrivenIn } from '../domain/dead-letters/redriven.ts';
 import { type BatchLimits, fits } from '../domain/sink/batch.ts';
 import type { SinkWire } from '../domain/sink/define-sink.ts';
 import type { EventFilter } from '../domain/sink/filter.ts';
@@ -16,6 +17,8 @@ export type DecodeValue = (topic: string, bytes: Buffer) => Decoded | Promise<De
 export type Decoded = Buffer | { readonly reason: string; readonly detail: string };
 
 export interface FillOptions {
+  /** `sinks/<id>`, as in dead letters: what was sent again for others is left alone. */
+  readonly service: string;
   readonly wire: SinkWire;
   readonly limits: BatchLimits;
   readonly filter: EventFilter | null;
@@ -31,7 +34,10 @@ export interface FillOptions {
   readonly flush: () => void;
   readonly wait: (ms: number) => Promise<void>;
   readonly gone: (assignment: Assignment) => boolean;
-  readonly onOutcome: (outcome: 'filtered' | 'tombstone' | 'dead_letter', count: number) => void;
+  readonly onOutcome: (
+    outcome: 'filtered' | 'tombstone' | 'dead_letter' | 'elsewhere',
+    count: number,
+  ) => void;
 }
 
 /** Poison records written together, at most. */
@@ -40,7 +46,7 @@ const decodeRetryMs = 1_000;
 
 /** Resolves when the whole batch is in slabs or done, or the partition is gone. */
 export async function fill(batch: RecordBatch, assignment: Assignment, options: FillOptions): Promise<void> {
-  const { wire, limits, filter, decode, onOutcome } = options;
+  const { wire, limits, filter, decode, onOutcome, service } = options;
   const { maxEventBytes, overheadBytes } = wire;
   const { buffer, valueStart, valueEnd, count } = batch;
   const maxRetained = Math.max(8 * 1_048_576, 2 * limits.maxBytes);
@@ -52,6 +58,7 @@ export async function fill(batch: RecordBatch, assignment: Assignment, options: 
   let refusals: Refusal[] = [];
   let filtered = 0;
   let tombstones = 0;
+  let elsewhere = 0;
 
   function endSegment(upTo: number): void {
     if (segment !== null) segment.nextOffset = upTo;
@@ -97,6 +104,10 @@ export async function fill(batch: RecordBatch, assignment: Assignment, options: 
     let end = valueEnd[i]!;
     if (start < 0) {
       tombstones += 1;
+      continue;
+    }
+    if ((redrivenIn(batch, i)?.for ?? service) !== service) {
+      elsewhere += 1;
       continue;
     }
     if (end - start > maxEventBytes) {
@@ -162,6 +173,7 @@ export async function fill(batch: RecordBatch, assignment: Assignment, options: 
   endSegment(batch.nextOffset);
   if (filtered > 0) onOutcome('filtered', filtered);
   if (tombstones > 0) onOutcome('tombstone', tombstones);
+  if (elsewhere > 0) onOutcome('elsewhere', elsewhere);
   if (refusals.length > 0) await settleRefusals();
 }
 

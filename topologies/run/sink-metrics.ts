@@ -5,7 +5,7 @@ export const sinkMetrics: readonly MetricDeclaration[] = [
   {
     name: 'tocsin_sink_events_total',
     kind: 'counter',
-    help: 'Records by outcome: delivered, filtered, tombstone, dead_letter; resent counts events sent again because the receiver may not have them, repeated those that the receiver had already, cut those that were shortened to fit their format.',
+    help: 'Records by outcome: delivered, filtered, tombstone, dead_letter, elsewhere (sent again from a dead letter of another service); resent counts events sent again because the receiver may not have them, repeated those that the receiver had already, cut those that were shortened to fit their format.',
     labels: ['sink', 'outcome'],
   },
   {

@@ -93,9 +93,10 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
       pump();
     },
   });
+  const service = `sinks/${id}`;
   const letters = createLetters({
     box: options.letters,
-    service: `sinks/${id}`,
+    service,
     clock,
     logger,
     signal: stopping.signal,
@@ -268,6 +269,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
         holds.hold(batch);
         try {
           await fill(batch, assignment, {
+            service,
             wire,
             limits,
             filter: options.filter,
@@ -290,9 +292,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
       },
       async onUnreadable(range) {
         // Rejecting stops the consumer; it reads the range again when it is back.
-        await options.letters.send([
-          unreadableRecord(range, { stage: 'sink', service: `sinks/${id}`, at: clock.now() }),
-        ]);
+        await options.letters.send([unreadableRecord(range, { stage: 'sink', service, at: clock.now() })]);
         metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'dead_letter' });
       },
       async onRevoked(assignment, reason) {

@@ -24,6 +24,7 @@ export const resources = [
   'incidents',
   'risk',
   'mitre',
+  'dead-letters',
 ] as const;
 export type Resource = (typeof resources)[number];
 export type Verb = 'read' | 'write';
@@ -45,13 +46,13 @@ const everyRead = resources.map((resource): Scope => `read:${resource}`);
 const readAll = everyRead.filter((scope) => scope !== 'read:audit');
 
 /**
- * Destinations and credentials belong to administrators; editors only refer to them. Operators start, stop and repair runs and work on incidents;
+ * Destinations and credentials belong to administrators; editors only refer to them. Operators start, stop and repair runs, work on incidents and send dead letters again;
  * approvers decide at gates, where the playbook says whose decision counts. Links are made by administrators and by keys for it alone.
  */
 export const roles = {
   viewer: readAll,
   editor: [...readAll, 'write:rules', 'write:actions', 'write:sinks', 'write:lists', 'write:playbooks'],
-  operator: [...readAll, 'write:runs', 'write:incidents'],
+  operator: [...readAll, 'write:runs', 'write:incidents', 'write:dead-letters'],
   approver: [...everyRead, 'write:approvals'],
   admin: ['admin'],
 } as const satisfies Record<string, readonly Scope[]>;

@@ -97,6 +97,13 @@ export interface Database {
   };
   risk_scores: RiskScoreTable;
   mitre_records: MitreTable;
+  dead_letters: DeadLetterTable;
+  dead_letter_contents: {
+    id: string;
+    key: Buffer | null;
+    value: Buffer | null;
+    headers: Written<[name: string, base64: string][]>;
+  };
   incidents: IncidentTable;
   incident_history: {
     incident_id: string;
@@ -301,3 +308,46 @@ interface MitreTable {
   made: Written<Record<string, unknown>>;
   at: Time;
 }
+
+/** bigint comes as text. */
+interface DeadLetterTable {
+  id: string;
+  letter_partition: number;
+  letter_offset: string;
+  stage: string;
+  service: string;
+  reason: string;
+  error: string;
+  source_topic: string | null;
+  source_partition: string | null;
+  source_offset: string | null;
+  first_source: string | null;
+  attempts: number;
+  at: Time;
+  first_at: OptionalTime;
+  command_id: string | null;
+  part: string | null;
+  round: number | null;
+  type: string | null;
+  action_id: string | null;
+  rule_id: string | null;
+  connection: string | null;
+  playbook: string | null;
+  run: string | null;
+  tenant: string | null;
+  key: string | null;
+  redrives: number;
+  redrive_of: string | null;
+  complete: boolean;
+  bytes: string;
+  state: Generated<LetterState>;
+  state_by: string | null;
+  state_at: OptionalTime;
+  sent: Generated<number>;
+  job: string | null;
+  due: OptionalTime;
+  send_round: number | null;
+  send_error: string | null;
+}
+
+export type LetterState = 'open' | 'queued' | 'redriven' | 'purged';

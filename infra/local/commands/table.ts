@@ -41,6 +41,12 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: 'write the index template and the dashboard; `sink help` shows how',
     load: async () => (await import('./sink.ts')).run,
   },
+  'dead-letters': {
+    usage: 'dead-letters <command>',
+    summary:
+      'list, show, count, send again and purge what could not be handled; `dead-letters help` shows how',
+    load: async () => (await import('./dead-letters.ts')).run,
+  },
   topology: {
     usage: 'topology [--check]',
     summary: 'write the picture, the topic list and the lag alerts into docs/generated',

@@ -1,8 +1,21 @@
-// The config API as the demo uses it: a bearer key and JSON; anything but success is an error that shows the answer.
+// The config API as the demo and the commands use it: a bearer key and JSON; anything but success is an error that shows the answer.
 
 export interface ApiClient {
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body: unknown): Promise<T>;
+}
+
+/** An answer that is not a success. */
+export class ApiRefused extends Error {
+  override readonly name = 'ApiRefused';
+  readonly status: number;
+  /** The body: JSON of `{error: {code, message, issues}}`, as far as it comes from the API. */
+  readonly body: string;
+  constructor(request: string, status: number, body: string) {
+    super(`${request} answered ${status}: ${body}`);
+    this.status = status;
+    this.body = body;
+  }
 }
 
 export function createApiClient(baseUrl: string, key: string): ApiClient {
@@ -17,7 +30,7 @@ export function createApiClient(baseUrl: string, key: string): ApiClient {
       signal: AbortSignal.timeout(20_000),
     });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    if (!response.ok) throw new ApiRefused(`${method} ${path}`, response.status, text);
     return text;
   }
   return {
