@@ -493,6 +493,13 @@ export interface HttpConnection {
   host: string;
   port?: number;
   /**
+   * Further hosts of the same destination, each as host or host:port: sinks over HTTP share their requests out among all of them and go round those that are down. Actions use host alone.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  hosts?: [string, ...string[]];
+  /**
    * Prefix of every path, for products that live below one.
    */
   base_path?: string;
