@@ -2266,7 +2266,14 @@ export interface SinkConfig {
     max_bytes?: number;
     max_events?: number;
     linger_ms?: number;
+    /**
+     * Most requests at a time; halved when the receiver is overloaded, one more per round of steady answers.
+     */
     in_flight?: number;
+    /**
+     * Fewest requests at a time.
+     */
+    min_in_flight?: number;
   };
   /**
    * Checked against the schema of the type.

@@ -7,7 +7,7 @@ import { SinkConfigError, type SinkPorts } from '../domain/sink/define-sink.ts';
 import { compileFilter, filterWarnings } from '../domain/sink/filter.ts';
 import { sinkGroup } from '../groups.ts';
 import type { Clock, Random } from '../ports/clock.ts';
-import type { LogClient } from '../ports/log.ts';
+import type { LogClient, LogConsumer } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
 import type { SecretsPort } from '../ports/secrets.ts';
@@ -78,8 +78,9 @@ export async function openSink(
     random: resources.random,
     metrics,
     logger,
+    reread: (tp, offset) => consumer.seek(tp, offset),
   });
-  const consumer = client.consumer({
+  const consumer: LogConsumer = client.consumer({
     group: sinkGroup(document.id).id,
     topics: (document.topics ?? ['findings']).map(resources.topicName ?? defaultTopicName),
     handler: runner.handler,
