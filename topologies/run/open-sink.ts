@@ -4,7 +4,7 @@ import { compileCheck, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { Connection, SinkConfig } from '@tocsin/schemas/types.ts';
 import { batchLimits } from '../domain/sink/batch.ts';
 import { SinkConfigError, type SinkPorts } from '../domain/sink/define-sink.ts';
-import { compileFilter, filterWarnings } from '../domain/sink/filter.ts';
+import { compileBytesFilter, filterWarnings } from '../domain/sink/filter.ts';
 import { sinkGroup } from '../groups.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { LogClient, LogConsumer } from '../ports/log.ts';
@@ -70,7 +70,7 @@ export async function openSink(
       onCut: () => metrics.count('tocsin_sink_events_total', { sink: document.id, outcome: 'cut' }),
     }),
     limits: batchLimits(document.batch, type.manifest.batch),
-    filter: compileFilter(document.filters),
+    filter: compileBytesFilter(document.filters),
     decode: resources.decode,
     ports: resources.ports,
     letters: resources.letters,

@@ -5,7 +5,7 @@
 // partition, in the meantime.
 import { type BatchLimits, fits } from '../domain/sink/batch.ts';
 import type { SinkWire } from '../domain/sink/define-sink.ts';
-import type { EventFilter } from '../domain/sink/filter.ts';
+import type { BytesFilter } from '../domain/sink/filter.ts';
 import { type CheckSplice, createMarks, spliceOk, spliceReasons } from '../domain/sink/splice-check.ts';
 import type { RecordBatch } from '../ports/log.ts';
 import type { Letters, Refusal } from './sink-letters.ts';
@@ -19,7 +19,7 @@ export type Decoded = Buffer | { readonly reason: string; readonly detail: strin
 export interface FillOptions {
   readonly wire: SinkWire;
   readonly limits: BatchLimits;
-  readonly filter: EventFilter | null;
+  readonly filter: BytesFilter | null;
   readonly decode: DecodeValue;
   readonly letters: Letters;
   readonly holds: BatchHolds;
@@ -141,7 +141,7 @@ export async function fill(
         refuse(i, 'too_large', `${end - start} bytes decoded, the limit is ${maxEventBytes}`);
       } else if (found !== spliceOk) {
         refuse(i, spliceReasons[found]!, 'the value is not exactly one JSON object');
-      } else if (filter !== null && !filter(JSON.parse(source.toString('utf8', start, end)))) {
+      } else if (filter !== null && !filter(source, start, end)) {
         filtered += 1;
       } else {
         const bytes = end - start + overheadBytes;

@@ -10,7 +10,7 @@ import { createAdaptiveLimit } from '../domain/sink/adaptive-limit.ts';
 import { type BatchLimits, fits, whenIdle } from '../domain/sink/batch.ts';
 import type { BatchVerdict, SinkPorts, SinkWire } from '../domain/sink/define-sink.ts';
 import { createFaultGuard } from '../domain/sink/fault-guard.ts';
-import type { EventFilter } from '../domain/sink/filter.ts';
+import type { BytesFilter } from '../domain/sink/filter.ts';
 import { createSpliceCheck } from '../domain/sink/splice-check.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Assignment, BatchHandler, TopicPartition } from '../ports/log.ts';
@@ -29,7 +29,7 @@ export interface SinkRunnerOptions {
   readonly id: string;
   readonly wire: SinkWire;
   readonly limits: BatchLimits;
-  readonly filter: EventFilter | null;
+  readonly filter: BytesFilter | null;
   /** For values that begin with a zero byte: Confluent-framed Avro. */
   readonly decode: DecodeValue;
   readonly ports: Partial<SinkPorts>;
