@@ -493,6 +493,13 @@ export interface HttpConnection {
   host: string;
   port?: number;
   /**
+   * Further hosts of the same destination, each as host or host:port: sinks over HTTP share their requests out among all of them and go round those that are down. Actions use host alone.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  hosts?: [string, ...string[]];
+  /**
    * Prefix of every path, for products that live below one.
    */
   base_path?: string;
@@ -2259,7 +2266,14 @@ export interface SinkConfig {
     max_bytes?: number;
     max_events?: number;
     linger_ms?: number;
+    /**
+     * Most requests at a time; halved when the receiver is overloaded, one more per round of steady answers.
+     */
     in_flight?: number;
+    /**
+     * Fewest requests at a time.
+     */
+    min_in_flight?: number;
   };
   /**
    * Checked against the schema of the type.

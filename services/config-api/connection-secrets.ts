@@ -52,6 +52,7 @@ const bindings = [
   'protocol',
   'engine',
   'host',
+  'hosts',
   'port',
   'url',
   'security',

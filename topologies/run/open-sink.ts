@@ -4,10 +4,10 @@ import { compileCheck, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { Connection, SinkConfig } from '@tocsin/schemas/types.ts';
 import { batchLimits } from '../domain/sink/batch.ts';
 import { SinkConfigError, type SinkPorts } from '../domain/sink/define-sink.ts';
-import { compileFilter, filterWarnings } from '../domain/sink/filter.ts';
+import { compileBytesFilter, filterWarnings } from '../domain/sink/filter.ts';
 import { sinkGroup } from '../groups.ts';
 import type { Clock, Random } from '../ports/clock.ts';
-import type { LogClient } from '../ports/log.ts';
+import type { LogClient, LogConsumer } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
 import type { SecretsPort } from '../ports/secrets.ts';
@@ -70,7 +70,7 @@ export async function openSink(
       onCut: () => metrics.count('tocsin_sink_events_total', { sink: document.id, outcome: 'cut' }),
     }),
     limits: batchLimits(document.batch, type.manifest.batch),
-    filter: compileFilter(document.filters),
+    filter: compileBytesFilter(document.filters),
     decode: resources.decode,
     ports: resources.ports,
     letters: resources.letters,
@@ -78,8 +78,9 @@ export async function openSink(
     random: resources.random,
     metrics,
     logger,
+    reread: (tp, offset) => consumer.seek(tp, offset),
   });
-  const consumer = client.consumer({
+  const consumer: LogConsumer = client.consumer({
     group: sinkGroup(document.id).id,
     topics: (document.topics ?? ['findings']).map(resources.topicName ?? defaultTopicName),
     handler: runner.handler,

@@ -40,6 +40,8 @@ export type BatchVerdict =
       readonly slowDown: boolean;
       /** How many of them were there before this request, by their ids; absent where the receiver does not tell. */
       readonly repeated?: number;
+      /** Taken, but not yet proved to be stored. */
+      readonly receipt?: Receipt;
     }
   | {
       /** The receiver answers for each event. */
@@ -61,6 +63,8 @@ export type BatchVerdict =
       readonly slowDown: boolean;
       /** Events from the start of the request that were stored all the same. */
       readonly accepted: number;
+      /** Of those that were accepted. */
+      readonly receipt?: Receipt;
     }
   | {
       /** The sink itself is misconfigured or refused: pause, probe, lose nothing, dead-letter nothing. */
@@ -77,6 +81,8 @@ export type BatchVerdict =
       readonly index: number | null;
       /** The events before `index` were stored and must not be sent again. */
       readonly prefixStored: boolean;
+      /** Of those before `index`. */
+      readonly receipt?: Receipt;
     }
   | {
       /** The request is too large as a whole: halve it. */
@@ -84,6 +90,12 @@ export type BatchVerdict =
       readonly code: string;
       readonly detail: string;
     };
+
+/**
+ * The proof that comes after the answer: true once the events are stored for good, false when they have to be read from the log
+ * and sent again. Never rejects. Their bytes are not kept meanwhile.
+ */
+export type Receipt = Promise<boolean>;
 
 /** What the answer to one request says about one event in it. */
 export interface EventVerdict {
@@ -140,6 +152,8 @@ export interface ReceiverContext {
   readonly signal: AbortSignal;
   /** Most batches that are being delivered at a time. */
   readonly inFlight: number;
+  /** One of several hosts of the destination is up or down; `origin` as in a URL. */
+  readonly onEndpoint?: (origin: string, up: boolean) => void;
   /** Events that go out again although the receiver may have them. */
   readonly onResent: (events: number) => void;
   /** A receiver that tries again by itself does so now. */
@@ -159,6 +173,10 @@ export interface SinkWire extends SinkFrames {
 export interface HttpExchange extends SinkFrames {
   /** Compresses a body off the main thread; absent when bodies go as they are. */
   readonly compress?: (body: Buffer) => Promise<Buffer>;
+  /** All origins of the destination, the one that requests are made for first; absent when there is one. */
+  readonly origins?: readonly string[];
+  /** Proofs of delivery at one origin, for receivers that give them after their answers; absent when the answer is the proof. */
+  readonly receipts?: (ask: AskOrigin, context: ReceiverContext) => Receipts;
   /** The request that carries `body`, which holds whole frames. */
   request(body: Buffer): HttpRequest;
   /** Asks whether the receiver is there, without an event in it. */
@@ -169,6 +187,29 @@ export interface HttpExchange extends SinkFrames {
   judgeFailure(failure: HttpFailure): BatchVerdict;
   /** True when it is worth trying a request again. */
   judgeProbe(response: HttpResponse): boolean;
+}
+
+/** Sends a request to one origin of the destination, whichever its URL was made for. Rejects with HttpFailure. */
+export type AskOrigin = (request: HttpRequest) => Promise<HttpResponse>;
+
+/** Proofs of delivery of one origin. */
+export interface Receipts {
+  /** Waits until one more request may be without its proof; null when the sink stops. */
+  begin(): Promise<ReceiptAttempt | null>;
+  /** Asks, without an event, whether proofs are to be had. */
+  probe(): Promise<boolean>;
+  /** Asks for proofs now. */
+  hurry(): void;
+  close(): void;
+}
+
+/** One request on its way; exactly one of the two methods is called. */
+export interface ReceiptAttempt {
+  /** Headers beyond those of the request. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** The verdict with its receipt, or what the verdict becomes without one. */
+  answered(response: HttpResponse, verdict: BatchVerdict): BatchVerdict;
+  failed(failure: HttpFailure): void;
 }
 
 /** What a sink may know of the process when it is opened. */

@@ -6,6 +6,7 @@ import type { HttpRequest } from '../../ports/http.ts';
 import type { ElasticsearchParams } from './manifest.ts';
 
 export interface BulkRequests {
+  readonly origins: readonly string[];
   request(body: Buffer): HttpRequest;
   probe(): HttpRequest;
 }
@@ -55,6 +56,7 @@ export function bulkRequests(
     ...(params.gzip === true ? [['content-encoding', 'gzip'] as const] : []),
   ];
   return {
+    origins: target.origins,
     request: (body) => ({ ...common, method: 'POST', url, headers, body }),
     probe: () => ({
       ...common,

@@ -20,13 +20,17 @@ function parseBody(body: string): unknown[] {
       values.push(JSON.parse(body.slice(from, at + 1)));
       from = at + 1;
     } catch {}
-  expect(body.slice(from)).toBe('');
+  expect(body.slice(from).trim()).toBe('');
   return values;
 }
 
 const success = responseOf(200, { text: 'Success', code: 0 });
 sinkContract('splunk-hec', splunkHec, {
-  eventOf: (frame) => (frame as { event: unknown }).event,
+  // A raw line is the event itself; envelopes always have a source type.
+  eventOf: (frame) => {
+    const object = frame as Record<string, unknown>;
+    return Object.hasOwn(object, 'sourcetype') ? object.event : object;
+  },
   parseBody,
   success,
 });
@@ -110,6 +114,17 @@ describe('envelope', () => {
       { kafka_topic: 'findings.v1', kafka_partition: '0', kafka_offset: '0' },
       { kafka_topic: 'findings.v1', kafka_partition: '0', kafka_offset: '1' },
     ]);
+  });
+
+  it('adds the fields of the parameters to every event, beside those of tracking', () => {
+    const fields = { site: 'İst "1"', shard: 7 };
+    expect(frames({ fields }, ['{}', finding]).map((frame) => frame.fields)).toEqual([fields, fields]);
+    expect(frames({ fields, track: true }, ['{}'])[0]!.fields).toEqual({
+      ...fields,
+      kafka_topic: 'findings.v1',
+      kafka_partition: '0',
+      kafka_offset: '0',
+    });
   });
 
   it('compresses only when asked', async () => {
@@ -227,9 +242,62 @@ describe('requests', () => {
     expect(() => open({ protocol: 'http' })).toThrow('allow_insecure');
   });
 
-  it('the raw endpoint is refused', () => {
+  it('a path of the other endpoint is refused, and so is what the endpoint cannot do', () => {
     expect(splunkHec.check({ path: '/services/collector/raw' })).toHaveLength(1);
+    expect(splunkHec.check({ endpoint: 'raw', path: '/services/collector/raw' })).toEqual([]);
+    expect(
+      splunkHec
+        .check({ endpoint: 'raw', path: '/services/collector/event', time: 'none', track: true, fields: {} })
+        .map(({ path }) => path),
+    ).toEqual(['/path', '/time', '/track', '/fields']);
+    expect(splunkHec.check({ ack_poll_ms: 500 })).toEqual([
+      { path: '/ack_poll_ms', message: 'is for ack: true only' },
+    ]);
     expect(splunkHec.check({ path: '/a/../b' })).toHaveLength(1);
     expect(splunkHec.check({ path: '/services/collector' })).toEqual([]);
+  });
+
+  it('to the raw endpoint carry the metadata in the query and always a channel', () => {
+    const wire = open({}, contractToken, { endpoint: 'raw', index: 'sec', host: 'a b', sourcetype: 'x&y' });
+    const { url, headers } = wire.request(Buffer.alloc(0));
+    expect([...new URL(url).searchParams]).toEqual([
+      ['source', 's4e'],
+      ['sourcetype', 'x&y'],
+      ['index', 'sec'],
+      ['host', 'a b'],
+    ]);
+    expect(new URL(url).pathname).toBe('/services/collector/raw');
+    expect(new Map(headers).get('x-splunk-request-channel')).toMatch(
+      /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+    );
+    expect(wire.probe().url).toContain('/services/collector/health/1.0');
+  });
+
+  it('name all hosts of the destination, each with the port of the connection unless it has its own', () => {
+    const wire = open({ hosts: ['idx2.example.com', '10.1.2.3:9088', '[::1]:1', 'splunk.example.com:8088'] });
+    expect(wire.origins).toEqual([
+      'https://splunk.example.com:8088',
+      'https://idx2.example.com:8088',
+      'https://10.1.2.3:9088',
+      'https://[::1]:1',
+    ]);
+    for (const host of ['a/b', 'user@a', 'a:0', 'a:99999', 'https://a'])
+      expect(() => open({ hosts: [host] })).toThrow('/hosts/0 must be host or host:port');
+  });
+});
+
+describe('raw lines', () => {
+  it('are one line each, whatever white space the event has', () => {
+    const pretty = JSON.stringify({ event: 'finding.new', data: { text: 'a\nb' } }, null, 2).replaceAll(
+      '\n',
+      '\r\n',
+    );
+    const body = frameAll(splunkHec.open({ endpoint: 'raw' }, contractConnection), [
+      pretty,
+      '{"a":1}',
+    ]).toString();
+    const lines = body.split(/[\r\n]/);
+    expect(lines).toHaveLength(3);
+    expect(lines.slice(0, 2).map((line) => JSON.parse(line))).toEqual([JSON.parse(pretty), { a: 1 }]);
   });
 });
