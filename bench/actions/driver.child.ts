@@ -110,6 +110,8 @@ async function drive(plan: DriverPlan): Promise<void> {
   await Promise.all(sending);
 }
 
+// The bench is gone, however it ended.
+process.on('disconnect', () => process.exit());
 process.on('message', (message) => {
   const beganAt = clock();
   const before = process.cpuUsage();

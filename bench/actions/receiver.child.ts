@@ -84,6 +84,8 @@ function serve(socket: Socket, destination: number): void {
   });
 }
 
+// The bench is gone, however it ended.
+process.on('disconnect', () => process.exit());
 process.on('message', (message) => {
   const order = message as ReceiverOrder;
   if (order.order === 'behave') behaviours.set(order.destination, order.as);

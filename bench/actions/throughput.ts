@@ -1,7 +1,7 @@
 // Commands per second with all destinations and with one, then the time from command to request at a rate that is held.
 import { percentiles } from '../rules/percentiles.ts';
 import { type PartOptions, rounded } from './options.ts';
-import { type Round, type Stage, startStage } from './stage.ts';
+import { type Round, startStage } from './stage.ts';
 
 const target = 5_000;
 const latencySeconds = 10;
@@ -34,7 +34,8 @@ export async function measureThroughput(options: PartOptions): Promise<void> {
   try {
     say({ part: 'start', destinations, rss_mb: stage.rssMb() });
     for (const among of destinations === 1 ? [1] : [destinations, 1]) {
-      await warmUp(stage, play, among);
+      // The first request of each destination opens its connection.
+      await play(Math.max(20_000, 2 * among), among, 0);
       const rates: number[] = [];
       for (let n = 1; n <= rounds; n++) {
         const round = await play(commands, among, 0);
@@ -57,14 +58,4 @@ export async function measureThroughput(options: PartOptions): Promise<void> {
   } finally {
     await stage.stop();
   }
-}
-
-/** The first request of each destination opens its connection. */
-async function warmUp(
-  stage: Stage,
-  play: (count: number, among: number, rate: number) => Promise<Round>,
-  among: number,
-): Promise<void> {
-  await play(Math.max(20_000, 2 * among), among, 0);
-  void stage;
 }

@@ -30,9 +30,6 @@ import { commandTopic } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
 import { pruneRegularly } from './prune.ts';
 
-/** Origins that keep their connections; with fewer than there are destinations every request opens a connection of its own. */
-const httpPools = 16_384;
-
 const config = readConfig();
 
 await runService(config.service, async (context) => {
@@ -57,7 +54,7 @@ await runService(config.service, async (context) => {
   await source.start();
 
   const egress = createEgressPolicy(config.egress);
-  const http = createHttpClient({ egress, maxPools: httpPools });
+  const http = createHttpClient({ egress });
   onStop(() => http.close());
   const lineLog = createLineLog({
     path: config.logFile,
