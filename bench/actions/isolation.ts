@@ -26,6 +26,7 @@ export async function measureIsolation({ rounds, rate, say, profileFolder }: Par
     const plan = { from, count, first: 0, among: destinations, rate, every, apart: destination };
     from += count;
     const round = await stage.round(plan, behaviour === 'answer' ? count : count - Math.ceil(count / every));
+    if (round.duplicates > 0) process.exitCode = 1;
     const latency = percentiles(round.latenciesMs);
     say({
       part: 'isolation',

@@ -1,7 +1,7 @@
 // The action workers: commands in, effects, results and dead letters out; one consumer group per type.
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { createDatabaseClient } from '@tocsin/adapters/database/client.ts';
-import { createPostgresEffects } from '@tocsin/adapters/effects/postgres.ts';
+import { createPostgresEffects, pruneEffects } from '@tocsin/adapters/effects/postgres.ts';
 import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
 import { createFileStore } from '@tocsin/adapters/files/directory.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
@@ -25,10 +25,10 @@ import { createConnectionLookup, laneSettingsOf } from '@tocsin/topologies/run/c
 import { createTimers } from '@tocsin/topologies/run/fold/timers.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createPerformer } from '@tocsin/topologies/run/perform.ts';
+import { keepMsOf, pruneHourly } from '@tocsin/topologies/run/prune.ts';
 import { recordsOf } from '@tocsin/topologies/run/records.ts';
 import { commandTopic } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
-import { pruneRegularly } from './prune.ts';
 
 const config = readConfig();
 
@@ -97,7 +97,15 @@ await runService(config.service, async (context) => {
     now: clock.now,
     registerSecret: (value) => logger.registerSecret(value),
   });
-  void pruneRegularly({ pool, clock, logger, signal });
+  void pruneHourly({
+    prune: (before, limit) => pruneEffects(pool, before, limit),
+    keepMs: keepMsOf(commandTopic('any')),
+    pieces: 10_000,
+    what: 'effects ledger',
+    clock,
+    logger,
+    signal,
+  });
   const connection = createConnectionLookup(() => source.table, secrets);
 
   for (const flow of actionFlows.filter(({ title }) => config.types.includes(title))) {

@@ -10,8 +10,9 @@ import { letterRecorderFlow, recorderFlow, runRecorderFlow } from '@tocsin/topol
 import type { Group } from '@tocsin/topologies/groups.ts';
 import type { BatchHandler } from '@tocsin/topologies/ports/log.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
+import { keepMsOf, pruneHourly } from '@tocsin/topologies/run/prune.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
-import { pruneLetters } from './prune-letters.ts';
 import { createRecorder } from './record.ts';
 import { createLetterRecorder } from './record-letters.ts';
 import { createRunRecorder } from './record-runs.ts';
@@ -51,5 +52,13 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
   await consume(runRecorderFlow, createRunRecorder({ ...options, runs: createRunStore(database.db) }));
   const store = createDeadLetterStore(database.db);
   await consume(letterRecorderFlow, createLetterRecorder({ ...options, store }));
-  void pruneLetters({ store, clock, logger, signal });
+  void pruneHourly({
+    prune: (before, limit) => store.prune(new Date(before), limit),
+    keepMs: keepMsOf(topics.deadLetters),
+    pieces: 1_000,
+    what: 'dead letters',
+    clock,
+    logger,
+    signal,
+  });
 });

@@ -95,6 +95,8 @@ describe('parameters', () => {
     [{ sink: 'splunk-hec', files: {} }, '/files'],
     [{ sink: 'splunk-hec', splunk: { path: '/services/collector/raw' } }, '/splunk/path'],
     [{ sink: 'splunk-hec', splunk: { nowhere: 1 } }, '/splunk/nowhere'],
+    // One attempt ends with the answer, and nobody would hear of the acknowledgement.
+    [{ sink: 'splunk-hec', splunk: { ack: true } }, '/splunk/ack'],
     [{ sink: 'syslog', syslog: { proof_ms: 1000 } }, '/syslog/proof_ms'],
     [{ sink: 'syslog', syslog: { fields: { nokey: 'data.x' } } }, '/syslog/fields/nokey'],
     [{ sink: 'syslog', syslog: { format: 'rfc5424', header: 'none' } }, '/syslog/header'],

@@ -30,7 +30,13 @@ export const manifest: ActionManifest = {
         description:
           'Where to: the HTTP Event Collector of Splunk, a syslog receiver (CEF, LEEF, RFC 5424 or JSON), or files in the export folder of the worker.',
       },
-      splunk: optionsOf(splunkHec, 'With splunk-hec: the parameters of the sink splunk-hec.', []),
+      // An attempt ends with the answer: nobody would wait for acknowledgements.
+      splunk: optionsOf(splunkHec, 'With splunk-hec: the parameters of the sink splunk-hec.', [
+        'ack',
+        'ack_poll_ms',
+        'ack_timeout_ms',
+        'ack_outstanding',
+      ]),
       syslog: optionsOf(
         syslog,
         'With syslog: the parameters of the sink syslog. format leef is for QRadar. hostname without a value is tocsin.',

@@ -71,8 +71,7 @@ function httpReceiver(exchange: HttpExchange, http: HttpPort, context: ReceiverC
       detail: `${origins[index]}: ${verdict.detail}`,
       afterMs: 0,
       slowDown: false,
-      accepted: 0,
-      ...(verdict.class === 'transient' ? { accepted: verdict.accepted } : {}),
+      accepted: verdict.class === 'transient' ? verdict.accepted : 0,
       ...(verdict.class === 'transient' && verdict.receipt !== undefined ? { receipt: verdict.receipt } : {}),
     };
   }

@@ -58,7 +58,8 @@ export function skimEvent(bytes: Buffer, start: number, end: number): Skimmed | 
       i++;
     } else if (c === 0x2c) {
       i++;
-      isName = isObjectAt(depth);
+      // Arrays are passed as a whole, so whatever is open is an object.
+      isName = true;
     } else if (c === 0x5b) {
       forget();
       if (member === isData) data = undefined;
@@ -83,9 +84,6 @@ export function skimEvent(bytes: Buffer, start: number, end: number): Skimmed | 
     else if (member === isCategory) delete data!.category;
   }
 }
-
-// Arrays are passed as a whole, so whatever is open is an object.
-const isObjectAt = (depth: number): boolean => depth > 0;
 
 const [other, isEvent, isData, isSeverity, isCategory] = [0, 1, 2, 3, 4];
 const nameOf = (text: string): Buffer => Buffer.from(text);
