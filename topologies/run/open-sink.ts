@@ -30,6 +30,8 @@ export interface SinkResources {
   readonly random: Random;
   readonly metrics: MetricsPort;
   readonly logger: Logger;
+  /** Read instead of the topics of the document, in a group of this name: a cluster that is not laid out as ours. */
+  readonly place?: { readonly group: string; readonly topics: readonly string[] };
   /** Topic names by their id in the topology; the defaults without it. */
   readonly topicName?: (id: string) => string;
 }
@@ -81,8 +83,10 @@ export async function openSink(
     reread: (tp, offset) => consumer.seek(tp, offset),
   });
   const consumer: LogConsumer = client.consumer({
-    group: sinkGroup(document.id).id,
-    topics: (document.topics ?? ['findings']).map(resources.topicName ?? defaultTopicName),
+    group: resources.place?.group ?? sinkGroup(document.id).id,
+    topics:
+      resources.place?.topics ??
+      (document.topics ?? ['findings']).map(resources.topicName ?? defaultTopicName),
     handler: runner.handler,
     maxBufferedBytes: sinkBufferBytes,
     onFailure,
