@@ -49,7 +49,7 @@ export interface Request {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The event stream over a log in memory without topics: it answers that the log is away. */
+/** An event stream without places: every client is refused, and no answer is endless. */
 function memoryStreams(): Dependencies['events'] {
   const clock = fakeClock();
   const log = fakeLog({ clock });
@@ -60,6 +60,7 @@ function memoryStreams(): Dependencies['events'] {
     clock,
     metrics: fakeMetrics(),
     logger: silentLogger,
+    limits: { clientsPerKey: 0 },
   });
 }
 

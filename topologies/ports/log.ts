@@ -185,7 +185,7 @@ export interface TableReaderOptions {
   readonly partitions?: readonly number[];
   /** First offset wanted by partition; without one, and where the log begins later, the start of the log. */
   readonly from?: ReadonlyMap<number, number>;
-  /** The next batch of the partition comes after the promise resolves, if there is one: back-pressure for this partition alone. */
+  /** With a promise, nothing more of the partition comes before it resolves; other partitions may wait too. */
   readonly onBatch: (batch: RecordBatch) => void | Promise<void>;
   /** About how many fetched bytes wait for the handler at most, over all partitions; default 16 MiB. */
   readonly maxBufferedBytes?: number;

@@ -42,6 +42,8 @@ export function eventStreamRoutes(
       if (typeof place === 'string') throw refusal(place);
       const { raw } = reply;
       raw.on('close', () => place.leave());
+      // A write that meets a connection which has just ended; `close` follows.
+      raw.on('error', () => place.leave());
       try {
         const attach = await place.prepare(wish.request);
         if (raw.destroyed) return reply.hijack();

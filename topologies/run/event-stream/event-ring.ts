@@ -94,7 +94,8 @@ export function createEventRing(maxBytes: number, starts: ReadonlyMap<string, re
 
 export const isGap = (content: StreamEvent | Gap): content is Gap => 'reason' in content;
 
-function sizeOf({ content }: RingEntry): number {
+/** Bytes that an entry takes, about. */
+export function sizeOf({ content }: RingEntry): number {
   return isGap(content) ? entryBytes : entryBytes + content.lines.length + factBytes(content.facts);
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { LogAdmin, LogClient, RecordBatch } from '../../ports/log.ts';
 import type { MetricsPort } from '../../ports/metrics.ts';
 import type { Topic } from '../../topics.ts';
-import { createEventRing, type EventRing } from './event-ring.ts';
+import { createEventRing, type EventRing, sizeOf } from './event-ring.ts';
 import { entriesOf, firstOffset, gapBefore, gapEntry, skipCounter } from './read-entries.ts';
 
 export interface LiveReader {
@@ -27,8 +27,9 @@ export interface LiveReaderOptions {
   readonly onFailure: (error: Error) => void;
 }
 
-/** Records between two looks at the clients. */
+/** Records between two looks at the clients, and the part of the ring: nobody who keeps up may find his place gone. */
 const sliceRecords = 256;
+const slicePart = 1 / 8;
 /** Longest time before others get their turn, ms. */
 const turnMs = 20;
 
@@ -52,11 +53,15 @@ export async function startLiveReader(options: LiveReaderOptions): Promise<LiveR
     const gap = await gapBefore(admin, topic, partition, [expected, firstOffset(batch)]);
     if (gap !== null) ring.append(gapEntry(gap));
     let records = 0;
+    let bytes = 0;
     for (const entry of entriesOf(topic, batch, [expected, nextOffset], skipped)) {
       if (stopped) return;
       ring.append(entry);
       records += 1;
-      if (records % sliceRecords !== 0) continue;
+      bytes += sizeOf(entry);
+      if (records < sliceRecords && bytes < options.ringBytes * slicePart) continue;
+      records = 0;
+      bytes = 0;
       onEntries();
       await yieldTurn();
     }

@@ -172,7 +172,12 @@ export function createStreamClient(options: StreamClientOptions): StreamClient {
         void goBack();
         return;
       }
-      if (now === 'wait') break;
+      if (now === 'wait') {
+        flush();
+        // A socket that took all of it at once does not say so later.
+        if (!hasRoom()) return;
+        continue;
+      }
       if (isPast) cursor = ring.first;
       if (cursor === ring.end) break;
       deliver(ring.at(cursor));
