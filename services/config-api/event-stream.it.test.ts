@@ -427,7 +427,7 @@ it('answers 503 while the log does not answer, or does not have its topics', asy
     hubOf({}, { ...findings, name: uniqueName('missing') as typeof findings.name }),
   ]) {
     const api = await openTestApi(await newDatabase(), { events });
-    const response = await api.call({ url: '/api/events/stream' });
+    const response = await api.call({ url: '/api/events/stream?topics=findings' });
     expect([response.statusCode, response.json().error.code]).toEqual([503, 'unavailable']);
     await api.close();
   }

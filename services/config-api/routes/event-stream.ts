@@ -6,11 +6,12 @@
 import type { ServerResponse } from 'node:http';
 import { can, type Scope } from '@tocsin/adapters/postgres/access.ts';
 import { StoreUnavailable } from '@tocsin/adapters/postgres/errors.ts';
+import { LogError } from '@tocsin/topologies/ports/log.ts';
 import type { Outlet } from '@tocsin/topologies/run/event-stream/stream-client.ts';
 import type { FastifyInstance } from 'fastify';
 import { keyText } from '../auth.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { ApiError } from '../errors.ts';
+import { ApiError, unavailable } from '../errors.ts';
 import { readStreamQuery, type StreamQuery, streamQuery } from '../stream-query.ts';
 
 const access: Scope = 'read:events';
@@ -65,7 +66,8 @@ export function eventStreamRoutes(
         return reply;
       } catch (error) {
         place.leave();
-        throw error;
+        // A topic that is not there yet is no defect here either: it comes with its first event.
+        throw error instanceof LogError ? unavailable() : error;
       }
     },
   );
