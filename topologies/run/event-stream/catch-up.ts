@@ -186,7 +186,7 @@ function createTurns(most: number) {
     get waiting() {
       return queue.length;
     },
-    /** The function that gives the place up; null when `gone` came first. */
+    /** The function that gives the place up, which whoever got it must call; null when `gone` came first. */
     async enter(gone: AbortSignal): Promise<(() => void) | null> {
       if (gone.aborted) return null;
       if (running < most) {
@@ -204,9 +204,7 @@ function createTurns(most: number) {
       gone.addEventListener('abort', giveUp, { once: true });
       const taken = await promise;
       gone.removeEventListener('abort', giveUp);
-      if (taken && !gone.aborted) return leave;
-      if (taken) leave();
-      return null;
+      return taken ? leave : null;
     },
   };
 }

@@ -31,8 +31,8 @@ export interface TestOutlet extends Outlet {
   readonly messages: SeenMessage[];
   /** The last position that a client would remember. */
   readonly lastId: string;
-  /** The socket takes what waits. */
-  take(): void;
+  /** The socket takes what waits, or so many bytes of it. */
+  take(bytes?: number): void;
 }
 
 export function testOutlet(): TestOutlet {
@@ -65,9 +65,10 @@ export function testOutlet(): TestOutlet {
       outlet.write(bytes);
       ended = true;
     },
-    take() {
-      text += Buffer.concat(waiting).toString();
-      waiting = [];
+    take(bytes = Number.POSITIVE_INFINITY) {
+      const all = Buffer.concat(waiting);
+      text += all.subarray(0, bytes).toString();
+      waiting = [all.subarray(bytes)];
     },
   };
   return outlet;
