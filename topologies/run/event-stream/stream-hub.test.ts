@@ -325,7 +325,7 @@ it('a client finds its place in what is left of memory when nothing that left it
   });
   // For some of these the oldest event in memory is the first that the client has not had.
   for (let others = 0; others < 60; others += 1) {
-    const stream = openTestStream({ boundBytes: 100, ringBytes: 20_000 });
+    const stream = openTestStream({ boundBytes: 50, ringBytes: 20_000 });
     const { outlet, client } = await stream.connect(undefined, { topics: ['events'] });
     outlet.stuck = true;
     await stream.send([alarm(1)]);
