@@ -330,7 +330,9 @@ it('a client finds its place in what is left of memory when nothing that left it
     outlet.stuck = true;
     await stream.send([alarm(1)]);
     await stream.publish(range(0, 60), 0);
+    await stream.clock.advance(0);
     await stream.send([alarm(2)]);
+    await stream.clock.advance(0);
     for (let n = 0; n < others; n += 1) await stream.publish([n], 0);
     await stream.clock.advance(0);
     outlet.stuck = false;
