@@ -3,7 +3,9 @@
 // Invariant: everything that can be refused is refused before the first byte, with the error body of all routes; after it the stream
 // itself says why it ends.
 // Surprise: the answer is written past the framework, so what its hooks add is added here.
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { can, type Scope } from '@tocsin/adapters/postgres/access.ts';
 import { StoreUnavailable } from '@tocsin/adapters/postgres/errors.ts';
 import { LogError } from '@tocsin/topologies/ports/log.ts';
@@ -17,13 +19,20 @@ import { readStreamQuery, type StreamQuery, streamQuery } from '../stream-query.
 const access: Scope = 'read:events';
 /** How long a client may take for the last bytes, ms. */
 const farewellMs = 5_000;
+/** How long all of them have when the service stops, ms. */
+const shutdownMs = 2_000;
 
 export function eventStreamRoutes(
   app: FastifyInstance,
   { events, keyring }: Pick<Dependencies, 'events' | 'keyring'>,
 ): void {
+  const open = new Set<ServerResponse>();
   // Before connections are closed: streams end with their position.
-  app.addHook('preClose', () => events.stop());
+  app.addHook('preClose', async () => {
+    await events.stop();
+    const closed = Promise.all([...open].map((raw) => once(raw, 'close').catch(() => undefined)));
+    await Promise.race([closed, sleep(shutdownMs, undefined, { ref: false })]);
+  });
   app.get<{ Querystring: StreamQuery }>(
     '/api/events/stream',
     {
@@ -42,7 +51,11 @@ export function eventStreamRoutes(
       const place = events.admit(request.actor.via ?? request.actor.id);
       if (typeof place === 'string') throw refusal(place);
       const { raw } = reply;
-      raw.on('close', () => place.leave());
+      open.add(raw);
+      raw.on('close', () => {
+        open.delete(raw);
+        place.leave();
+      });
       // A write that meets a connection which has just ended; `close` follows.
       raw.on('error', () => place.leave());
       try {

@@ -49,6 +49,8 @@ interface Range {
   readonly to: number;
 }
 
+const lookMs = 500;
+
 export function createCatchUp(options: CatchUpOptions): CatchUp {
   const { log, admin, clock, metrics } = options;
   const turns = createTurns(options.readers);
@@ -67,13 +69,21 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
   };
 
   async function readOnce(client: Catcher, topics: readonly Topic[], ring: EventRing): Promise<void> {
-    const until = clock.now() + options.turnMs;
     const over = new AbortController();
     const end = (): void => over.abort();
     client.gone.addEventListener('abort', end, { once: true });
     const ended = new Promise<void>((resolve) => {
       over.signal.addEventListener('abort', () => resolve(), { once: true });
     });
+
+    /** The turn is over when the time is and somebody waits, whether or not this client takes anything. */
+    async function endTurn(): Promise<void> {
+      const until = clock.now() + options.turnMs;
+      while (!over.signal.aborted) {
+        await clock.sleep(lookMs, over.signal).catch(() => undefined);
+        if (turns.waiting > 0 && clock.now() >= until) end();
+      }
+    }
 
     async function readTopic(topic: Topic): Promise<void> {
       const starts = await admin.startOffsets(topic.name);
@@ -131,7 +141,6 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
       const from = client.nextOffset(topic.id, partition);
       for (const entry of entriesOf(topic, batch, [from, to], skipped)) {
         if (!client.hasRoom) await Promise.race([client.room(), ended]);
-        if (turns.waiting > 0 && clock.now() >= until) end();
         if (over.signal.aborted) return;
         client.offer(entry);
       }
@@ -150,6 +159,7 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
 
     try {
       if (client.gone.aborted) return;
+      void endTurn();
       await Promise.all(topics.map(readTopic));
     } finally {
       end();

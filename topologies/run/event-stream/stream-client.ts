@@ -106,15 +106,21 @@ export function createStreamClient(options: StreamClientOptions): StreamClient {
     partBytes += bytes.length;
   }
 
-  function flush(): void {
-    if (partBytes === 0) return;
-    look();
-    outlet.write(Buffer.concat(parts, partBytes));
+  /** What was put together so far; it counts as sent. */
+  function takeParts(): Buffer {
     metrics.count('tocsin_stream_bytes_total', {}, partBytes);
     if (events > 0) metrics.count('tocsin_stream_events_total', {}, events);
+    const bytes = Buffer.concat(parts, partBytes);
     parts = [];
     partBytes = 0;
     events = 0;
+    return bytes;
+  }
+
+  function flush(): void {
+    if (partBytes === 0) return;
+    look();
+    outlet.write(takeParts());
     wroteAt = clock.now();
     pendingBefore = outlet.pendingBytes;
   }
@@ -191,7 +197,11 @@ export function createStreamClient(options: StreamClientOptions): StreamClient {
     flush();
     state = 'catching';
     try {
-      while (!gone.signal.aborted && isBehind()) await options.catchUp(catcher);
+      while (!gone.signal.aborted && isBehind()) {
+        // A full socket needs no place among the readers.
+        await catcher.room();
+        if (!gone.signal.aborted) await options.catchUp(catcher);
+      }
     } catch {
       end('log');
     }
@@ -235,12 +245,10 @@ export function createStreamClient(options: StreamClientOptions): StreamClient {
           ? { name: reason, data: { reason: 'stalled' } }
           : { name: 'closed', data: { reason } };
       put(Buffer.from(noticeMessage(notice, position())));
-      metrics.count('tocsin_stream_bytes_total', {}, partBytes);
-      outlet.end(Buffer.concat(parts, partBytes));
+      outlet.end(takeParts());
     }
     state = 'ended';
     parts = [];
-    partBytes = 0;
     gone.abort();
     wakeWaiters();
     metrics.count('tocsin_stream_closes_total', { reason });

@@ -234,7 +234,13 @@ export function createStreamHub(options: StreamHubOptions): StreamHub {
               limits,
               clock,
               metrics,
-              catchUp: (catcher) => catchUp.read(catcher, topics, ring),
+              catchUp: (catcher) =>
+                catchUp.read(catcher, topics, ring).catch((error: unknown) => {
+                  logger.warn('the log cannot be read for a client of the event stream', {
+                    error: String(error),
+                  });
+                  throw error;
+                }),
               onEnd: leave,
             });
             listeners.set(place, { client, allowed, checkedAt: clock.now() });
