@@ -370,6 +370,18 @@ describe('places', () => {
   });
 });
 
+it('a client does not wait for a log that does not answer', async () => {
+  const never = new Promise<never>(() => undefined);
+  const stream = openTestStream(
+    {},
+    { admin: { endOffsets: () => never, startOffsets: () => never, offsetsAt: () => never } },
+  );
+  const connecting = stream.connect();
+  const refused = expect(connecting).rejects.toThrow('the log does not answer in time');
+  await stream.clock.advance(5_000);
+  await refused;
+});
+
 describe('ends', () => {
   it('of keys that are no longer good come with the next look, of keys that cannot be checked within a minute', async () => {
     const stream = openTestStream({ checkMs: 5_000 });

@@ -7,7 +7,7 @@ import type { Gap } from '../../domain/stream/frame.ts';
 import type { Position } from '../../domain/stream/position.ts';
 import type { EventFacts } from '../../domain/stream/stream-event.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { LogAdmin, LogClient } from '../../ports/log.ts';
+import { type LogAdmin, type LogClient, LogError } from '../../ports/log.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { MetricsPort } from '../../ports/metrics.ts';
 import type { Topic } from '../../topics.ts';
@@ -28,6 +28,8 @@ export interface StreamLimits extends ClientLimits {
   readonly checkMs: number;
   /** How long a key may go unchecked because its store does not answer, ms. */
   readonly uncheckedMs: number;
+  /** How long a client waits at most until it is known where to begin, ms. */
+  readonly prepareMs: number;
   /** How long the reader goes on without clients, ms. */
   readonly lingerMs: number;
 }
@@ -45,6 +47,7 @@ export const streamLimits: StreamLimits = {
   catchUpTurnMs: 10_000,
   checkMs: 5_000,
   uncheckedMs: 45_000,
+  prepareMs: 5_000,
   lingerMs: 60_000,
 };
 
@@ -177,6 +180,20 @@ export function createStreamHub(options: StreamHubOptions): StreamHub {
     listener.client.tick();
   }
 
+  /** The log's own patience is longer than that of people. */
+  async function inTime<Value>(work: () => Promise<Value>): Promise<Value> {
+    const done = new AbortController();
+    const late = clock.sleep(limits.prepareMs, done.signal).then(() => {
+      throw new LogError('the log does not answer in time', { retriable: true });
+    });
+    try {
+      return await Promise.race([work(), late]);
+    } finally {
+      late.catch(() => undefined);
+      done.abort();
+    }
+  }
+
   const topicOf = (id: string): Topic => {
     const found = options.topics.find((topic) => topic.id === id);
     if (found === undefined) throw new RangeError(`${id} is no topic of the event stream`);
@@ -219,9 +236,11 @@ export function createStreamHub(options: StreamHubOptions): StreamHub {
         leave,
         async prepare(request) {
           const topics = request.topics.map(topicOf);
-          // Before the offsets are known, so that who begins now finds all that follows in the ring.
-          await liveReader();
-          const begins = await Promise.all(topics.map((topic) => beginOf(topic, request.from)));
+          const begins = await inTime(async () => {
+            // Before the offsets are known, so that who begins now finds all that follows in the ring.
+            await liveReader();
+            return Promise.all(topics.map((topic) => beginOf(topic, request.from)));
+          });
           const running = liveReader();
           const { ring } = await running;
           return ({ outlet, passes, allowed, warnings }) => {
