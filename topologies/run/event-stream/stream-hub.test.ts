@@ -380,6 +380,8 @@ it('a client does not wait for a log that does not answer', async () => {
   const refused = expect(connecting).rejects.toThrow('the log does not answer in time');
   await stream.clock.advance(5_000);
   await refused;
+  // Nor does the end of the service.
+  await stream.hub.stop();
 });
 
 describe('ends', () => {

@@ -121,6 +121,7 @@ export function createStreamHub(options: StreamHubOptions): StreamHub {
     turnMs: limits.catchUpTurnMs,
   });
   let reader: Promise<LiveReader> | null = null;
+  let isReading = false;
   let emptySince = clock.now();
   let ticking = false;
 
@@ -143,9 +144,14 @@ export function createStreamHub(options: StreamHubOptions): StreamHub {
       },
     });
     reader = started;
-    started.catch(() => {
-      if (reader === started) reader = null;
-    });
+    started.then(
+      () => {
+        isReading = reader === started;
+      },
+      () => {
+        if (reader === started) reader = null;
+      },
+    );
     void tickWhileNeeded();
     return started;
   }
@@ -153,6 +159,7 @@ export function createStreamHub(options: StreamHubOptions): StreamHub {
   async function stopReader(): Promise<void> {
     const stopped = reader;
     reader = null;
+    isReading = false;
     await stopped?.then((live) => live.stop()).catch(() => undefined);
   }
 
@@ -278,7 +285,10 @@ export function createStreamHub(options: StreamHubOptions): StreamHub {
     async stop() {
       stopping.abort();
       for (const { client } of listeners.values()) client.end('shutdown');
-      await stopReader();
+      // One that waits for a log which does not answer stops when it has begun.
+      const hasBegun = isReading;
+      const stopped = stopReader();
+      if (hasBegun) await stopped;
     },
   };
 }
