@@ -85,6 +85,7 @@ const table: Record<string, Expected> = {
   'POST /api/dead-letters/redrive': operators,
   'POST /api/dead-letters/purge': operators,
   'POST /api/dead-letters/jobs/:job/cancel': operators,
+  'GET /api/events/stream': everyone,
   'GET /docs': everyone,
   'GET /docs/json': everyone,
   'GET /docs/yaml': everyone,

@@ -15,6 +15,7 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deadLetterOperateRoutes } from './routes/dead-letters-operate.ts';
 import { serveDocs } from './routes/docs.ts';
 import { documentRoutes } from './routes/documents.ts';
+import { eventStreamRoutes } from './routes/event-stream.ts';
 import { healthRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
 import { incidentRoutes } from './routes/incidents.ts';
@@ -126,6 +127,7 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     incidentRoutes(scope, dependencies);
     riskRoutes(scope, dependencies);
     mitreRoutes(scope, dependencies);
+    eventStreamRoutes(scope, dependencies);
     deadLetterRoutes(scope, dependencies);
     deadLetterOperateRoutes(scope, dependencies);
   });

@@ -13,6 +13,7 @@ import type { RunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import type { Db, Transaction } from '@tocsin/adapters/postgres/schema.ts';
 import type { GroupLag, LogProducer } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
+import type { StreamHub } from '@tocsin/topologies/run/event-stream/stream-hub.ts';
 import type { Catalogue } from './check-document.ts';
 import type { Paging } from './paging.ts';
 
@@ -52,6 +53,8 @@ export interface Dependencies {
   readonly incidents: IncidentDesk;
   readonly risks: RiskSearch;
   readonly mitre: MitreSearch;
+  /** Events as they come. */
+  readonly events: StreamHub;
   readonly letters: DeadLetterSearch;
   /** Inputs of runs go to the log directly. */
   readonly producer: Pick<LogProducer, 'send'>;

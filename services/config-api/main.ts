@@ -22,6 +22,7 @@ import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import { allTopics, topicSpec } from '@tocsin/topologies/all-topics.ts';
 import type { LogAdmin } from '@tocsin/topologies/ports/log.ts';
+import { createStreamHub } from '@tocsin/topologies/run/event-stream/stream-hub.ts';
 import { watchLag } from '@tocsin/topologies/run/lag-watch.ts';
 import { sinks } from '@tocsin/topologies/sinks/registry.ts';
 import { topics } from '@tocsin/topologies/topics.ts';
@@ -30,6 +31,7 @@ import { readConfig } from './config.ts';
 import { createDirectoryStore, readOnlyReason } from './directory-store.ts';
 import { createPaging } from './paging.ts';
 import { groupReaders } from './routes/lag.ts';
+import { streamTopics } from './stream-query.ts';
 import { checkKeyring, createVault } from './vault.ts';
 
 const config = readConfig();
@@ -71,6 +73,15 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     store = createDirectoryStore(() => source.table, store, new Date(clock.now()));
   }
 
+  const events = createStreamHub({
+    log: client,
+    admin,
+    topics: streamTopics,
+    clock,
+    metrics,
+    logger,
+    limits: config.stream,
+  });
   const producer = client.producer();
   onStop(() => producer.close());
 
@@ -92,6 +103,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       incidents: createIncidentDesk(db),
       risks: createRiskSearch(db),
       mitre: createMitreSearch(db),
+      events,
       letters: createDeadLetterSearch(db),
       producer,
       playbookHead:

@@ -20,12 +20,17 @@ import { createRiskSearch } from '@tocsin/adapters/postgres/risk-search.ts';
 import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { parseKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
+import { fakeClock } from '@tocsin/topologies/ports/fakes/clock.ts';
+import { fakeLog } from '@tocsin/topologies/ports/fakes/log.ts';
+import { fakeMetrics } from '@tocsin/topologies/ports/fakes/metrics.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
+import { createStreamHub } from '@tocsin/topologies/run/event-stream/stream-hub.ts';
 import { sinks } from '@tocsin/topologies/sinks/registry.ts';
 import type { LightMyRequestResponse } from 'fastify';
 import { type AppSettings, createApp } from './app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createPaging } from './paging.ts';
+import { streamTopics } from './stream-query.ts';
 import { createVault } from './vault.ts';
 
 export const silentLogger: Logger = {
@@ -42,6 +47,21 @@ export interface Request {
   readonly key?: string | null;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An event stream without places: every client is refused, and no answer is endless. */
+function memoryStreams(): Dependencies['events'] {
+  const clock = fakeClock();
+  const log = fakeLog({ clock });
+  return createStreamHub({
+    log,
+    admin: log.admin(),
+    topics: streamTopics,
+    clock,
+    metrics: fakeMetrics(),
+    logger: silentLogger,
+    limits: { clientsPerKey: 0 },
+  });
 }
 
 export async function openTestApi(
@@ -82,6 +102,7 @@ export async function openTestApi(
     incidents: createIncidentDesk(db),
     risks: createRiskSearch(db),
     mitre: createMitreSearch(db),
+    events: memoryStreams(),
     letters: createDeadLetterSearch(db),
     producer: { send: async () => undefined },
     playbookHead: (id) => publishedHead(db, id),

@@ -24,6 +24,7 @@ export const resources = [
   'incidents',
   'risk',
   'mitre',
+  'events',
   'dead-letters',
 ] as const;
 export type Resource = (typeof resources)[number];
