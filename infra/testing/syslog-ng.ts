@@ -64,8 +64,12 @@ export interface ParsedMessage {
 
 const fields = ['PRI', 'HOST', 'PROGRAM', 'MSGID', 'SDATA', 'MSG'];
 
-/** Starts it in `folder`. Clients need a certificate of `authority` over TLS. */
-export async function startSyslogNg(folder: string, authority: Authority): Promise<SyslogNg> {
+/** Starts it in `folder`. Over TLS clients need a certificate of `authority`, unless `clients` is 'any'. */
+export async function startSyslogNg(
+  folder: string,
+  authority: Authority,
+  clients: 'certified' | 'any' = 'certified',
+): Promise<SyslogNg> {
   const root = await syslogNgRoot();
   const libraries = join(root, 'usr/lib/syslog-ng');
   const modules = join(libraries, readdirSync(libraries).find((name) => /^\d+\.\d+$/.test(name)) ?? '');
@@ -97,7 +101,7 @@ options { log-msg-size(131072); keep-hostname(yes); use-dns(no); dns-cache(no); 
 source all {
   ${input('syslog', ports.tcp, 'tcp', stream)}
   ${input('network', ports.lf, 'tcp', stream)}
-  ${input('syslog', ports.tls, 'tls', `${stream} tls(key-file("${file('key.pem')}") cert-file("${file('cert.pem')}") ca-file("${file('ca.pem')}") peer-verify(required-trusted))`)}
+  ${input('syslog', ports.tls, 'tls', `${stream} tls(key-file("${file('key.pem')}") cert-file("${file('cert.pem')}") ca-file("${file('ca.pem')}") peer-verify(${clients === 'any' ? 'optional-untrusted' : 'required-trusted'}))`)}
   ${input('network', ports.udp, 'udp', 'so-rcvbuf(4194304)')}
 };
 destination raw { file("${file('received.log')}" template("\${RAWMSG}\\n")); };
