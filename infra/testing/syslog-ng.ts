@@ -58,11 +58,12 @@ export interface ParsedMessage {
   readonly host: string;
   readonly app: string;
   readonly msgid: string;
-  readonly sdata: string;
+  /** The parameter `id` of the element soc@32473, without its escapes. */
+  readonly id: string;
   readonly message: string;
 }
 
-const fields = ['PRI', 'HOST', 'PROGRAM', 'MSGID', 'SDATA', 'MSG'];
+const fields = ['PRI', 'HOST', 'PROGRAM', 'MSGID', '.SDATA.soc@32473.id', 'MSG'];
 
 /** Starts it in `folder`. Over TLS clients need a certificate of `authority`, unless `clients` is 'any'. */
 export async function startSyslogNg(
@@ -140,8 +141,8 @@ log { source(all); destination(raw); destination(parsed); flags(flow-control); }
         .trimEnd()
         .split('\n')
         .map((line) => {
-          const [pri = '', host = '', app = '', msgid = '', sdata = '', message = ''] = line.split('\x1f');
-          return { pri, host, app, msgid, sdata, message };
+          const [pri = '', host = '', app = '', msgid = '', id = '', message = ''] = line.split('\x1f');
+          return { pri, host, app, msgid, id, message };
         }),
     complaints: () => said,
     async stop() {

@@ -2,6 +2,7 @@
 import type { SyslogConnection } from '@tocsin/schemas/types.ts';
 import type { Authority } from '@tocsin/testing/certificates.ts';
 import { SecretValue } from '@tocsin/topologies/ports/secrets.ts';
+import { messagesOf } from '@tocsin/topologies/sinks/syslog/kit.ts';
 import { syslog } from '@tocsin/topologies/sinks/syslog/sink.ts';
 import { hostileTexts } from '@tocsin/topologies/testing/hostile-texts.ts';
 import { systemClock } from '../clock/system.ts';
@@ -81,6 +82,14 @@ export const hostileTitles: readonly string[] = [
   '\ud800 é 😀',
   'x'.repeat(90_000),
 ];
+
+/** What a receiver that keeps a line feed after each message has of `body`. */
+export function keptOf(body: Buffer, { framing }: Over): string {
+  if (framing === 'lf') return body.toString();
+  return messagesOf(body)
+    .map((message) => `${message}\n`)
+    .join('');
+}
 
 /** A client certificate of `authority`, as the connection and its secret hold it. */
 export function clientCertificate(authority: Authority) {

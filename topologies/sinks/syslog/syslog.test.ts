@@ -85,7 +85,7 @@ describe('B46: CEF', () => {
     [undefined, '0', 134],
     ['ludicrous', '0', 134],
     [7, '0', 134],
-  ])('severity %j: %s of 10, PRI %i', (severity, expected, pri) => {
+  ])('S11: severity %j: %s of 10, PRI %i', (severity, expected, pri) => {
     const message = messageOf({}, withData({ severity }));
     expect(message.split('|')[6]).toBe(expected);
     expect(message.startsWith(`<${pri}>1 `)).toBe(true);
