@@ -102,7 +102,7 @@ describe('RFC 5424', () => {
     expect(priority('local7', 7)).toBe('<191>');
   });
 
-  it('ranks as the SIEM guide does: critical 2, high 3, medium 4, low 5, info 6', () => {
+  it('S11: ranks as the SIEM guide does: critical 2, high 3, medium 4, low 5, info 6', () => {
     expect(Object.fromEntries(severities.map((name, rank) => [name, syslogSeverities[rank]]))).toEqual({
       informational: 6,
       low: 5,
@@ -112,14 +112,14 @@ describe('RFC 5424', () => {
     });
   });
 
-  it('keeps header fields to PRINTUSASCII and their length; nothing left is -', () => {
+  it('S08: keeps header fields to PRINTUSASCII and their length; nothing left is -', () => {
     expect(headerField('ma chine\n', 255)).toBe('machine');
     expect(headerField('größe', 255)).toBe('gre');
     expect(headerField(' \u0000é', 255)).toBe('-');
     expect(headerField('x'.repeat(300), 255)).toHaveLength(255);
   });
 
-  it('escapes PARAM-VALUE (section 6.3.3)', () => {
+  it('S09: escapes PARAM-VALUE (section 6.3.3)', () => {
     expect(paramValue('"]\\', 100)).toBe('\\"\\]\\\\');
     expect(paramValue('[=\n', 100)).toBe('[= ');
   });

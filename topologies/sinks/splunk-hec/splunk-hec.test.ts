@@ -42,11 +42,11 @@ const frames = (params: Record<string, unknown>, values: readonly string[]): Rec
   >[];
 
 describe('envelope', () => {
-  it('is that of the source document, with time and host', () => {
+  it('B26, B28 to B30: is that of the source document, with time and host', () => {
     expect(frames({ index: 'security' }, [finding])).toEqual([JSON.parse(fixture('envelope.json'))]);
   });
 
-  it('leaves the index to the token when none is set', () => {
+  it('B27: leaves the index to the token when none is set', () => {
     expect(Object.keys(frames({}, [finding])[0]!).sort()).toEqual([
       'event',
       'host',
@@ -75,7 +75,7 @@ describe('envelope', () => {
     );
   });
 
-  it('takes the time from the event, else from the record, and changes it from event to event', () => {
+  it('B28: takes the time from the event, else from the record, and changes it from event to event', () => {
     const times = [
       '2026-04-28T12:00:00.123Z',
       '2026-04-28T14:00:00.5+02:00',
@@ -202,7 +202,7 @@ describe('requests', () => {
     wire.probe().url,
   ];
 
-  it('go to port 8088 over https unless the connection says otherwise', () => {
+  it('B24: go to port 8088 over https unless the connection says otherwise', () => {
     expect(urls(open({}))).toEqual([
       'https://splunk.example.com:8088/services/collector/event',
       'https://splunk.example.com:8088/services/collector/health/1.0',
@@ -216,7 +216,7 @@ describe('requests', () => {
     );
   });
 
-  it('take a path that is given twice once', () => {
+  it('B24: take a path that is given twice once', () => {
     for (const base_path of ['/services/collector/event', '/services/collector', '/services/collector/'])
       expect(urls(open({ base_path }))[0]).toBe('https://splunk.example.com:8088/services/collector/event');
     expect(urls(open({ base_path: '/splunk' }))).toEqual([
@@ -228,13 +228,16 @@ describe('requests', () => {
     );
   });
 
-  it.each(['abc-1', 'Splunk abc-1', 'splunk   abc-1', ' abc-1\n'])('token %j becomes one header', (token) => {
-    for (const auth of [undefined, { type: 'none' }, { type: 'splunk' }])
-      expect(open(auth === undefined ? {} : { auth }, token).request(Buffer.alloc(0)).headers[0]).toEqual([
-        'authorization',
-        'Splunk abc-1',
-      ]);
-  });
+  it.each(['abc-1', 'Splunk abc-1', 'splunk   abc-1', ' abc-1\n'])(
+    'B25: token %j becomes one header',
+    (token) => {
+      for (const auth of [undefined, { type: 'none' }, { type: 'splunk' }])
+        expect(open(auth === undefined ? {} : { auth }, token).request(Buffer.alloc(0)).headers[0]).toEqual([
+          'authorization',
+          'Splunk abc-1',
+        ]);
+    },
+  );
 
   it('refuse a missing or broken token, and never print it', () => {
     expect(() => open({}, null)).toThrow(SinkConfigError);
@@ -242,7 +245,7 @@ describe('requests', () => {
     expect(() => open({ protocol: 'http' })).toThrow('allow_insecure');
   });
 
-  it('a path of the other endpoint is refused, and so is what the endpoint cannot do', () => {
+  it('B24: a path of the other endpoint is refused, and so is what the endpoint cannot do', () => {
     expect(splunkHec.check({ path: '/services/collector/raw' })).toHaveLength(1);
     expect(splunkHec.check({ endpoint: 'raw', path: '/services/collector/raw' })).toEqual([]);
     expect(
