@@ -8,7 +8,7 @@ export const configApiFlow: PerformFlow = {
   title: 'configuration',
   reads: [],
   tables: [],
-  writes: [topics.config, topics.playbookVersions, topics.audit, topics.runs],
+  writes: [topics.config, topics.playbookVersions, topics.audit, topics.runs, topics.sinkRequests],
   group: null,
   touches: ['PostgreSQL'],
 };
