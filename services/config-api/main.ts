@@ -6,6 +6,7 @@ import { createApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts
 import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
+import { createDeliveryStore } from '@tocsin/adapters/postgres/delivery-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { listen } from '@tocsin/adapters/postgres/listen.ts';
@@ -90,6 +91,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       incidents: createIncidentDesk(db),
       risks: createRiskSearch(db),
       mitre: createMitreSearch(db),
+      deliveries: createDeliveryStore(db),
       producer,
       playbookHead:
         config.configDir === null ? (id) => publishedHead(db, id) : (id) => store.get('playbook', id),

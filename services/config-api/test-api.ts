@@ -9,6 +9,7 @@ import { createApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts
 import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
+import { createDeliveryStore } from '@tocsin/adapters/postgres/delivery-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
@@ -81,6 +82,7 @@ export async function openTestApi(
     incidents: createIncidentDesk(db),
     risks: createRiskSearch(db),
     mitre: createMitreSearch(db),
+    deliveries: createDeliveryStore(db),
     producer: { send: async () => undefined },
     playbookHead: (id) => publishedHead(db, id),
     publicUrl: null,
