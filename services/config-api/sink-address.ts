@@ -23,6 +23,7 @@ export function addressOf(text: string, field: string): Address {
   if (url === null || !/^https?:\/\//i.test(text))
     return refuse('must be an https address such as https://siem.example.com/api/events');
   if (url.username !== '' || url.password !== '') refuse('must not hold user or password; use headers');
+  if (url.port === '0') refuse('must have a port from 1 to 65535');
   if (url.hash !== '' || text.includes('#')) refuse('must not have a fragment');
   return {
     protocol: url.protocol === 'http:' ? 'http' : 'https',

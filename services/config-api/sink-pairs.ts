@@ -4,12 +4,12 @@
 // Surprise: the ETag names both revisions, so a change of either alone is noticed.
 import { type Actor, asWebhookWriter } from '@tocsin/adapters/postgres/access.ts';
 import type { ConfigWriter, Document, StoredDocument } from '@tocsin/adapters/postgres/config-store.ts';
-import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
+import { checkDocument, type Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { FastifyRequest } from 'fastify';
 import { createDocumentCheck } from './check-document.ts';
 import { storeConnectionSecrets } from './connection-secrets.ts';
 import type { Dependencies } from './dependencies.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, unprocessable } from './errors.ts';
 import { once } from './idempotency.ts';
 
 export interface StoredPair {
@@ -106,6 +106,8 @@ export function createSinkPairs({
           actor,
           (secret, value) => vault.put(writer.transaction, secret, value, actor.id),
         );
+        fit('connection.json', connection);
+        fit('sink.json', documents.sink);
         await check(connection, writer, actor.id);
         const stored = await writer.put(connection, before?.connection.revision ?? 'absent');
         await check(documents.sink, writer, actor.id);
@@ -124,6 +126,12 @@ export function createSinkPairs({
         once(writer, request, pepper, async () => ({ status: 201, body: await work(writer) })),
       ),
   };
+}
+
+// What is stored is read by every service, whatever the body was.
+function fit(schema: 'connection.json' | 'sink.json', document: Document): void {
+  const issues = checkDocument(schema, document);
+  if (issues.length > 0) throw unprocessable(issues);
 }
 
 async function inBody<T>(bodyPath: BodyPath, work: () => Promise<T>): Promise<T> {
