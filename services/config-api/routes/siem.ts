@@ -1,23 +1,26 @@
 // SIEM integrations as in the SIEM guide: a sink of the type that the body describes, with a connection of its own.
 import { randomBytes } from 'node:crypto';
 import type { Document } from '@tocsin/adapters/postgres/config-store.ts';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Dependencies } from '../dependencies.ts';
-import { notFound } from '../errors.ts';
 import { eventsSchema, type Filters, filterNotes, filtersOf, filtersSchema } from '../event-filters.ts';
 import { idempotencyHeader } from '../idempotency.ts';
-import { limitOf, pageOf, pageQuery } from '../paging.ts';
 import { siemDocuments, siemPath } from '../siem-body.ts';
 import { siemSchema } from '../siem-kinds.ts';
 import { shownSiem, siemNotes } from '../siem-view.ts';
 import { type SinkCalls, testEvent, testEvents } from '../sink-calls.ts';
-import { checkMatch, createSinkPairs, etagOf, findPair, type StoredPair } from '../sink-pairs.ts';
-import { stateOf } from '../sink-state.ts';
+import { checkMatch, createSinkPairs } from '../sink-pairs.ts';
 import { webhookFields } from '../webhook-body.ts';
+import {
+  createPair,
+  type PairKind,
+  type PairParams,
+  pairAccess,
+  pairOf,
+  pairRoutes,
+  sendPair,
+} from './pairs.ts';
 
-interface Params {
-  readonly id: string;
-}
 type Body = Readonly<Record<string, unknown>>;
 interface Patch {
   readonly name?: string;
@@ -29,26 +32,22 @@ interface Patch {
 const url = '/api/integrations/siem';
 const prefix = 'siem-';
 const tags = ['integrations'];
-const read = { access: 'read:webhooks' } as const;
-const write = { access: 'write:webhooks' } as const;
+const { write } = pairAccess;
 
-const isSiem = ({ id }: Document): boolean => id.startsWith(prefix);
+const kind: PairKind = {
+  url,
+  prefix,
+  tag: 'integrations',
+  what: 'SIEM integration',
+  isOurs: ({ id }) => id.startsWith(prefix),
+  shown: shownSiem,
+  notes: (pair) => [...siemNotes(pair), ...filterNotes((pair.sink.document.filters ?? {}) as Filters)],
+};
 
 export function siemRoutes(app: FastifyInstance, dependencies: Dependencies, calls: SinkCalls): void {
-  const { store, paging, deliveries, lag } = dependencies;
+  const { store } = dependencies;
   const pairs = createSinkPairs(dependencies);
-
-  async function siemOf(reader: Pick<Dependencies['store'], 'get'>, id: string): Promise<StoredPair> {
-    const found = await findPair(reader, id, isSiem);
-    if (found === null) throw notFound();
-    return found;
-  }
-  const answer = (pair: StoredPair) => ({
-    data: shownSiem(pair),
-    warnings: [...siemNotes(pair), ...filterNotes((pair.sink.document.filters ?? {}) as Filters)],
-  });
-  const send = (reply: FastifyReply, pair: StoredPair) =>
-    reply.header('etag', etagOf(pair)).send(answer(pair));
+  pairRoutes(app, kind, pairs, dependencies);
 
   app.post<{ Body: Body }>(
     url,
@@ -58,54 +57,19 @@ export function siemRoutes(app: FastifyInstance, dependencies: Dependencies, cal
     },
     async (request, reply) => {
       const id = `${prefix}${randomBytes(8).toString('hex')}`;
-      const result = await pairs.writeOnce(request, async (writer) => {
-        const documents = siemDocuments(id, request.body, null, Date.now());
-        const path = siemPath(request.body);
-        const pair = await pairs.put(writer, request.actor, null, documents, path);
-        return { etag: etagOf(pair), ...answer(pair) };
-      });
-      const { etag, ...shown } = JSON.parse(result.body) as { etag: string; data: { id: string } };
-      if (result.replayed) reply.header('idempotent-replayed', 'true');
-      return reply.code(201).header('etag', etag).header('location', `${url}/${shown.data.id}`).send(shown);
-    },
-  );
-
-  app.get<{ Querystring: { readonly cursor?: string; readonly limit?: string } }>(
-    url,
-    {
-      config: read,
-      schema: {
-        summary: 'List SIEM integrations',
-        tags,
-        querystring: { type: 'object', additionalProperties: false, properties: pageQuery },
-      },
-    },
-    async (request) => {
-      const limit = limitOf(request.query);
-      const [after] = paging.decode(url, request.query.cursor) ?? [];
-      const sinks = await store.list('sink', { after: after ?? prefix, limit: limit + 1 });
-      const page = pageOf(
-        sinks.filter(({ document }) => isSiem(document)),
-        limit,
-        (last) => paging.encode(url, [last.document.id]),
+      return createPair(kind, pairs, request, reply, (writer) =>
+        pairs.put(
+          writer,
+          request.actor,
+          null,
+          siemDocuments(id, request.body, null, Date.now()),
+          siemPath(request.body),
+        ),
       );
-      const found = await Promise.all(page.items.map(({ document }) => findPair(store, document.id, isSiem)));
-      return { data: found.filter((pair) => pair !== null).map(shownSiem), next_cursor: page.next_cursor };
     },
   );
 
-  app.get<{ Params: Params }>(
-    `${url}/:id`,
-    { config: read, schema: { summary: 'Get a SIEM integration with its state', tags } },
-    async (request, reply) => {
-      const pair = await siemOf(store, request.params.id);
-      return reply
-        .header('etag', etagOf(pair))
-        .send({ data: { ...shownSiem(pair), state: await stateOf({ deliveries, lag }, pair) } });
-    },
-  );
-
-  app.put<{ Params: Params; Body: Body }>(
+  app.put<{ Params: PairParams; Body: Body }>(
     `${url}/:id`,
     {
       config: write,
@@ -117,16 +81,16 @@ export function siemRoutes(app: FastifyInstance, dependencies: Dependencies, cal
     },
     async (request, reply) => {
       const pair = await pairs.write(request.actor, async (writer) => {
-        const before = await siemOf(writer, request.params.id);
+        const before = await pairOf(kind, writer, request.params.id);
         checkMatch(request, before, true);
         const documents = siemDocuments(request.params.id, request.body, before, Date.now());
         return pairs.put(writer, request.actor, before, documents, siemPath(request.body));
       });
-      return send(reply, pair);
+      return sendPair(kind, reply, pair);
     },
   );
 
-  app.patch<{ Params: Params; Body: Patch }>(
+  app.patch<{ Params: PairParams; Body: Patch }>(
     `${url}/:id`,
     {
       config: write,
@@ -147,7 +111,7 @@ export function siemRoutes(app: FastifyInstance, dependencies: Dependencies, cal
     },
     async (request, reply) => {
       const pair = await pairs.write(request.actor, async (writer) => {
-        const before = await siemOf(writer, request.params.id);
+        const before = await pairOf(kind, writer, request.params.id);
         checkMatch(request, before, false);
         const { name = before.sink.document.name, active = before.sink.document.enabled } = request.body;
         const { events: heldEvents, ...heldFilters } = (before.sink.document.filters ?? {}) as Filters;
@@ -161,24 +125,11 @@ export function siemRoutes(app: FastifyInstance, dependencies: Dependencies, cal
           siemPath({}),
         );
       });
-      return send(reply, pair);
+      return sendPair(kind, reply, pair);
     },
   );
 
-  app.delete<{ Params: Params }>(
-    `${url}/:id`,
-    { config: write, schema: { summary: 'Delete a SIEM integration', tags } },
-    async (request, reply) => {
-      await pairs.write(request.actor, async (writer) => {
-        const before = await siemOf(writer, request.params.id);
-        checkMatch(request, before, false);
-        await pairs.remove(writer, before);
-      });
-      return reply.code(204).send();
-    },
-  );
-
-  app.post<{ Params: Params; Querystring: { readonly event?: (typeof testEvents)[number] } }>(
+  app.post<{ Params: PairParams; Querystring: { readonly event?: (typeof testEvents)[number] } }>(
     `${url}/:id/test`,
     {
       config: write,
@@ -194,7 +145,7 @@ export function siemRoutes(app: FastifyInstance, dependencies: Dependencies, cal
     },
     async (request, reply) => {
       const { id } = request.params;
-      await siemOf(store, id);
+      await pairOf(kind, store, id);
       const event = testEvent(request.query.event ?? 'webhook.test', id, Date.now());
       return calls.ask(request, reply, id, { verb: 'test', event });
     },

@@ -2,17 +2,14 @@
 //
 // Invariant: a webhook is a sink and a connection under its id and nothing else; secrets go in and never come out, except a secret that was made here, once.
 import { randomBytes } from 'node:crypto';
-import type { Document } from '@tocsin/adapters/postgres/config-store.ts';
 import { keyOf } from '@tocsin/topologies/domain/delivery/sign.ts';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ownSecretId, secretIssues } from '../connection-secrets.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { notFound, unprocessable } from '../errors.ts';
+import { unprocessable } from '../errors.ts';
 import { type Filters, filterNotes } from '../event-filters.ts';
 import { idempotencyHeader } from '../idempotency.ts';
-import { limitOf, pageOf, pageQuery } from '../paging.ts';
-import { checkMatch, createSinkPairs, etagOf, findPair, type StoredPair } from '../sink-pairs.ts';
-import { stateOf } from '../sink-state.ts';
+import { checkMatch, createSinkPairs, etagOf, type StoredPair } from '../sink-pairs.ts';
 import {
   fieldsOf,
   shownWebhook,
@@ -21,40 +18,46 @@ import {
   webhookFields,
   webhookPath,
 } from '../webhook-body.ts';
-
-interface Params {
-  readonly id: string;
-}
+import {
+  createPair,
+  type PairKind,
+  type PairParams,
+  pairAccess,
+  pairOf,
+  pairRoutes,
+  sendPair,
+} from './pairs.ts';
 
 const url = '/api/webhooks';
 const prefix = 'wh-';
 const tags = ['webhooks'];
-const read = { access: 'read:webhooks' } as const;
-const write = { access: 'write:webhooks' } as const;
+const { write } = pairAccess;
 const body = { type: 'object', additionalProperties: false, properties: webhookFields } as const;
 
-export const isWebhook = (sink: Document): boolean => sink.type === 'webhook' && sink.id.startsWith(prefix);
+const kind: PairKind = {
+  url,
+  prefix,
+  tag: 'webhooks',
+  what: 'webhook',
+  isOurs: (sink) => sink.type === 'webhook' && sink.id.startsWith(prefix),
+  shown: shownWebhook,
+  notes: ({ sink }) => filterNotes((sink.document.filters ?? {}) as Filters),
+};
 
 /** The webhook of this id. Throws 404. */
-export async function webhookOf(store: Pick<Dependencies['store'], 'get'>, id: string): Promise<StoredPair> {
-  const found = await findPair(store, id, isWebhook);
-  if (found === null) throw notFound();
-  return found;
-}
+export const webhookOf = (reader: Pick<Dependencies['store'], 'get'>, id: string): Promise<StoredPair> =>
+  pairOf(kind, reader, id);
 
 export function webhookRoutes(app: FastifyInstance, dependencies: Dependencies): void {
-  const { store, paging, vault, deliveries, lag } = dependencies;
+  const { vault } = dependencies;
   const pairs = createSinkPairs(dependencies);
-
-  const answer = (pair: StoredPair) => ({
-    data: shownWebhook(pair),
-    warnings: filterNotes((pair.sink.document.filters ?? {}) as Filters),
+  pairRoutes(app, kind, pairs, dependencies, async (id) => {
+    const secret = await vault.describe(ownSecretId(id, 'hmac'));
+    return secret === null ? {} : { secret_updated_at: secret.updatedAt.toISOString() };
   });
-  const send = (reply: FastifyReply, pair: StoredPair) =>
-    reply.header('etag', etagOf(pair)).send(answer(pair));
 
   async function change(
-    request: FastifyRequest<{ Params: Params }>,
+    request: FastifyRequest<{ Params: PairParams }>,
     isRequired: boolean,
     bodyOf: (pair: StoredPair) => WebhookBody,
   ): Promise<StoredPair> {
@@ -84,60 +87,13 @@ export function webhookRoutes(app: FastifyInstance, dependencies: Dependencies):
     },
     async (request, reply) => {
       const { id = `${prefix}${randomBytes(8).toString('hex')}`, ...given } = request.body;
-      const result = await pairs.writeOnce(request, async (writer) => {
-        const documents = webhookDocuments(id, given, null, Date.now());
-        const pair = await pairs.put(writer, request.actor, null, documents, webhookPath);
-        return { etag: etagOf(pair), ...answer(pair) };
-      });
-      const { etag, ...shown } = JSON.parse(result.body) as { etag: string; data: { id: string } };
-      if (result.replayed) reply.header('idempotent-replayed', 'true');
-      return reply.code(201).header('etag', etag).header('location', `${url}/${shown.data.id}`).send(shown);
-    },
-  );
-
-  app.get<{ Querystring: { readonly cursor?: string; readonly limit?: string } }>(
-    url,
-    {
-      config: read,
-      schema: {
-        summary: 'List webhooks',
-        tags,
-        querystring: { type: 'object', additionalProperties: false, properties: pageQuery },
-      },
-    },
-    async (request) => {
-      const limit = limitOf(request.query);
-      const [after] = paging.decode(url, request.query.cursor) ?? [];
-      const sinks = await store.list('sink', { after: after ?? prefix, limit: limit + 1 });
-      const page = pageOf(
-        sinks.filter(({ document }) => document.id.startsWith(prefix)),
-        limit,
-        (last) => paging.encode(url, [last.document.id]),
+      return createPair(kind, pairs, request, reply, (writer) =>
+        pairs.put(writer, request.actor, null, webhookDocuments(id, given, null, Date.now()), webhookPath),
       );
-      const found = await Promise.all(
-        page.items.map(({ document }) => findPair(store, document.id, isWebhook)),
-      );
-      return { data: found.filter((pair) => pair !== null).map(shownWebhook), next_cursor: page.next_cursor };
     },
   );
 
-  app.get<{ Params: Params }>(
-    `${url}/:id`,
-    { config: read, schema: { summary: 'Get a webhook', tags } },
-    async (request, reply) => {
-      const pair = await webhookOf(store, request.params.id);
-      const secret = await vault.describe(ownSecretId(request.params.id, 'hmac'));
-      return reply.header('etag', etagOf(pair)).send({
-        data: {
-          ...shownWebhook(pair),
-          ...(secret === null ? {} : { secret_updated_at: secret.updatedAt.toISOString() }),
-          state: await stateOf({ deliveries, lag }, pair),
-        },
-      });
-    },
-  );
-
-  app.put<{ Params: Params; Body: WebhookBody }>(
+  app.put<{ Params: PairParams; Body: WebhookBody }>(
     `${url}/:id`,
     {
       config: write,
@@ -147,37 +103,31 @@ export function webhookRoutes(app: FastifyInstance, dependencies: Dependencies):
         body: { ...body, required: ['name', 'url', 'events'] },
       },
     },
-    async (request, reply) => send(reply, await change(request, true, () => request.body)),
+    async (request, reply) => sendPair(kind, reply, await change(request, true, () => request.body)),
   );
 
-  app.patch<{ Params: Params; Body: WebhookBody }>(
+  app.patch<{ Params: PairParams; Body: WebhookBody }>(
     `${url}/:id`,
     { config: write, schema: { summary: 'Change some fields of a webhook', tags, body } },
     async (request, reply) =>
-      send(reply, await change(request, false, (before) => ({ ...fieldsOf(before), ...request.body }))),
+      sendPair(
+        kind,
+        reply,
+        await change(request, false, (before) => ({ ...fieldsOf(before), ...request.body })),
+      ),
   );
 
-  app.delete<{ Params: Params }>(
-    `${url}/:id`,
-    { config: write, schema: { summary: 'Delete a webhook', tags } },
-    async (request, reply) => {
-      await pairs.write(request.actor, async (writer) => {
-        const before = await webhookOf(writer, request.params.id);
-        checkMatch(request, before, false);
-        await pairs.remove(writer, before);
-      });
-      return reply.code(204).send();
-    },
-  );
-
-  app.post<{ Params: Params }>(
+  app.post<{ Params: PairParams }>(
     `${url}/:id/resume`,
     { config: write, schema: { summary: 'Let a paused webhook try again', tags } },
     // Saved again it is opened anew, and what 410 closed with it.
-    async (request, reply) => send(reply, await change(request, false, fieldsOf)),
+    async (request, reply) => sendPair(kind, reply, await change(request, false, fieldsOf)),
   );
 
-  app.post<{ Params: Params; Body: { readonly secret?: string; readonly overlap_hours?: number } | null }>(
+  app.post<{
+    Params: PairParams;
+    Body: { readonly secret?: string; readonly overlap_hours?: number } | null;
+  }>(
     `${url}/:id/secret/rotate`,
     {
       config: write,

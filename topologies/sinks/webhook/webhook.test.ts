@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { ResolvedConnection } from '../../domain/action/define-action.ts';
 import { bodySignature } from '../../domain/delivery/sign.ts';
 import type { DeliveryNote, SinkWire } from '../../domain/sink/define-sink.ts';
+import { createMarks } from '../../domain/sink/splice-check.ts';
 import { fakeClock } from '../../ports/fakes/clock.ts';
 import { type FakeAnswer, fakeHttp } from '../../ports/fakes/http.ts';
 import { HttpFailure, type HttpRequest } from '../../ports/http.ts';
@@ -91,7 +92,7 @@ describe('payloads', () => {
     const idAt = (offset: number, timestamp = 5): string => {
       const batch = batchOf(['{}'], { offset, timestamp });
       const out = Buffer.alloc(1000);
-      const marks = { ...noMarks };
+      const marks = createMarks();
       const end = wire.frame(out, 0, batch.buffer, batch.valueStart[0]!, batch.valueEnd[0]!, marks, batch, 0);
       return /"id":"([0-9a-f]{32})"/.exec(out.toString('latin1', 0, end))?.[1] ?? '';
     };
@@ -167,18 +168,6 @@ describe('payloads', () => {
     ]);
   });
 });
-
-const noMarks = {
-  timeStart: -1,
-  timeEnd: -1,
-  assetStart: -1,
-  assetEnd: -1,
-  idStart: -1,
-  idEnd: -1,
-  stampStart: -1,
-  stampEnd: -1,
-  loose: true,
-};
 
 describe('headers and signatures', () => {
   it("fits the test vector of GitHub's documentation", () => {
