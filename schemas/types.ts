@@ -53,6 +53,10 @@ export type SecretRef =
  */
 export type CorrelationInput = CorrelationWait | CorrelationDone | CorrelationEvent | CorrelationTimer;
 /**
+ * What sinks tell of their deliveries on deliveries.v1; the record key is the sink.
+ */
+export type Delivery = DeliveryAttempt | DeliveryState;
+/**
  * ISO 8601 duration of weeks, or of days, hours, minutes and seconds: PT1H, P1DT12H; from PT1S to P90D.
  */
 export type Duration = string;
@@ -96,6 +100,10 @@ export type RunInput =
   | RetryInput
   | SkipInput
   | ChildDoneInput;
+/**
+ * What people ask of a sink, as written to sink-requests.v1; the record key is the sink. A process of the sinks sends one request to the receiver and tells what became of it on deliveries.v1.
+ */
+export type SinkRequest = SinkTest | SinkRedelivery;
 
 export interface AllDocuments {
   'action.json': ActionConfig;
@@ -106,6 +114,7 @@ export interface AllDocuments {
   'connection.json': Connection;
   'correlation-input.json': CorrelationInput;
   'dead-letter.json': DeadLetterHeaders;
+  'delivery.json': Delivery;
   'envelope.json': EventEnvelope;
   'job-request.json': JobRequest;
   'list.json': ValueList;
@@ -118,6 +127,7 @@ export interface AllDocuments {
   'scan-request.json': ScanRequest;
   'search-result.json': SearchResult;
   'secret-ref.json': SecretRef;
+  'sink-request.json': SinkRequest;
   'sink.json': SinkConfig;
 }
 /**
@@ -474,7 +484,7 @@ export interface ConfigRecord {
   };
 }
 /**
- * secrets: token or password for auth, tls_key for a client certificate, hmac and hmac_previous for signatures, and secret_path for an address that is a credential itself: the path and query of a Slack, Teams or Mattermost webhook, or its whole address, which must be on this host.
+ * secrets: token or password for auth, tls_key for a client certificate, hmac and hmac_previous for signatures, and secret_path for an address that is a credential itself: the path and query of a Slack, Teams or Mattermost webhook, or its whole address, which must be on this host; and headers, of a webhook sink: a JSON object of header names and values.
  */
 export interface HttpConnection {
   kind: 'connection';
@@ -795,6 +805,84 @@ export interface DeadLetterHeaders {
    */
   'x-dlq-pointer'?: string;
   [k: string]: string | 'input' | 'command' | 'sink' | undefined;
+}
+/**
+ * One request to the receiver of a sink.
+ */
+export interface DeliveryAttempt {
+  v: 1;
+  kind: 'attempt';
+  id: string;
+  sink: string;
+  /**
+   * When the request began, epoch ms.
+   */
+  at: number;
+  /**
+   * Why it was sent: by the sink itself, or because somebody asked for it.
+   */
+  by: 'sink' | 'test' | 'redeliver';
+  /**
+   * The sink request that asked for it.
+   */
+  request?: string;
+  /**
+   * The webhook-id; of the first event where there are several.
+   */
+  event_id?: string;
+  /**
+   * Type of the event.
+   */
+  event?: string;
+  source?: RecordPlace;
+  /**
+   * Events in the request.
+   */
+  events: number;
+  attempt: number;
+  /**
+   * refused: the receiver does not want these events, which become dead letters. paused: it refuses the sink, nothing is lost.
+   */
+  status: 'delivered' | 'retrying' | 'refused' | 'paused';
+  status_code?: number;
+  /**
+   * Reason, where it was not delivered.
+   */
+  code?: string;
+  /**
+   * One line for people, without secrets.
+   */
+  detail?: string;
+  latency_ms: number;
+  /**
+   * The beginning of the answer, as text, known secrets replaced.
+   */
+  response?: string;
+  /**
+   * Requests of this process that were not told since the record before, because there were too many.
+   */
+  omitted?: number;
+}
+export interface RecordPlace {
+  topic: string;
+  partition: number;
+  offset: number;
+}
+/**
+ * A sink was paused by what its receiver answers, or runs again.
+ */
+export interface DeliveryState {
+  v: 1;
+  kind: 'state';
+  id: string;
+  sink: string;
+  /**
+   * Epoch ms.
+   */
+  at: number;
+  paused: boolean;
+  code?: string;
+  detail?: string;
 }
 /**
  * One product event as producers write it to findings.v1, and as the engine writes its own to events.v1. Unknown members are kept.
@@ -1985,13 +2073,48 @@ export interface SearchResult {
   [k: string]: unknown;
 }
 /**
+ * Send this event, whatever the filters say and whether the sink is switched on or not.
+ */
+export interface SinkTest {
+  v: 1;
+  id: string;
+  sink: string;
+  verb: 'test';
+  /**
+   * Epoch ms.
+   */
+  at: number;
+  by: string;
+  /**
+   * An event envelope with test: true.
+   */
+  event: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * Send this record again, under the id that it had.
+ */
+export interface SinkRedelivery {
+  v: 1;
+  id: string;
+  sink: string;
+  verb: 'redeliver';
+  /**
+   * Epoch ms.
+   */
+  at: number;
+  by: string;
+  source: RecordPlace;
+}
+/**
  * Forwards everything on some topics to one receiver, filtered.
  */
 export interface SinkConfig {
   kind: 'sink';
   id: string;
   name?: string;
-  type: 'splunk-hec' | 'elasticsearch' | 'syslog';
+  type: 'splunk-hec' | 'elasticsearch' | 'syslog' | 'webhook';
   enabled?: boolean;
   connection: string;
   /**
@@ -2246,6 +2369,10 @@ export interface SinkConfig {
         'findings' | 'events' | 'search-results',
         'findings' | 'events' | 'search-results'
       ];
+  /**
+   * Where a sink that has read nothing yet begins: records from this time on, RFC 3339. Without it, the oldest that there are.
+   */
+  since?: string;
   filters?: {
     /**
      * @maxItems 100

@@ -23,6 +23,7 @@ const documentNames: readonly DocumentName[] = [
   'connection.json',
   'correlation-input.json',
   'dead-letter.json',
+  'delivery.json',
   'envelope.json',
   'job-request.json',
   'list.json',
@@ -35,6 +36,7 @@ const documentNames: readonly DocumentName[] = [
   'scan-request.json',
   'search-result.json',
   'secret-ref.json',
+  'sink-request.json',
   'sink.json',
 ];
 

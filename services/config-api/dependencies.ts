@@ -5,6 +5,7 @@ import type { ApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts'
 import type { AuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import type { ConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import type { DeadLetterSearch } from '@tocsin/adapters/postgres/dead-letter-search.ts';
+import type { DeliveryStore } from '@tocsin/adapters/postgres/delivery-store.ts';
 import type { HistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import type { IncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import type { MitreSearch } from '@tocsin/adapters/postgres/mitre-store.ts';
@@ -56,6 +57,7 @@ export interface Dependencies {
   /** Events as they come. */
   readonly events: StreamHub;
   readonly letters: DeadLetterSearch;
+  readonly deliveries: DeliveryStore;
   /** Inputs of runs go to the log directly. */
   readonly producer: Pick<LogProducer, 'send'>;
   /** The published revision of a playbook that a run would start with; null when there is none. */

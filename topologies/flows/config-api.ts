@@ -16,6 +16,7 @@ export const configApiFlow: PerformFlow = {
     topics.config,
     topics.playbookVersions,
     topics.audit,
+    topics.sinkRequests,
     ...redriveTopics,
     ...Object.keys(actions).map(commandTopic),
   ],

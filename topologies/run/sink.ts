@@ -8,7 +8,7 @@
 import { unreadableRecord } from '../domain/dead-letter.ts';
 import { createAdaptiveLimit } from '../domain/sink/adaptive-limit.ts';
 import { type BatchLimits, fits, whenIdle } from '../domain/sink/batch.ts';
-import type { BatchVerdict, SinkPorts, SinkWire } from '../domain/sink/define-sink.ts';
+import type { BatchVerdict, DeliveryNote, SinkPorts, SinkWire } from '../domain/sink/define-sink.ts';
 import { createFaultGuard } from '../domain/sink/fault-guard.ts';
 import type { BytesFilter } from '../domain/sink/filter.ts';
 import { createSpliceCheck } from '../domain/sink/splice-check.ts';
@@ -40,6 +40,10 @@ export interface SinkRunnerOptions {
   readonly logger: Logger;
   /** Makes the log deliver the partition again from `offset`; needed by receivers that prove after their answers. */
   readonly reread?: (tp: TopicPartition, offset: number) => void;
+  /** Told of requests, by receivers that keep a log of them. */
+  readonly onDelivery?: (note: DeliveryNote) => void;
+  /** The sink was paused for this, or runs again (null). */
+  readonly onState?: (fault: SinkFault | null) => void;
   /** Longest wait for requests in flight when a partition is revoked, ms; default 5,000. */
   readonly drainMs?: number;
 }
@@ -84,6 +88,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
       else logger.warn('sink endpoint is down', { endpoint: origin });
     },
     onResent: (events) => metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'resent' }, events),
+    ...(options.onDelivery === undefined ? {} : { onDelivery: options.onDelivery }),
     onRetry: (why) => {
       metrics.count('tocsin_sink_requests_total', { ...labels, class: 'transient' });
       logger.warn('sink retries', { ...why });
@@ -97,10 +102,12 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     onPause(fault) {
       metrics.gauge('tocsin_sink_paused', 1, labels);
       logger.error('sink paused: the receiver refuses it; nothing is lost, offsets are kept', { ...fault });
+      options.onState?.(fault);
     },
     onResume() {
       metrics.gauge('tocsin_sink_paused', 0, labels);
       logger.info('sink resumed');
+      options.onState?.(null);
       pump();
     },
   });

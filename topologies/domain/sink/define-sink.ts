@@ -1,6 +1,7 @@
 // What a sink type is: a manifest (data), parameters compiled once, pure functions from records to frames, and a receiver that
 // takes bodies of frames and says what became of them. The runner (run/sink.ts) does the rest for all types.
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
 import type { HttpFailure, HttpPort, HttpRequest, HttpResponse } from '../../ports/http.ts';
 import type { RecordBatch } from '../../ports/log.ts';
@@ -156,6 +157,8 @@ export interface ReceiverContext {
   readonly onEndpoint?: (origin: string, up: boolean) => void;
   /** Events that go out again although the receiver may have them. */
   readonly onResent: (events: number) => void;
+  /** One request was answered, or was not; from receivers that keep a log of their deliveries. */
+  readonly onDelivery?: (note: DeliveryNote) => void;
   /** A receiver that tries again by itself does so now. */
   readonly onRetry: (why: {
     readonly code: string;
@@ -164,8 +167,30 @@ export interface ReceiverContext {
   }) => void;
 }
 
+/** What became of one request. */
+export interface DeliveryNote {
+  /** When it began, epoch ms. */
+  readonly at: number;
+  /** Of the first event, and where its record is. */
+  readonly eventId: string;
+  readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
+  readonly events: number;
+  readonly attempt: number;
+  readonly status: 'delivered' | 'retrying' | 'refused' | 'paused';
+  readonly statusCode?: number;
+  readonly code?: string;
+  readonly detail?: string;
+  readonly latencyMs: number;
+  /** Text for people, without secrets. */
+  readonly response?: string;
+  /** What was sent of the event; valid during the call only. */
+  readonly payload?: Buffer;
+}
+
 /** A sink type with its parameters and connection compiled in. */
 export interface SinkWire extends SinkFrames {
+  /** Most events in one body, where that is fewer than the limits of the document. */
+  readonly mostEvents?: number;
   receiver(ports: Partial<SinkPorts>, context: ReceiverContext): SinkReceiver;
 }
 
@@ -235,6 +260,8 @@ export interface Sink {
   readonly manifest: SinkManifest;
   /** Checks beyond the JSON Schema. `params` already fits manifest.params. Paths are JSON Pointers into params. */
   check(params: Params): Issue[];
+  /** Contradictions between parameters and connection. */
+  checkConnection?(params: Params, connection: Connection): Issue[];
   /** Throws SinkConfigError. */
   open(params: Params, connection: ResolvedConnection, host: SinkHost): SinkWire;
 }
