@@ -35,6 +35,8 @@ export interface Parking {
   has(partition: number, commandId: string, offset: number): boolean;
   /** A command came out of its timer. */
   arrived(partition: number, commandId: string, command: Parked): void;
+  /** Calls back a command wherever it waits; true while it waits or is on its way. */
+  callBack(partition: number, commandId: string): boolean;
   /** Calls back commands that wait for the destination, in their order, until `most` are on their way. Whether any waits. */
   recall(away: string, most: number): boolean;
   /** Reads what is parked in the partition. Resolves with the destinations that commands wait for. */
@@ -147,6 +149,17 @@ export function createParking(options: ParkingOptions): Parking {
       waiting.delete(token);
       called.delete(token);
       gauge();
+    },
+    callBack(partition, commandId) {
+      let waits = false;
+      for (const token of tokens.get(partition)?.values() ?? []) {
+        if (!token.startsWith(`${commandId}.`)) continue;
+        waits = true;
+        timers.hasten(partition, token, clock.now());
+        for (const { waiting, called } of queues.values())
+          if (waiting.delete(token)) called.set(token, partition);
+      }
+      return waits;
     },
     recall(away, most) {
       const queue = queues.get(away);

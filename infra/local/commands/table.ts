@@ -41,6 +41,11 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: 'write the index template and the dashboard; `sink help` shows how',
     load: async () => (await import('./sink.ts')).run,
   },
+  agent: {
+    usage: 'agent --config FILE',
+    summary: 'run scripts on this host for the script action, from the catalogue in FILE',
+    load: async () => (await import('./agent.ts')).run,
+  },
   topology: {
     usage: 'topology [--check]',
     summary: 'write the picture, the topic list and the lag alerts into docs/generated',
