@@ -51,7 +51,7 @@ export function createCancels(options: {
       }
       for (const job of jobs.get(id) ?? []) apply(job);
       const isHere = jobs.has(id);
-      if (!isHere && !parking.callBack(taken.assignment.partition, id)) {
+      if (!isHere && !parking.callBack(taken.assignment.partition, id, round)) {
         complete(taken);
         return;
       }
@@ -68,7 +68,8 @@ export function createCancels(options: {
       held?.delete(job);
       if ((held?.size ?? 0) > 0) return;
       jobs.delete(id);
-      if (!waiting.has(id) || parking.callBack(job.assignment.partition, id)) return;
+      const round = rounds.get(id)?.round ?? 1;
+      if (!waiting.has(id) || parking.callBack(job.assignment.partition, id, round)) return;
       for (const taken of waiting.get(id) ?? []) complete(taken);
       waiting.delete(id);
     },

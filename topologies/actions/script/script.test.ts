@@ -216,7 +216,7 @@ describe('script: over SSH the catalogue of the connection decides', () => {
   });
 
   test('the connection itself: keys are pinned, nothing of the other executor is taken', async () => {
-    const broken = [
+    const broken: unknown[] = [
       sshConnection({}, {}),
       { ...ssh, config: { ...ssh.config, host_keys: undefined } },
       { ...ssh, config: { ...ssh.config, protocol: 'http' } },
@@ -226,7 +226,8 @@ describe('script: over SSH the catalogue of the connection decides', () => {
       agentConnection({ user: 'x' }),
     ];
     for (const connection of broken) {
-      const { ports, outcome } = run({ script: 'a' }, { context: { connection: connection as never } });
+      const params = { command: '/opt/note.sh' };
+      const { ports, outcome } = run(params, { context: { connection: connection as never } });
       expect(await outcome).toMatchObject({ status: 'failed', retry: 'pause' });
       expect(ports.scripts.begun).toEqual([]);
     }
