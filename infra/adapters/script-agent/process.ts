@@ -5,7 +5,7 @@
 //
 // Surprise: what a script leaves running in the background after its own end is not waited for, though it may hold the pipes open.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ScriptEnd } from '@tocsin/topologies/ports/script-host.ts';
@@ -118,8 +118,8 @@ export async function stopGroup(pid: number, killAfterMs: number): Promise<boole
   if (!signalGroup(pid, 'SIGTERM')) return false;
   const deadline = performance.now() + killAfterMs;
   while (performance.now() < deadline) {
-    await delay(Math.min(50, killAfterMs));
-    if (!signalGroup(pid, 0)) return false;
+    await delay(Math.min(100, killAfterMs));
+    if (!isAnybodyLeft(pid)) return false;
   }
   return signalGroup(pid, 'SIGKILL');
 }
@@ -134,13 +134,27 @@ function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
+/** A process that has ended and that nobody has reaped counts for the kernel, and not for us: some containers reap nothing. */
+function isAnybodyLeft(group: number): boolean {
+  if (!signalGroup(group, 0)) return false;
+  if (process.platform !== 'linux') return true;
+  return readdirSync('/proc').some((name) => {
+    const [state, , of] = /^\d+$/.test(name) ? statOf(Number(name)) : [];
+    return of === String(group) && state !== 'Z';
+  });
+}
+
 /** When the kernel started the process, in its own units; null when there is none, or no /proc. */
 export function kernelStart(pid: number): string | null {
+  return statOf(pid)[19] ?? null;
+}
+
+/** Fields of proc(5) from the third on; the name in the second may hold anything, parentheses and spaces too. */
+function statOf(pid: number): string[] {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // proc(5): field 22; the name in field 2 may hold anything, parentheses and spaces too.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
-    return null;
+    return [];
   }
 }

@@ -19,6 +19,9 @@ export function quoteWord(word: string): string {
 const supervisor = `d=$1 limit=$2 keep=$3 grace=$4; shift 4
 start_of() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 echo "$$ $(start_of $$)" > "$d/supervisor"
+left() {
+  cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^[0-9]* (.*) //' | awk -v g="$pid" '$3 == g && $1 != "Z" { n = 1 } END { exit !n }'
+}
 capture() {
   mkfifo "$d/$1" "$d/$1.h" "$d/$1.c"
   { sha256sum < "$d/$1.h" | cut -d' ' -f1 > "$d/$1.sha.draft"; mv "$d/$1.sha.draft" "$d/$1.sha"; } &
@@ -32,12 +35,12 @@ pid=$!
 ( stop= killat=0 killed=0 end=$((started + limit))
   while :; do
     if [ -n "$stop" ]; then
-      kill -0 -- "-$pid" 2>/dev/null || break
-      if [ "$(date +%s)" -gt "$killat" ]; then kill -KILL -- "-$pid"; killed=1; break; fi
+      left || break
+      if [ "$(date +%s)" -gt "$killat" ]; then kill -KILL "-$pid"; killed=1; break; fi
     else
       [ -e "$d/code" ] && break
       if [ -e "$d/cancel" ]; then stop=cancel; elif [ "$(date +%s)" -ge "$end" ]; then stop=time_limit; fi
-      [ -z "$stop" ] || { killat=$(($(date +%s) + grace)); kill -TERM -- "-$pid"; }
+      [ -z "$stop" ] || { killat=$(($(date +%s) + grace)); kill -TERM "-$pid"; }
     fi
     sleep 0.1
   done
