@@ -577,8 +577,12 @@ describe('who is let in, and to what', () => {
     await expect(start(config(folder))).rejects.toThrow(message);
   });
 
-  test.skipIf(process.getuid?.() !== 0)('a script runs as its user', async () => {
+  test('a script runs as its user, which takes an agent that runs as root', async () => {
     const path = writeScript(folder, 'who.sh', '#!/bin/sh\nid -un; id -G; echo $HOME');
+    if (process.getuid?.() !== 0) {
+      await expect(start({ scripts: { who: { path, user: 'nobody' } } })).rejects.toThrow(/runs as root/);
+      return;
+    }
     const agent = await start({ scripts: { who: { path, user: 'nobody' } } });
     const [user, groups, home] = String(outputOf(await run(agent, { script: 'who' }))['stdout']).split('\n');
     expect(user).toBe('nobody');

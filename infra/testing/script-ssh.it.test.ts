@@ -1,6 +1,6 @@
 // The script action over SSH to Debian's sshd: host keys, exact words, one run for a command, stops, and what broken sessions leave.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createScriptHosts } from '@tocsin/adapters/script-host/hosts.ts';
@@ -198,8 +198,6 @@ describe('who is at the other end', () => {
         { config: { scripts: scripts(), host_keys: [other, sshd.hostKey] } },
       ),
     ).toMatchObject({ status: 'done' });
-    writeFileSync(mark(), '');
-    const { rmSync } = await import('node:fs');
     rmSync(mark());
   });
 

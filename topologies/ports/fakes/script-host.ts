@@ -6,6 +6,7 @@ import {
   ScriptHostFailure,
   type ScriptHostPort,
   type ScriptRun,
+  type ScriptSignals,
 } from '../script-host.ts';
 
 export interface FakeScriptHost extends ScriptHostPort {
@@ -30,44 +31,61 @@ export const scriptEnd = (over: Partial<ScriptEnd> = {}): ScriptEnd => ({
   ...over,
 });
 
+interface Known {
+  readonly end: Promise<ScriptEnd>;
+  readonly stop: () => void;
+}
+
 export function fakeScriptHost(): FakeScriptHost {
   const begun: { host: ScriptHost; run: ScriptRun }[] = [];
-  const ends = new Map<string, Promise<ScriptEnd>>();
+  const runs = new Map<string, Known>();
   const stopped: string[] = [];
   const script: FakeScriptAnswer[] = [];
+
+  function hanging(id: string): Known {
+    let resolve: (end: ScriptEnd) => void = () => undefined;
+    const end = new Promise<ScriptEnd>((done) => {
+      resolve = done;
+    });
+    const stop = (): void => {
+      stopped.push(id);
+      resolve(scriptEnd({ exitCode: null, signal: 'SIGTERM', stopped: { by: 'cancel', killed: false } }));
+    };
+    return { end, stop };
+  }
+
+  /** The end, or nobody waits any more. */
+  function awaited({ end, stop }: Known, { cancel, signal }: ScriptSignals): Promise<ScriptEnd> {
+    if (cancel.aborted) stop();
+    cancel.addEventListener('abort', stop, { once: true });
+    const left = new Promise<never>((_, reject) =>
+      signal.addEventListener('abort', () =>
+        reject(new ScriptHostFailure('aborted', 'nobody waits any more', { begun: true })),
+      ),
+    );
+    return Promise.race([end, left]);
+  }
+
   return {
     begun,
     stopped,
     answer(...answers) {
       script.push(...answers);
     },
-    async run(host, run, { cancel, signal }) {
+    async run(host, run, signals) {
       const id = `${run.commandId}.${run.round}`;
-      const known = ends.get(id);
-      if (known !== undefined) return known;
+      const known = runs.get(id);
+      if (known !== undefined) return awaited(known, signals);
       if (run.askOnly)
         throw new ScriptHostFailure('unknown', 'the host does not know this run', { begun: true });
       const answer = script.shift() ?? {};
       if (answer instanceof Error && !answer.begun) throw answer;
       begun.push({ host, run });
       if (answer instanceof Error) throw answer;
-      if (answer !== 'hang') {
-        ends.set(id, Promise.resolve(scriptEnd(answer)));
-        return scriptEnd(answer);
-      }
-      const end = new Promise<ScriptEnd>((resolve) =>
-        cancel.addEventListener('abort', () => {
-          stopped.push(id);
-          resolve(scriptEnd({ exitCode: null, signal: 'SIGTERM', stopped: { by: 'cancel', killed: false } }));
-        }),
-      );
-      ends.set(id, end);
-      const left = new Promise<never>((_, reject) =>
-        signal.addEventListener('abort', () =>
-          reject(new ScriptHostFailure('aborted', 'nobody waits any more', { begun: true })),
-        ),
-      );
-      return Promise.race([end, left]);
+      const next =
+        answer === 'hang' ? hanging(id) : { end: Promise.resolve(scriptEnd(answer)), stop: () => undefined };
+      runs.set(id, next);
+      return awaited(next, signals);
     },
   };
 }
