@@ -15,7 +15,15 @@ import { eventCommand, rowsCommand } from '@tocsin/topologies/testing/fixtures.t
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAuthority } from './certificates.ts';
 import { type Scratch, scratchFolder } from './scratch.ts';
-import { agentToken, startAgent, type TestAgent, writeScript } from './script-agent.ts';
+import {
+  agentToken,
+  eventually,
+  linesOf,
+  outputOf,
+  startAgent,
+  type TestAgent,
+  writeScript,
+} from './script-agent.ts';
 
 const http = createHttpClient();
 afterAll(() => http.close());
@@ -73,17 +81,6 @@ function run(agent: TestAgent, params: Record<string, unknown>, parts: Parts = {
   });
 }
 
-const outputOf = (outcome: Outcome): Record<string, unknown> =>
-  (outcome as { output?: Record<string, unknown> }).output ?? {};
-const lines = (path: string): string[] =>
-  existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [];
-const until = async (what: () => boolean, ms = 10_000): Promise<void> => {
-  const deadline = performance.now() + ms;
-  while (!what()) {
-    if (performance.now() > deadline) throw new Error('it did not come');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-};
 const isAlive = (pid: number): boolean => {
   try {
     // A zombie has ended, whoever has not reaped it.
@@ -275,8 +272,8 @@ describe('stopping', () => {
       const mark = join(folder, name);
       const cancel = new AbortController();
       const running = run(agent, { script: name, arguments: [mark] }, { context: { cancel: cancel.signal } });
-      await until(() => lines(mark)[0] !== undefined);
-      const pid = Number(lines(mark)[0]);
+      await eventually(() => linesOf(mark)[0] !== undefined);
+      const pid = Number(linesOf(mark)[0]);
       const began = performance.now();
       cancel.abort();
       const outcome = await running;
@@ -289,7 +286,7 @@ describe('stopping', () => {
       expect(outputOf(outcome)['stdout']).toBe(killed ? '' : 'bye\n');
       if (killed) expect(took).toBeGreaterThanOrEqual(1_000);
       else expect(took).toBeLessThan(1_000);
-      await until(() => !isAlive(pid));
+      await eventually(() => !isAlive(pid));
       // Nobody of its group is left.
       const group = execFileSync('sh', [
         '-c',
@@ -330,7 +327,7 @@ describe('stopping', () => {
     const command_id = nextId();
     const params = { script: 'obeying', arguments: [mark] };
     const running = run(agent, params, { over: { command_id }, awayMs: 20_000 });
-    await until(() => lines(mark)[0] !== undefined);
+    await eventually(() => linesOf(mark)[0] !== undefined);
     await agent.stop();
     await start(config, agent.port);
     expect(await running).toMatchObject({ code: 'cancelled_uncertain' });
@@ -351,7 +348,7 @@ describe('once', () => {
     outcomes.push(await once());
     expect(new Set(outcomes.map((outcome) => JSON.stringify(outcome))).size).toBe(1);
     expect(outcomes[0]).toMatchObject({ status: 'done' });
-    expect(lines(mark)).toEqual([command_id, `${command_id} done`]);
+    expect(linesOf(mark)).toEqual([command_id, `${command_id} done`]);
   });
 
   test('a worker that goes away loses nothing: the next one is told the end', async () => {
@@ -361,13 +358,13 @@ describe('once', () => {
     const params = { script: 'count', arguments: [mark, '1'] };
     const leave = new AbortController();
     const first = run(agent, params, { ...parts, context: { signal: leave.signal } });
-    await until(() => lines(mark).length === 1);
+    await eventually(() => linesOf(mark).length === 1);
     leave.abort();
     expect(await first).toMatchObject({ code: 'aborted', uncertain: true });
     expect(await run(agent, params, { ...parts, context: { begun: true } })).toMatchObject({
       status: 'done',
     });
-    expect(lines(mark).length).toBe(2);
+    expect(linesOf(mark).length).toBe(2);
   });
 
   test('an agent that is killed with kill -9: uncertain, never run again; its script can still be stopped', async () => {
@@ -377,7 +374,7 @@ describe('once', () => {
     const command_id = nextId();
     const params = { script: 'count', arguments: [mark, '30'] };
     const running = run(agent, params, { over: { command_id }, awayMs: 20_000 });
-    await until(() => lines(mark).length === 1);
+    await eventually(() => linesOf(mark).length === 1);
     await agent.kill();
     const next = await start(config, agent.port);
     // Killed before it answered, it is asked by the next attempt.
@@ -388,7 +385,7 @@ describe('once', () => {
     expect(outcome).toMatchObject({ code: 'uncertain', retry: 'never' });
     for (const over of [{ command_id }, { command_id, on_uncertain: 'retry' as const }])
       expect(await run(next, params, { over })).toMatchObject({ code: 'uncertain' });
-    expect(lines(mark)).toEqual([command_id]);
+    expect(linesOf(mark)).toEqual([command_id]);
     const { pid } = JSON.parse(readFileSync(join(folder, `state/runs/${command_id}.1/process.json`), 'utf8'));
     expect(isAlive(pid)).toBe(true);
     await run(next, params, { over: { command_id }, context: { cancel: AbortSignal.abort(), begun: true } });
@@ -396,11 +393,11 @@ describe('once', () => {
       method: 'POST',
       headers: { authorization: `Bearer ${agentToken}` },
     });
-    await until(() => !isAlive(pid));
+    await eventually(() => !isAlive(pid));
     // Somebody decided: another round is another run.
     const again = { script: 'count', arguments: [mark, '0'] };
     expect(await run(next, again, { over: { command_id, round: 2 } })).toMatchObject({ status: 'done' });
-    expect(lines(mark).filter((line) => line === command_id).length).toBe(2);
+    expect(linesOf(mark).filter((line) => line === command_id).length).toBe(2);
     expect(await run(next, again, { over: { command_id, round: 1 } })).toMatchObject({ code: 'uncertain' });
   });
 
@@ -422,7 +419,7 @@ describe('once', () => {
     ).toMatchObject({
       code: 'uncertain',
     });
-    expect(lines(mark)).toEqual([]);
+    expect(linesOf(mark)).toEqual([]);
   });
 
   test('a run that the agent has never begun is not begun by asking', async () => {
@@ -431,7 +428,7 @@ describe('once', () => {
     expect(
       await run(agent, { script: 'count', arguments: [mark, '0'] }, { context: { begun: true } }),
     ).toMatchObject({ code: 'uncertain', retry: 'never' });
-    expect(lines(mark)).toEqual([]);
+    expect(linesOf(mark)).toEqual([]);
   });
 
   test('two agents do not share one journal', async () => {
@@ -444,7 +441,7 @@ describe('once', () => {
     const mark = join(folder, 'mark');
     const params = { script: 'count', arguments: [mark, '1'] };
     const first = run(agent, params);
-    await until(() => lines(mark).length === 1);
+    await eventually(() => linesOf(mark).length === 1);
     expect(await run(agent, params)).toMatchObject({ code: 'script_busy', retry: 'backoff' });
     expect(await first).toMatchObject({ status: 'done' });
   });

@@ -1,11 +1,12 @@
 // The agent for tests: the service itself as a process, with folders, scripts and a token of its own, on 127.0.0.1 and a free port.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repository } from '@tocsin/local/home.ts';
 import { freePort } from '@tocsin/local/ports.ts';
 import type { ScriptAgent } from '@tocsin/schemas/types.ts';
+import type { Outcome } from '@tocsin/topologies/domain/action/outcome.ts';
 
 export const agentToken = 'test-agent-token-0123456789-abcdefghijkl';
 
@@ -83,4 +84,21 @@ export async function startAgent(
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
   };
+}
+
+/** The output of a script in its outcome. */
+export const outputOf = (outcome: Outcome): Record<string, unknown> =>
+  (outcome.output ?? {}) as Record<string, unknown>;
+
+/** Lines of a file; none when there is no file. */
+export const linesOf = (path: string): string[] =>
+  existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [];
+
+/** Resolves when it holds; rejects after 15 s with what `about` says. */
+export async function eventually(holds: () => boolean, about: () => string = () => ''): Promise<void> {
+  const deadline = performance.now() + 15_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`it did not come: ${about()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }

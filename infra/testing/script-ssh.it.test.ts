@@ -12,7 +12,7 @@ import type { Outcome } from '@tocsin/topologies/domain/action/outcome.ts';
 import { eventCommand, rowsCommand } from '@tocsin/topologies/testing/fixtures.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Scratch, scratchFolder } from './scratch.ts';
-import { writeScript } from './script-agent.ts';
+import { eventually, linesOf, outputOf, writeScript } from './script-agent.ts';
 import { type Sshd, sshKey, startSshd } from './sshd.ts';
 
 let scratch: Scratch;
@@ -63,18 +63,6 @@ function run(params: Record<string, unknown>, parts: Parts = {}): Promise<Outcom
     ...context,
   });
 }
-
-const outputOf = (outcome: Outcome): Record<string, unknown> =>
-  (outcome as { output?: Record<string, unknown> }).output ?? {};
-const lines = (path: string): string[] =>
-  existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [];
-const until = async (what: () => boolean, ms = 15_000): Promise<void> => {
-  const deadline = performance.now() + ms;
-  while (!what()) {
-    if (performance.now() > deadline) throw new Error(`it did not come: ${sshd.log()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-};
 
 test('words, variables and rows arrive as they are; nothing is run that is no script', async () => {
   const path = writeScript(
@@ -242,7 +230,7 @@ describe('once', () => {
     outcomes.push(await once());
     expect(new Set(outcomes.map((outcome) => JSON.stringify(outcome))).size).toBe(1);
     expect(outcomes[0]).toMatchObject({ status: 'done' });
-    expect(lines(mark)).toEqual([command_id, 'done']);
+    expect(linesOf(mark)).toEqual([command_id, 'done']);
   });
 
   test('sessions that are killed take neither the script with them nor its end', async () => {
@@ -251,11 +239,11 @@ describe('once', () => {
     const parts = { config: config(), over: { command_id } };
     const params = { script: 'count', arguments: [mark, '2'] };
     const running = run(params, parts);
-    await until(() => lines(mark).length === 1);
+    await eventually(() => linesOf(mark).length === 1, sshd.log);
     sshd.killSessions();
     expect(await running).toMatchObject({ code: 'reset', retry: 'backoff', uncertain: true });
     expect(await run(params, { ...parts, context: { begun: true } })).toMatchObject({ status: 'done' });
-    expect(lines(mark)).toEqual([command_id, 'done']);
+    expect(linesOf(mark)).toEqual([command_id, 'done']);
   });
 
   test('a run whose watcher was killed is uncertain, and never begun again', async () => {
@@ -264,12 +252,12 @@ describe('once', () => {
     const parts = { config: config(), over: { command_id } };
     const params = { script: 'count', arguments: [mark, '1'] };
     const running = run(params, parts);
-    await until(() => lines(mark).length === 1);
+    await eventually(() => linesOf(mark).length === 1, sshd.log);
     const supervisor = join(sshd.home, `.tocsin/runs/${command_id}.1/supervisor`);
     process.kill(Number(readFileSync(supervisor, 'utf8').split(' ')[0]), 'SIGKILL');
     expect(await running).toMatchObject({ code: 'uncertain', retry: 'never' });
     expect(await run(params, parts)).toMatchObject({ code: 'uncertain' });
-    expect(lines(mark).filter((line) => line === command_id).length).toBe(1);
+    expect(linesOf(mark).filter((line) => line === command_id).length).toBe(1);
   });
 
   test('asking for a run that was never begun begins nothing', async () => {
@@ -277,7 +265,7 @@ describe('once', () => {
     expect(
       await run({ script: 'count', arguments: [mark, '0'] }, { config: config(), context: { begun: true } }),
     ).toMatchObject({ code: 'uncertain', retry: 'never' });
-    expect(lines(mark)).toEqual([]);
+    expect(linesOf(mark)).toEqual([]);
   });
 });
 
@@ -298,7 +286,7 @@ describe('stopping', () => {
         { script: name, arguments: [mark] },
         { config: { scripts: { [name]: { path } } }, context: { cancel: cancel.signal } },
       );
-      await until(() => lines(mark)[0] !== undefined);
+      await eventually(() => linesOf(mark)[0] !== undefined, sshd.log);
       const began = performance.now();
       cancel.abort();
       expect(await running).toMatchObject({

@@ -4,7 +4,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command, Result } from '@tocsin/schemas/types.ts';
-import { agentToken, startAgent, type TestAgent, writeScript } from '@tocsin/testing/script-agent.ts';
+import {
+  agentToken,
+  linesOf,
+  startAgent,
+  type TestAgent,
+  writeScript,
+} from '@tocsin/testing/script-agent.ts';
 import { eventCommand } from '@tocsin/topologies/testing/fixtures.ts';
 import { commandTopic, topics } from '@tocsin/topologies/topics.ts';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -67,7 +73,7 @@ afterAll(async () => {
   await agent?.kill();
   // Scripts that an agent left behind when it was killed.
   for (const name of readdirSync(folder).filter((each) => each.endsWith('.mark'))) {
-    const pid = Number(lines(join(folder, name))[0]?.split(' ')[0]);
+    const pid = Number(linesOf(join(folder, name))[0]?.split(' ')[0]);
     try {
       process.kill(-pid, 'SIGKILL');
     } catch {
@@ -78,9 +84,6 @@ afterAll(async () => {
 });
 
 const mark = (name: string): string => join(folder, `${name}.mark`);
-const lines = (path: string): string[] =>
-  existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [];
-
 let number = 0;
 
 /** Sends a command whose script notes its begin and its end in the file; answers its id once the script has begun. */
@@ -97,7 +100,7 @@ async function begin(name: string, seconds: number): Promise<string> {
     { topic: commandTopic('script').name, key: command.command_id, value: JSON.stringify(command) },
   ]);
   await producer.close();
-  await until('the script begins', async () => lines(mark(name)).length > 0, 30_000);
+  await until('the script begins', async () => linesOf(mark(name)).length > 0, 30_000);
   return command.command_id;
 }
 
@@ -126,7 +129,7 @@ test('kill -9 of the worker while its script runs: the next one asks, and tells 
     possible_duplicate: true,
     output: { exit_code: 0, truncated: false },
   });
-  expect(lines(mark('worker'))).toEqual([expect.stringContaining(id), 'done']);
+  expect(linesOf(mark('worker'))).toEqual([expect.stringContaining(id), 'done']);
 });
 
 test('kill -9 of worker and agent: nobody knows the end, it is held and not begun again', async () => {
@@ -136,7 +139,7 @@ test('kill -9 of worker and agent: nobody knows the end, it is held and not begu
   agent = await startAgent(folder, config, agent.port);
   await worker.start();
   expect(await finalOf(id)).toMatchObject({ status: 'held', code: 'uncertain' });
-  expect(lines(mark('both'))).toEqual([expect.stringContaining(id)]);
+  expect(linesOf(mark('both'))).toEqual([expect.stringContaining(id)]);
 });
 
 test('an agent that is away while it is asked, and whose journal is gone: held as well', async () => {
@@ -147,7 +150,7 @@ test('an agent that is away while it is asked, and whose journal is gone: held a
   agent = await startAgent(folder, config, agent.port);
   await worker.start();
   expect(await finalOf(id)).toMatchObject({ status: 'held', code: 'uncertain' });
-  expect(lines(mark('gone')).length).toBe(1);
+  expect(linesOf(mark('gone')).length).toBe(1);
 });
 
 /** Of the revision that the service has made of a file. */
@@ -168,7 +171,7 @@ async function startRun(playbook: string, name: string): Promise<void> {
   };
   await producer.send([{ topic: topics.runs.name, key: name, value: JSON.stringify(start) }]);
   await producer.close();
-  await until('the script of the run begins', async () => lines(mark(name)).length > 0, 60_000);
+  await until('the script of the run begins', async () => linesOf(mark(name)).length > 0, 60_000);
 }
 
 const changesOf = async (run: string): Promise<Record<string, unknown>[]> =>
@@ -182,7 +185,7 @@ test.each([
 ])('B12: the script of a run that ends before it is stopped: %s', async (playbook, status, cancel) => {
   const run = `run-${playbook}`;
   await startRun(playbook, run);
-  const [pid = '', id = ''] = lines(mark(run))[0]?.split(' ') ?? [];
+  const [pid = '', id = ''] = linesOf(mark(run))[0]?.split(' ') ?? [];
   if (cancel) {
     const producer = system.client.producer();
     await producer.send([
@@ -196,7 +199,7 @@ test.each([
     output: { stopped: { by: 'cancel' } },
   });
   expect(existsSync(`/proc/${pid}/cmdline`) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8') : '').toBe('');
-  expect(lines(mark(run)).length).toBe(1);
+  expect(linesOf(mark(run)).length).toBe(1);
   await until(
     'the run hears of the end',
     async () => (await changesOf(run)).some(({ what }) => what === 'ignored'),
