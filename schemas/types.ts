@@ -21,7 +21,8 @@ export type Grants = string[];
 /**
  * A destination that an administrator owns: address, limits, and the credential that is bound to it.
  */
-export type Connection = HttpConnection | SmtpConnection | DatabaseConnection | SyslogConnection;
+export type Connection =
+  HttpConnection | SmtpConnection | DatabaseConnection | SyslogConnection | ScriptHostConnection;
 /**
  * Where a secret value comes from: the secret store, an environment variable, or a file. Never the value itself.
  */
@@ -48,6 +49,12 @@ export type SecretRef =
        */
       file: string;
     };
+/**
+ * Variables that a command may set; none without it.
+ *
+ * @maxItems 100
+ */
+export type Environment = string[];
 /**
  * One input of the matching of events with runs that wait for them, as written to correlations.v1; the record key is the hash of tenant, path and value.
  */
@@ -109,6 +116,7 @@ export interface AllDocuments {
   'action.json': ActionConfig;
   'asset-update.json': AssetUpdate;
   'collection-input.json': CollectionInput;
+  'command-cancel.json': CommandCancel;
   'command.json': Command;
   'config-record.json': ConfigRecord;
   'connection.json': Connection;
@@ -125,6 +133,8 @@ export interface AllDocuments {
   'rule.json': Rule;
   'run-input.json': RunInput;
   'scan-request.json': ScanRequest;
+  'script-agent.json': ScriptAgent;
+  'script-entry.json': ScriptEntry;
   'search-result.json': SearchResult;
   'secret-ref.json': SecretRef;
   'sink-request.json': SinkRequest;
@@ -338,6 +348,22 @@ export interface CollectionTimer {
   token: string;
   due: number;
   fired_at?: number;
+}
+/**
+ * Whoever called for a command gives it up, as written to commands.<type>.v1 under the key of the command, after it.
+ */
+export interface CommandCancel {
+  kind: 'cancel';
+  command_id: string;
+  /**
+   * Of the command; a later round is not meant.
+   */
+  round: number;
+  reason: string;
+  /**
+   * Epoch ms.
+   */
+  at: number;
 }
 /**
  * One decided action, as written to commands.<type>.v1. It carries everything but credentials, so that a worker needs no other lookup than the connection.
@@ -700,6 +726,134 @@ export interface SyslogConnection {
    */
   timeout_ms?: number;
   secrets?: Secrets;
+}
+/**
+ * A host that runs the scripts of its catalogue: over the agent that is installed there, or over SSH. secrets: token of the agent, tls_key for a client certificate; for SSH ssh_key (a private key) with ssh_passphrase, or password.
+ */
+export interface ScriptHostConnection {
+  kind: 'connection';
+  id: string;
+  name?: string;
+  type: 'script-host';
+  enabled?: boolean;
+  executor?: 'agent' | 'ssh';
+  /**
+   * Of the agent.
+   */
+  protocol?: 'https' | 'http';
+  /**
+   * Must be true for protocol http.
+   */
+  allow_insecure?: boolean;
+  /**
+   * Host name or IP address, nothing else.
+   */
+  host: string;
+  /**
+   * Without it 7443 for the agent and 22 for SSH.
+   */
+  port?: number;
+  /**
+   * Of SSH.
+   */
+  user?: string;
+  /**
+   * Of SSH: the public keys that the server may show, as in its /etc/ssh/ssh_host_*_key.pub. Any other is refused.
+   *
+   * @minItems 1
+   * @maxItems 10
+   */
+  host_keys?:
+    | [string]
+    | [string, string]
+    | [string, string, string]
+    | [string, string, string, string]
+    | [string, string, string, string, string]
+    | [string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string, string];
+  /**
+   * Of SSH: the catalogue. An agent has its own.
+   */
+  scripts?: {
+    [k: string]: ScriptEntry;
+  };
+  /**
+   * Of SSH: commands that are no script of the catalogue may be run by the shell.
+   */
+  allow_shell?: boolean;
+  tls?: {
+    verify?: boolean;
+    /**
+     * PEM.
+     */
+    ca?: string;
+    /**
+     * Client certificate, PEM; its key is secrets.tls_key.
+     */
+    cert?: string;
+    servername?: string;
+  };
+  /**
+   * Address ranges this host may resolve to although the egress policy would refuse them.
+   *
+   * @maxItems 100
+   */
+  allow_cidrs?: string[];
+  /**
+   * Scripts that one worker process has run on the host at a time.
+   */
+  concurrency?: number;
+  rate_per_second?: number;
+  /**
+   * To connect and log in, and for each request; not for the script.
+   */
+  timeout_ms?: number;
+  secrets?: Secrets;
+}
+/**
+ * One script of a catalogue: what is run under its name, and what a command may add to it.
+ */
+export interface ScriptEntry {
+  /**
+   * Absolute path of the script on its host.
+   */
+  path: string;
+  /**
+   * Program that the script is given to, for example python3: a path, or a name that the host looks up. Without it the script itself is executed.
+   */
+  interpreter?: string;
+  description?: string;
+  arguments?: ScriptArguments;
+  environment?: Environment;
+  /**
+   * Whether the script is given rows on its standard input.
+   */
+  stdin?: boolean;
+  /**
+   * Seconds; a command may ask for less.
+   */
+  time_limit?: number;
+}
+export interface ScriptArguments {
+  min?: number;
+  max?: number;
+  /**
+   * RE2 expression that every whole argument matches. Without it an argument has no control characters.
+   */
+  pattern?: string;
+  /**
+   * RE2 expressions of the first, second, third argument, instead of pattern.
+   *
+   * @maxItems 256
+   */
+  each?: string[];
+  /**
+   * Of one argument.
+   */
+  max_bytes?: number;
 }
 export interface CorrelationWait {
   kind: 'wait';
@@ -2021,6 +2175,107 @@ export interface ScanRequest {
    */
   rule?: string;
   playbook?: AskedBy;
+}
+/**
+ * Configuration of the agent that runs scripts on its host: the file that ./tocsin agent --config names.
+ */
+export interface ScriptAgent {
+  listen?: {
+    host?: string;
+    port?: number;
+  };
+  tls?: {
+    cert_file: string;
+    key_file: string;
+    /**
+     * Only clients with a certificate of this authority are let in.
+     */
+    client_ca_file?: string;
+  };
+  /**
+   * Without tls on an address that is not loopback.
+   */
+  allow_insecure?: boolean;
+  /**
+   * File with the token that clients send as bearer, at least 32 characters; a second line is one that is on its way out or in.
+   */
+  token_file?: string;
+  /**
+   * Folder of the journal. It has to survive a restart of the host.
+   */
+  state_dir: string;
+  /**
+   * Scripts are in these folders or below, links followed.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  folders: [string, ...string[]];
+  /**
+   * PATH of the scripts, and where interpreters are looked up.
+   */
+  path?: string;
+  scripts?: {
+    [k: string]: AgentScript;
+  };
+  /**
+   * Commands that are no script of the catalogue may be run by /bin/sh.
+   */
+  allow_shell?: boolean;
+  /**
+   * User that such commands run as; that of the agent without it.
+   */
+  shell_user?: string;
+  /**
+   * Runs at a time on this host.
+   */
+  concurrency?: number;
+  /**
+   * Bytes that are kept of standard output and of standard error; the rest is counted and hashed.
+   */
+  output_bytes?: number;
+  /**
+   * Between TERM and KILL.
+   */
+  kill_after_ms?: number;
+  /**
+   * How long the journal knows a run that has ended. Longer than commands are kept in their topic.
+   */
+  keep_days?: number;
+}
+export interface AgentScript {
+  /**
+   * Absolute path of the script on its host.
+   */
+  path: string;
+  /**
+   * Program that the script is given to, for example python3: a path, or a name that the host looks up. Without it the script itself is executed.
+   */
+  interpreter?: string;
+  description?: string;
+  arguments?: ScriptArguments;
+  environment?: Environment;
+  /**
+   * Whether the script is given rows on its standard input.
+   */
+  stdin?: boolean;
+  /**
+   * Seconds; a command may ask for less.
+   */
+  time_limit?: number;
+  /**
+   * User that the script runs as; that of the agent without it. Needs an agent that runs as root.
+   */
+  user?: string;
+  working_directory?: string;
+  /**
+   * Runs of this script at a time.
+   */
+  concurrency?: number;
+  /**
+   * The content that was approved; a script that is another one now is refused.
+   */
+  sha256?: string;
 }
 /**
  * One run of a search job, or one chunk of it, as written to search-results.v1.

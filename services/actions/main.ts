@@ -14,6 +14,7 @@ import { createMitreStore } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { createRiskStore } from '@tocsin/adapters/postgres/risk-store.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
+import { createScriptHosts } from '@tocsin/adapters/script-host/hosts.ts';
 import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { createMailer } from '@tocsin/adapters/smtp/mailer.ts';
@@ -87,6 +88,7 @@ await runService(config.service, async (context) => {
     incidents: createIncidentStore(db),
     risks: createRiskStore(db),
     mitre: createMitreStore(db),
+    scripts: createScriptHosts({ http, egress }),
     clock,
   };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };

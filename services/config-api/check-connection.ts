@@ -5,6 +5,7 @@ import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Connection, DatabaseConnection } from '@tocsin/schemas/types.ts';
 import { databasePlace } from '@tocsin/topologies/domain/action/database-target.ts';
 import { checkHttpConnection, hostAndPort } from '@tocsin/topologies/domain/action/http-target.ts';
+import { checkScriptConnection } from '@tocsin/topologies/domain/script/target.ts';
 import { checkSyslogConnection } from '@tocsin/topologies/sinks/syslog/target.ts';
 
 export interface CodedIssue extends Issue {
@@ -90,6 +91,8 @@ function checkKind(connection: Exclude<Connection, DatabaseConnection>): CodedIs
       });
     return issues;
   }
+  if (connection.type === 'script-host')
+    return [...checkScriptConnection(connection), ...checkClientKey(connection)];
   if (connection.type === 'syslog')
     return [...checkSyslogConnection(connection), ...checkClientKey(connection)];
   issues.push(...checkHttpConnection(connection));

@@ -28,6 +28,7 @@ import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
 import { type FakeMitreStore, fakeMitreStore } from '../ports/fakes/mitre-store.ts';
 import { type FakeRecords, fakeRecords } from '../ports/fakes/records.ts';
 import { type FakeRiskStore, fakeRiskStore } from '../ports/fakes/risk-store.ts';
+import { type FakeScriptHost, fakeScriptHost } from '../ports/fakes/script-host.ts';
 import { type FakeSyslog, fakeSyslog } from '../ports/fakes/syslog.ts';
 import { HttpFailure, type HttpFailureClass } from '../ports/http.ts';
 import { MailFailure } from '../ports/mail.ts';
@@ -64,6 +65,7 @@ export interface Fakes {
   readonly incidents: FakeIncidentStore;
   readonly risks: FakeRiskStore;
   readonly mitre: FakeMitreStore;
+  readonly scripts: FakeScriptHost;
   readonly clock: FakeClock;
 }
 
@@ -80,6 +82,7 @@ export function fakes(answer: FakeAnswer = 200, tables: ContractFixture['tables'
     incidents: fakeIncidentStore(),
     risks: fakeRiskStore(),
     mitre: fakeMitreStore(),
+    scripts: fakeScriptHost(),
     clock: fakeClock(contractNow),
   };
 }
@@ -201,6 +204,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
     incidents: [ports.incidents.incidents, ports.incidents.events],
     risks: [ports.risks.scores, ports.risks.events],
     mitre: [ports.mitre.records, ports.mitre.events],
+    scripts: ports.scripts.begun,
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -251,6 +255,7 @@ export function contract(action: Action, fixture: ContractFixture): void {
         incidents: ports.incidents.incidents.length,
         risks: ports.risks.scores.length,
         mitre: ports.mitre.records.length,
+        scripts: ports.scripts.begun.length,
       };
       for (const [name, count] of Object.entries(used))
         expect(count > 0, name).toBe(uses.includes(name as PortName));
@@ -346,7 +351,8 @@ export function contract(action: Action, fixture: ContractFixture): void {
         ports.records.appends.length +
         ports.incidents.incidents.length +
         ports.risks.scores.length +
-        ports.mitre.records.length;
+        ports.mitre.records.length +
+        ports.scripts.begun.length;
       expect(count(each)).toBe(3);
       expect(count(once)).toBe(manifest.needs.includes('lineLog') ? 3 : 1);
     });

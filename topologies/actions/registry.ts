@@ -15,6 +15,7 @@ import { report } from './report/execute.ts';
 import { rescan } from './rescan/execute.ts';
 import { risk } from './risk/execute.ts';
 import { runJob } from './run-job/execute.ts';
+import { script } from './script/execute.ts';
 import { servicenow } from './servicenow/execute.ts';
 import { slack } from './slack/execute.ts';
 import { tag } from './tag/execute.ts';
@@ -38,6 +39,7 @@ export const actions = {
   rescan,
   risk,
   'run-job': runJob,
+  script,
   servicenow,
   slack,
   tag,

@@ -63,6 +63,7 @@ function outcomeFields(outcome: Outcome): Partial<Result> {
   return {
     code: outcome.code,
     detail: outcome.detail.slice(0, 1024),
+    ...(outcome.output === undefined ? {} : { output: outcome.output as NonNullable<Result['output']> }),
     ...(outcome.status_code === undefined ? {} : { status_code: outcome.status_code }),
   };
 }

@@ -234,5 +234,14 @@ function ignored(input: RunInput, reason: string): RunChange {
     input.kind === 'decision'
       ? { actor: input.actor, verdict: input.verdict, decision_id: input.decision_id }
       : {};
-  return { what: 'ignored', input: input.kind, reason, ...token, ...by, ...vote };
+  // How a command ended that the run did not wait for any more.
+  const end =
+    input.kind === 'result'
+      ? {
+          command_id: input.command_id,
+          status: input.status,
+          ...(input.code === undefined ? {} : { code: input.code }),
+        }
+      : {};
+  return { what: 'ignored', input: input.kind, reason, ...token, ...by, ...vote, ...end };
 }

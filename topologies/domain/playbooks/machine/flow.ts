@@ -7,6 +7,7 @@ import { keptOutput, storedOutputBytes } from '../../action/kept-output.ts';
 import type { Json } from '../../action/outcome.ts';
 import { runLimits } from '../limits.ts';
 import type { ProgramStep, StepList } from '../program.ts';
+import { giveUpCommand } from './command.ts';
 import { loopOf } from './context.ts';
 import {
   cancelTimers,
@@ -237,6 +238,7 @@ function cancelList(draft: Draft, key: string): void {
 export function cancelStep(draft: Draft, place: string, node: Node): void {
   cancelWithin(draft, place);
   const inFlight = node.command !== undefined && node.s === 'running';
+  const code = giveUpCommand(draft, place, node, 'the step was cancelled');
   if (node.child !== undefined)
     produceInput(draft, node.child, {
       kind: 'cancel',
@@ -248,7 +250,11 @@ export function cancelStep(draft: Draft, place: string, node: Node): void {
     place,
     node,
     'cancelled',
-    inFlight ? { detail: 'the command may still be carried out' } : {},
+    code !== undefined
+      ? { code, detail: 'the command is being stopped' }
+      : inFlight
+        ? { detail: 'the command may still be carried out' }
+        : {},
   );
 }
 
