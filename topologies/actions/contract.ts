@@ -148,6 +148,7 @@ export const httpFailureTable: readonly (readonly [HttpFailureClass, string])[] 
   ['dns', 'backoff'],
   ['connect', 'backoff'],
   ['tls', 'pause'],
+  ['busy', 'backoff'],
   ['timeout', 'backoff'],
   ['reset', 'backoff'],
   ['protocol', 'backoff'],

@@ -42,6 +42,8 @@ export type HttpFailureClass =
   | 'dns'
   | 'connect'
   | 'tls'
+  /** No connection of this process was free before the deadline; says nothing of the receiver. */
+  | 'busy'
   | 'timeout'
   | 'reset'
   | 'protocol'

@@ -90,3 +90,12 @@ it('remembers when an attempt failed first, whatever it failed with later', () =
   const second = judgeAttempt({ ...first, count: 2 }, refusal, 9_000, rules).attempts;
   expect([first.failedSince, second.failedSince]).toEqual([5_000, 5_000]);
 });
+
+it('tries again without blaming the destination when the worker itself had no connection free', () => {
+  const busy = failure({
+    code: 'busy',
+    detail: 'POST https://a.example: no connection was free within 15000 ms',
+  });
+  expect(judgeAttempt(attempts(), busy, 0, rules)).toMatchObject({ verdict: 'up', next: { step: 'retry' } });
+  expect(judgeAttempt(attempts(), failure({ code: 'timeout' }), 0, rules)).toMatchObject({ verdict: 'down' });
+});

@@ -155,6 +155,7 @@ export function sinkContract(name: string, sink: HttpSink, fixtures: SinkFixture
       ['dns', 'sink-fault'],
       ['tls', 'sink-fault'],
       ['connect', 'transient'],
+      ['busy', 'transient'],
       ['timeout', 'transient'],
       ['reset', 'transient'],
       ['protocol', 'transient'],

@@ -49,7 +49,7 @@ describe('a receiver that behaves', () => {
   it('is reached over one kept connection, which is replaced when it gets old', async () => {
     const server = await receiver(answer('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
     await client.close();
-    client = createHttpClient({ connectionTtlMs: 150, connectionsPerPool: 1 });
+    client = createHttpClient({ connectionTtlMs: 150, connectionsPerOrigin: 1 });
     for (let i = 0; i < 5; i++) await client.send(post(server.url));
     expect(server.connections()).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -124,7 +124,7 @@ describe('slow receivers', () => {
       }),
     );
     await client.close();
-    client = createHttpClient({ connectionsPerPool: 1 });
+    client = createHttpClient({ connectionsPerOrigin: 1 });
     const first = client.send(post(`${server.url}/first`));
     const failure = await failureOf(client.send(post(`${server.url}/second`, { timeoutMs: 100 })));
     expect(failure).toMatchObject({ failure: 'timeout', sent: false });
@@ -301,7 +301,7 @@ describe('broken connections', () => {
       });
     };
     await client.close();
-    client = createHttpClient({ connectionsPerPool: 1 });
+    client = createHttpClient({ connectionsPerOrigin: 1 });
     const forPost = await receiver(script);
     await client.send(post(forPost.url));
     expect(await failureOf(client.send(post(forPost.url)))).toMatchObject({ failure: 'reset', sent: true });

@@ -10,6 +10,7 @@ import {
 } from '@tocsin/topologies/ports/http.ts';
 import { createEgressPolicy, type EgressPolicy, plainHost } from './egress-policy.ts';
 import { exchange } from './exchange.ts';
+import { defaultMaxConnections } from './open-files.ts';
 import { createPools } from './pools.ts';
 import { type Lookup, lookupSystem } from './resolve.ts';
 
@@ -18,9 +19,9 @@ export interface HttpClientSettings {
   readonly egress?: EgressPolicy;
   readonly lookup?: Lookup;
   /** Connections per origin; further requests wait, and their deadline runs. Default 64. */
-  readonly connectionsPerPool?: number;
-  /** Distinct origins (and TLS settings) kept open. Default 256. */
-  readonly maxPools?: number;
+  readonly connectionsPerOrigin?: number;
+  /** Connections to all origins; the idle one used longest ago is closed for a new one. Default defaultMaxConnections(). */
+  readonly maxConnections?: number;
   readonly connectTimeoutMs?: number;
   readonly keepAliveMs?: number;
   readonly connectionTtlMs?: number;
@@ -30,8 +31,8 @@ export interface HttpClientSettings {
 export interface HttpClient extends HttpPort {
   /** Ends every connection; requests in flight fail as aborted. */
   close(): Promise<void>;
-  /** Open pools, for a gauge. */
-  pools(): number;
+  /** Connections, opening and idle ones included. */
+  connections(): number;
 }
 
 const repeatable = new Set(['GET', 'PUT', 'DELETE']);
@@ -42,8 +43,8 @@ export function createHttpClient(settings: HttpClientSettings = {}): HttpClient 
   const pools = createPools({
     egress,
     lookup: settings.lookup ?? lookupSystem,
-    maxPools: settings.maxPools ?? 256,
-    connectionsPerPool: settings.connectionsPerPool ?? 64,
+    maxConnections: settings.maxConnections ?? defaultMaxConnections(),
+    connectionsPerOrigin: settings.connectionsPerOrigin ?? 64,
     connectTimeoutMs: settings.connectTimeoutMs ?? 10_000,
     keepAliveMs: settings.keepAliveMs ?? 4_000,
     connectionTtlMs: settings.connectionTtlMs ?? 60_000,
@@ -55,18 +56,18 @@ export function createHttpClient(settings: HttpClientSettings = {}): HttpClient 
     const host = plainHost(url.hostname);
     const origin = `${url.protocol}//${host.includes(':') ? `[${host}]` : host}${url.port === '' ? '' : `:${url.port}`}`;
     const how = { path: url.pathname + url.search, headers: headerLines(request, userAgent), deadline };
-    const pool = pools.get(origin, request.tls, request.allowCidrs);
+    const to = pools.get(origin, request.tls, request.allowCidrs);
     try {
-      return await exchange(pool, request, how);
+      return await exchange(to, request, how);
     } catch (error) {
       const again =
         error instanceof HttpFailure && error.failure === 'reset' && repeatable.has(request.method);
       if (!again || performance.now() >= deadline) throw error;
-      return exchange(pool, request, how);
+      return exchange(to, request, how);
     }
   };
 
-  return { send, close: () => pools.destroy(), pools: () => pools.size() };
+  return { send, close: () => pools.destroy(), connections: pools.size };
 }
 
 function destinationUrl(text: string): URL {

@@ -27,15 +27,18 @@ export interface ConnectTarget {
 
 type Done = (...result: [error: null, socket: Socket | TLSSocket] | [error: Error, socket: null]) => void;
 
-/** Connects and hands over the socket, or an HttpFailure of class denied, dns, connect or tls. `done` is called once. */
-export function connectGuarded(target: ConnectTarget, settings: ConnectSettings, done: Done): void {
+/**
+ * Connects and hands over the socket, or an HttpFailure of class denied, dns, connect or tls. `done` is called once. What it returns
+ * breaks the attempt off, with a failure of class aborted; afterwards it does nothing.
+ */
+export function connectGuarded(target: ConnectTarget, settings: ConnectSettings, done: Done): () => void {
   const { destination, lookup, tls } = settings;
   const host = target.hostname;
   const secure = target.protocol === 'https:' || target.protocol === 'tls:';
   const refused = destination.refuseHost();
   if (refused !== null) {
     done(new HttpFailure('denied', refused, { sent: false }), null);
-    return;
+    return () => {};
   }
   const guardedLookup: LookupFunction = (name, options, callback) => {
     resolveAllowed(name, destination, lookup).then(
@@ -121,6 +124,7 @@ export function connectGuarded(target: ConnectTarget, settings: ConnectSettings,
     current.once('secureConnect', ready);
   });
   socket.on('error', onError);
+  return () => fail(new HttpFailure('aborted', `${host}:${port}: broken off`, { sent: false }));
 }
 
 function connectFailure(error: NodeJS.ErrnoException, phase: 'connect' | 'tls', where: string): HttpFailure {

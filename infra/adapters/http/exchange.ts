@@ -1,11 +1,12 @@
 // One request and its response: deadline, abort signal and response cap around undici's dispatch.
 // Invariant: settles exactly once, at the latest when the deadline comes; once a final status is known it resolves, whatever
 // happens to the body afterwards.
-// Surprise: the body Buffer is written as it is, without a copy, so it must not change until the promise settles; undici frees a
-// connection one turn after its answer, so that a caller who sends again at once gets a second connection.
+// Surprise: the body Buffer is written as it is, without a copy, so it must not change until the promise settles.
 
 import { HttpFailure, type HttpRequest, type HttpResponse } from '@tocsin/topologies/ports/http.ts';
-import type { Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
+import { onAbort } from './aborts.ts';
+import type { Connection, Origin, Turn } from './connections.ts';
 import { classifyFailure } from './failure.ts';
 
 export interface Exchange {
@@ -20,23 +21,16 @@ const DEFAULT_MAX_RESPONSE_BYTES = 64 * 1024;
 // A receiver that sends one informational response after another is not making progress.
 const MAX_INFORMATIONAL = 64;
 
-export function exchange(pool: Pool, request: HttpRequest, how: Exchange): Promise<HttpResponse> {
+export function exchange(to: Origin, request: HttpRequest, how: Exchange): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
-    const collector = new Collector(request, how.deadline, resolve, reject);
-    if (collector.over) return;
-    try {
-      pool.dispatch(
-        { path: how.path, method: request.method, headers: how.headers, body: request.body ?? null },
-        collector,
-      );
-    } catch (error) {
-      collector.onResponseError(null, error as Error);
-    }
+    const collector = new Collector(to, request, how, resolve, reject);
+    if (!collector.over) to.enter(collector);
   });
 }
 
-class Collector implements Dispatcher.DispatchHandler {
+class Collector implements Dispatcher.DispatchHandler, Turn {
   over = false;
+  readonly deadline: number;
   #controller: Dispatcher.DispatchController | null = null;
   #status = 0;
   #headers: Record<string, string> = {};
@@ -45,28 +39,49 @@ class Collector implements Dispatcher.DispatchHandler {
   #informational = 0;
   readonly #limit: number;
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #signal: AbortSignal | undefined;
+  readonly #ignoreAbort: (() => void) | undefined;
+  readonly #to: Origin;
+  readonly #request: HttpRequest;
+  readonly #how: Exchange;
+  #connection: Connection | null = null;
   readonly #resolve: (response: HttpResponse) => void;
   readonly #reject: (failure: HttpFailure) => void;
-  readonly #timeoutMs: number;
 
   constructor(
+    to: Origin,
     request: HttpRequest,
-    deadline: number,
+    how: Exchange,
     resolve: (response: HttpResponse) => void,
     reject: (failure: HttpFailure) => void,
   ) {
     this.#limit = request.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
-    this.#timeoutMs = request.timeoutMs;
+    this.#to = to;
+    this.#request = request;
+    this.#how = how;
+    this.deadline = how.deadline;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#signal = request.signal;
     if (request.signal?.aborted === true) {
       this.#onAbort();
       return;
     }
-    this.#timer = setTimeout(this.#onDeadline, Math.max(0, deadline - performance.now()));
-    request.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#timer = setTimeout(this.#onDeadline, Math.max(0, how.deadline - performance.now()));
+    if (request.signal !== undefined) this.#ignoreAbort = onAbort(request.signal, this.#onAbort);
+  }
+
+  start(connection: Connection): void {
+    this.#connection = connection;
+    const { path, headers } = this.#how;
+    const { method, body = null } = this.#request;
+    try {
+      connection.client.dispatch({ path, method, headers, body }, this);
+    } catch (error) {
+      this.onResponseError(null, error as Error);
+    }
+  }
+
+  fail(failure: HttpFailure): void {
+    if (!this.over) this.#fail(failure);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -76,7 +91,7 @@ class Collector implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(
-    controller: Dispatcher.DispatchController,
+    _controller: Dispatcher.DispatchController,
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
@@ -85,13 +100,13 @@ class Collector implements Dispatcher.DispatchHandler {
       this.#informational += 1;
       if (this.#informational > MAX_INFORMATIONAL) {
         this.#fail(new HttpFailure('protocol', 'too many informational responses', { sent: true }));
-        controller.abort(new Error('over'));
+        this.#breakOff(new Error('over'));
       }
       return;
     }
     if (status > 599) {
       this.#fail(new HttpFailure('protocol', `status ${status} is not an HTTP status`, { sent: true }));
-      controller.abort(new Error('over'));
+      this.#breakOff(new Error('over'));
       return;
     }
     this.#status = status;
@@ -101,7 +116,7 @@ class Collector implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.over) return;
     const room = this.#limit - this.#bytes;
     // undici hands out views into the socket's read buffer, which may be held for long; small ones are copied when joined.
@@ -109,26 +124,32 @@ class Collector implements Dispatcher.DispatchHandler {
     this.#bytes += Math.min(room, chunk.length);
     if (chunk.length > room) {
       this.#finish(true);
-      controller.abort(new Error('over'));
+      this.#breakOff(new Error('over'));
     }
   }
 
   onResponseEnd(): void {
-    if (!this.over) this.#finish(false);
+    if (this.over) return;
+    this.#finish(false);
+    this.#connection?.done(true);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.over) return;
     if (this.#status !== 0) this.#finish(true);
     else this.#fail(classifyFailure(error, this.#controller !== null));
+    this.#connection?.done(false);
   }
 
   #onDeadline = (): void => {
-    this.#stop(
-      new HttpFailure('timeout', `no complete answer within ${this.#timeoutMs} ms`, {
-        sent: this.#controller !== null,
-      }),
-    );
+    const { timeoutMs } = this.#request;
+    const failure =
+      this.#connection === null && this.#to.isHeldUp()
+        ? new HttpFailure('busy', `no connection was free within ${timeoutMs} ms`, { sent: false })
+        : new HttpFailure('timeout', `no complete answer within ${timeoutMs} ms`, {
+            sent: this.#controller !== null,
+          });
+    this.#stop(failure);
   };
 
   #onAbort = (): void => {
@@ -137,9 +158,15 @@ class Collector implements Dispatcher.DispatchHandler {
 
   #stop(failure: HttpFailure): void {
     if (this.over) return;
+    if (this.#connection === null) this.#to.leave(this);
     if (this.#status !== 0) this.#finish(true);
     else this.#fail(failure);
-    this.#controller?.abort(failure);
+    this.#breakOff(failure);
+  }
+
+  #breakOff(why: Error): void {
+    this.#controller?.abort(why);
+    this.#connection?.done(false);
   }
 
   #finish(truncated: boolean): void {
@@ -157,6 +184,6 @@ class Collector implements Dispatcher.DispatchHandler {
   #settle(): void {
     this.over = true;
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#ignoreAbort?.();
   }
 }

@@ -174,15 +174,15 @@ describe('names', () => {
   });
 });
 
-describe('pools', () => {
+describe('connections', () => {
   it('are bounded; the least recently used one goes', async () => {
     await client.close();
-    client = createHttpClient({ maxPools: 3 });
+    client = createHttpClient({ maxConnections: 3 });
     const servers = await Promise.all(
       Array.from({ length: 5 }, () => receiver(answer('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'))),
     );
     for (const server of servers) await client.send(post(server.url));
-    expect(client.pools()).toBe(3);
+    expect(client.connections()).toBe(3);
     await client.send(post(servers[0]!.url));
     expect(servers[0]!.connections()).toBe(2);
     await client.send(post(servers[4]!.url));

@@ -1,18 +1,19 @@
-// One undici pool per origin and per set of connection settings; the least recently used one is closed when there are too many.
+// What the HTTP client keeps connections to: an origin with its TLS settings and allowed ranges.
 // Invariant: two requests share a connection only when origin, TLS settings and allowed ranges are all equal.
-// Surprise: a pool that is evicted finishes its requests first (close is graceful), so the bound is on pools that take new work.
+// Surprise: a connection is an undici Client of its own, not a place in a Pool, whose idle connections cannot be closed one by one.
 import { createHash } from 'node:crypto';
 import { HttpFailure, type HttpTls } from '@tocsin/topologies/ports/http.ts';
-import { Pool } from 'undici';
+import { Client } from 'undici';
 import { connectGuarded } from './connect.ts';
+import { createConnections, type Opened, type Origin } from './connections.ts';
 import type { Destination, EgressPolicy } from './egress-policy.ts';
 import type { Lookup } from './resolve.ts';
 
 export interface PoolSettings {
   readonly egress: EgressPolicy;
   readonly lookup: Lookup;
-  readonly maxPools: number;
-  readonly connectionsPerPool: number;
+  readonly maxConnections: number;
+  readonly connectionsPerOrigin: number;
   readonly connectTimeoutMs: number;
   /** Below the receiver's own idle time (Node 5 s, Apache 5 s, nginx 75 s), or the first byte races with its close. */
   readonly keepAliveMs: number;
@@ -22,7 +23,8 @@ export interface PoolSettings {
 
 export interface Pools {
   /** `origin` as `https://host:port`. Throws HttpFailure 'denied' when the policy refuses the host or a range is malformed. */
-  get(origin: string, tls: HttpTls | undefined, allowCidrs: readonly string[] | undefined): Pool;
+  get(origin: string, tls: HttpTls | undefined, allowCidrs: readonly string[] | undefined): Origin;
+  /** Connections, opening ones included. */
   size(): number;
   /** Ends every connection; requests in flight fail. */
   destroy(): Promise<void>;
@@ -32,10 +34,9 @@ export interface Pools {
 const MAX_HEADER_BYTES = 32 * 1024;
 
 export function createPools(settings: PoolSettings): Pools {
-  // A Map keeps insertion order: the first key is the least recently used.
-  const pools = new Map<string, Pool>();
+  const { maxConnections: max, connectionsPerOrigin: perOrigin, connectionTtlMs: ttlMs } = settings;
+  const connections = createConnections({ max, perOrigin, ttlMs });
   const digests = new WeakMap<HttpTls, string>();
-  const closing = new Set<Promise<void>>();
 
   const digestOf = (tls: HttpTls): string => {
     let digest = digests.get(tls);
@@ -48,13 +49,13 @@ export function createPools(settings: PoolSettings): Pools {
     return digest;
   };
 
-  const open = (origin: string, tls: HttpTls, allowCidrs: readonly string[]): Pool => {
-    const destination = allowedDestination(settings.egress, origin, allowCidrs);
+  const open = (origin: string, tls: HttpTls, destination: Destination): Opened => {
     const { lookup, connectTimeoutMs: timeoutMs } = settings;
-    return new Pool(origin, {
-      connect: (target, done) => connectGuarded(target, { destination, lookup, tls, timeoutMs }, done),
-      connections: settings.connectionsPerPool,
-      clientTtl: settings.connectionTtlMs,
+    let cancel = (): void => {};
+    const client = new Client(origin, {
+      connect: (target, done) => {
+        cancel = connectGuarded(target, { destination, lookup, tls, timeoutMs }, done);
+      },
       pipelining: 1,
       allowH2: false,
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -65,46 +66,24 @@ export function createPools(settings: PoolSettings): Pools {
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-  };
-
-  const evict = (key: string, pool: Pool): void => {
-    pools.delete(key);
-    const closed = pool.close().catch(() => {});
-    closing.add(closed);
-    void closed.finally(() => closing.delete(closed));
+    return { client, cancel: () => cancel() };
   };
 
   return {
     get(origin, tls, allowCidrs = []) {
-      const key = `${origin} ${tls === undefined ? '' : digestOf(tls)} ${[...allowCidrs].sort().join(',')}`;
-      let pool = pools.get(key);
-      if (pool !== undefined) {
-        pools.delete(key);
-        pools.set(key, pool);
-        return pool;
-      }
-      pool = open(origin, tls ?? {}, allowCidrs);
-      pools.set(key, pool);
-      for (const [oldKey, old] of pools) {
-        if (pools.size <= settings.maxPools) break;
-        evict(oldKey, old);
-      }
-      return pool;
+      const ranges = allowCidrs.length > 1 ? [...allowCidrs].sort() : allowCidrs;
+      const key = `${origin} ${tls === undefined ? '' : digestOf(tls)} ${ranges.join(',')}`;
+      const known = connections.get(key);
+      if (known !== undefined) return known;
+      const destination = allowedDestination(settings.egress, origin, allowCidrs);
+      return connections.add(key, () => open(origin, tls ?? {}, destination));
     },
-    size: () => pools.size,
-    async destroy() {
-      const all = [...pools.values()];
-      pools.clear();
-      await Promise.all(all.map((pool) => pool.destroy()));
-      await Promise.race([
-        Promise.all(closing),
-        new Promise((resolve) => setTimeout(resolve, 1_000).unref()),
-      ]);
-    },
+    size: connections.size,
+    destroy: connections.destroy,
   };
 }
 
-// A host is judged when its pool opens; a refused one gets no pool, so every request to it is judged again.
+// A host is judged when it is added; a refused one is not, so every request to it is judged again.
 function allowedDestination(
   egress: EgressPolicy,
   origin: string,

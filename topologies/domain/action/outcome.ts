@@ -27,6 +27,7 @@ export const failureCodes = {
   dns: 'The host name could not be resolved.',
   connect: 'The connection could not be made.',
   tls: 'The TLS handshake failed or the certificate is not trusted.',
+  busy: 'The worker had no connection free before the deadline; all are in use for other destinations.',
   timeout: 'No complete answer came before the deadline.',
   reset: 'The connection broke before an answer came.',
   protocol: 'The answer is not valid HTTP.',
