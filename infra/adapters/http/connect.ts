@@ -124,7 +124,9 @@ export function connectGuarded(target: ConnectTarget, settings: ConnectSettings,
     current.once('secureConnect', ready);
   });
   socket.on('error', onError);
-  return () => fail(new HttpFailure('aborted', `${host}:${port}: broken off`, { sent: false }));
+  return () => {
+    if (!settled) fail(new HttpFailure('aborted', `${host}:${port}: broken off`, { sent: false }));
+  };
 }
 
 function connectFailure(error: NodeJS.ErrnoException, phase: 'connect' | 'tls', where: string): HttpFailure {

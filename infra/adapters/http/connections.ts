@@ -96,7 +96,7 @@ export function createConnections(limits: ConnectionLimits): Connections {
     const at = state.idle.indexOf(held);
     if (at >= 0) state.idle.splice(at, 1);
     held.cancel();
-    void held.client.destroy().catch(() => {});
+    void held.client.destroy(ended).catch(() => {});
     forget(state);
   }
 
@@ -244,4 +244,6 @@ export function createConnections(limits: ConnectionLimits): Connections {
   };
 }
 
+// One for all: nobody hears it, and undici would make one with a stack for every connection.
+const ended = new HttpFailure('aborted', 'the connection is not needed any more', { sent: false });
 const closed = (): HttpFailure => new HttpFailure('aborted', 'the client is closed', { sent: false });
