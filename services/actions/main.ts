@@ -42,7 +42,7 @@ await runService(config.service, async (context) => {
     logger,
   });
   onStop(() => pool.end());
-  const redis = connectRedis({ url: config.redisUrl, name: 'tocsin-actions', logger });
+  const redis = connectRedis({ url: config.redisUrl, name: 'tocsin-actions', logger, together: true });
   onStop(() => redis.disconnect());
   const source = createConfigSource({
     client,

@@ -1,8 +1,9 @@
 // The contract of the effects ledger against a real Redis and a real PostgreSQL, each through two connections.
+import type { Socket } from 'node:net';
 import { startRawReceiver } from '@tocsin/testing/receivers/raw.ts';
 import { postgresUrl, redisUrl, uniqueName } from '@tocsin/testing/servers.ts';
 import { fakeLogger } from '@tocsin/topologies/ports/fakes/logger.ts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createPool } from '../postgres/pool.ts';
 import { connectRedis, type Redis } from '../redis/connect.ts';
 import { effectsContract } from './effects-contract.ts';
@@ -17,7 +18,9 @@ describe('redis', () => {
   let connections: Redis[] = [];
   let turn = 0;
   beforeAll(() => {
-    connections = [1, 2].map((n) => connectRedis({ url: redisUrl(), name: `effects-test-${n}`, logger }));
+    connections = [1, 2].map((n) =>
+      connectRedis({ url: redisUrl(), name: `effects-test-${n}`, logger, together: n === 1 }),
+    );
   });
   afterAll(async () => {
     await Promise.all(connections.map((redis) => redis.quit()));
@@ -36,15 +39,56 @@ describe('redis', () => {
     expect(left).toBeGreaterThan(kept - 10);
     expect(left).toBeLessThanOrEqual(kept);
   });
+
+  it('a Redis that has forgotten its scripts gets them again, in the middle of many commands', async () => {
+    const [redis] = connections as [Redis];
+    const own = createRedisEffects(redis, prefix);
+    await own.begin('known', 1);
+    await redis.script('FLUSH');
+    const ids = Array.from({ length: 50 }, (_, n) => `forgotten-${n}`);
+    const states = await Promise.all(ids.map((id) => own.begin(id, 1)));
+    expect(new Set(states.map(({ state }) => state))).toEqual(new Set(['fresh']));
+    const again = await Promise.all(ids.map((id) => own.begin(id, 2)));
+    expect(new Set(again.map(({ state }) => state))).toEqual(new Set(['uncertain']));
+  });
 });
 
-describe('redis that does not answer', () => {
+describe('commands that go out together', () => {
+  it('are fewer writes, keep their order, and each hears its own error', async () => {
+    const redis = connectRedis({ url: redisUrl(), name: 'together', logger, together: true });
+    const key = `${uniqueName('together')}`;
+    await redis.set(key, 'text');
+    const { length } = await countWrites(redis, async () => {
+      const answers = await Promise.allSettled([
+        ...Array.from({ length: 20 }, (_, n) => redis.append(key, String(n % 10))),
+        redis.incr(key),
+        redis.get(key),
+      ]);
+      expect(answers.at(-1)).toMatchObject({ value: `text${'0123456789'.repeat(2)}` });
+      expect(answers.at(-2)).toMatchObject({
+        status: 'rejected',
+        reason: { message: expect.stringMatching(/not an integer/) },
+      });
+    });
+    expect(length).toBe(1);
+    await redis.quit();
+  });
+});
+
+async function countWrites(redis: Redis, act: () => Promise<void>): Promise<readonly unknown[]> {
+  const write = vi.spyOn((redis as unknown as { stream: Socket }).stream, 'write');
+  await act();
+  return write.mock.calls;
+}
+
+describe.each([false, true])('redis that does not answer (together: %s)', (together) => {
   it('fails within the command limit and does not send the command again', async () => {
     const silent = await startRawReceiver(() => {});
     const redis = connectRedis({
       url: `redis://127.0.0.1:${silent.port}`,
       name: 'silent',
       logger,
+      together,
       commandTimeoutMs: 200,
     });
     const started = performance.now();
@@ -60,6 +104,7 @@ describe('redis that does not answer', () => {
       url: 'redis://127.0.0.1:1',
       name: 'gone',
       logger: own,
+      together,
       commandTimeoutMs: 400,
     });
     await expect(createRedisEffects(redis).begin('x', 1)).rejects.toThrow();

@@ -5,6 +5,7 @@
 import type { Outcome } from '@tocsin/topologies/domain/action/outcome.ts';
 import { type EffectState, type EffectsPort, mayHaveHappened } from '@tocsin/topologies/ports/effects.ts';
 import type { Redis } from '../redis/connect.ts';
+import { createScript } from '../redis/script.ts';
 
 // A redelivery comes within the retention of the command topics; after that the mark has done its work.
 // Command topics keep a week; two days more for segments that are deleted late.
@@ -35,25 +36,22 @@ return 0`;
 
 /** Rejects when Redis does not answer in time; then the mark may or may not have been set, and the next begin says which. */
 export function createRedisEffects(redis: Redis, prefix = PREFIX): EffectsPort {
+  const begin = createScript(redis, BEGIN);
+  const finish = createScript(redis, FINISH);
+  const release = createScript(redis, RELEASE);
+  const ttl = String(TTL_SECONDS);
   return {
     async begin(commandId, now, round = 1) {
-      const held = await redis.eval(
-        BEGIN,
-        1,
-        prefix + commandId,
-        String(now),
-        String(TTL_SECONDS),
-        String(round),
-      );
+      const held = await begin([prefix + commandId], [String(now), ttl, String(round)]);
       return typeof held === 'string' ? parseEntry(held, round) : { state: 'fresh' };
     },
     async finish(commandId, outcome, now, possibleDuplicate = false) {
       const ending: Ending = { outcome, ...(possibleDuplicate ? { possibleDuplicate } : {}) };
       const entry = [outcome.status === 'done' ? 'd' : 'f', JSON.stringify(ending)];
-      await redis.eval(FINISH, 1, prefix + commandId, ...entry, String(now), String(TTL_SECONDS));
+      await finish([prefix + commandId], [...entry, String(now), ttl]);
     },
     async release(commandId) {
-      await redis.eval(RELEASE, 1, prefix + commandId);
+      await release([prefix + commandId], []);
     },
   };
 }

@@ -16,6 +16,11 @@ export interface RedisOptions {
   readonly logger: Logger;
   /** Default 5,000 ms. */
   readonly commandTimeoutMs?: number;
+  /**
+   * Commands of one turn go out in one write, and those that come while it is answered in the next: for callers that send many side by
+   * side. A command may wait for the one write before it, so that its limit is twice `commandTimeoutMs`.
+   */
+  readonly together?: boolean;
 }
 
 /** Connects in the background and reconnects for ever; the caller ends it with `quit()` or `disconnect()`. */
@@ -25,6 +30,7 @@ export function connectRedis(options: RedisOptions): Redis {
     connectTimeout: 3_000,
     commandTimeout: options.commandTimeoutMs ?? 5_000,
     maxRetriesPerRequest: 3,
+    enableAutoPipelining: options.together ?? false,
     // A command whose answer was lost may have run; only its caller knows whether it may run again.
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: true,
