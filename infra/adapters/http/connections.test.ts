@@ -93,6 +93,20 @@ describe('origins that hang', () => {
     expect(all.size()).toBeLessThanOrEqual(100);
   });
 
+  it('idle connections of others are taken for a further one only while few are busy', () => {
+    const { open, enter } = room({ max: 16 });
+    for (let n = 0; n < 15; n += 1) enter(`idle-${n}`).connection!.done(true);
+    const first = enter('a');
+    expect(open.size).toBe(16);
+    const second = enter('a');
+    expect(nameOf(second)).toBe('a#16');
+    const third = enter('a');
+    expect(third.connection).toBeNull();
+    expect(enter('b').connection).not.toBeNull();
+    first.connection!.done(true);
+    expect(nameOf(third)).toBe('a#15');
+  });
+
   it('a turn whose deadline came while it waited is passed over', () => {
     const { all, enter } = room({ perOrigin: 1 });
     const first = enter('a');

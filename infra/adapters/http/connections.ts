@@ -74,6 +74,12 @@ interface OriginState extends Origin {
 /** Origins that already have connections and are offered one more when one is free; those without any come first. */
 const offered = 8;
 
+/**
+ * While more of them than this share are busy, an origin that has a connection does not take an idle one away from another origin:
+ * connections would be closed and opened all the time, which costs more than the requests.
+ */
+const calm = 1 / 8;
+
 export function createConnections(limits: ConnectionLimits): Connections {
   const origins = new Map<string, OriginState>();
   const all = new Set<Held>();
@@ -87,7 +93,8 @@ export function createConnections(limits: ConnectionLimits): Connections {
   const mayStart = (state: OriginState): boolean =>
     busy < limits.max &&
     state.busy < limits.perOrigin &&
-    (state.busy === 0 || state.busy < (limits.max - busy) / 4);
+    (state.busy === 0 || (state.busy < (limits.max - busy) / 4 && (state.idle.length > 0 || mayOpenMore())));
+  const mayOpenMore = (): boolean => all.size < limits.max || busy < limits.max * calm;
 
   function end(held: Held): void {
     if (!all.delete(held)) return;
