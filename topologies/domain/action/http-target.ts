@@ -70,6 +70,41 @@ export const framing: ReadonlySet<string> = new Set([
   'http2-settings',
 ]);
 
+/** What is known from the configuration alone: its first problem, or where it leads. */
+type Place =
+  | { readonly issue: Issue }
+  | ({ readonly issue: null } & Pick<HttpTarget, 'origin' | 'origins' | 'basePath'>);
+
+// By the document: a changed connection is another one, and every command asks.
+const places = new WeakMap<HttpConnection, Place>();
+
+function placeOf(config: HttpConnection): Place {
+  let place = places.get(config);
+  if (place === undefined) {
+    place = findPlace(config);
+    places.set(config, place);
+  }
+  return place;
+}
+
+function findPlace(config: HttpConnection): Place {
+  const issue = checkHttpConnection(config)[0];
+  if (issue !== undefined) return { issue };
+  const originOf = (host: string, port: number | undefined): string =>
+    new URL(`${config.protocol ?? 'https'}://${hostOf(host)}${port === undefined ? '' : `:${port}`}`).origin;
+  const origin = originOf(config.host, config.port);
+  const others = (config.hosts ?? []).map((text) => {
+    const { host, port } = hostAndPort(text)!;
+    return originOf(host, port ?? config.port);
+  });
+  return {
+    issue: null,
+    origin,
+    origins: [...new Set([origin, ...others])],
+    basePath: prefixOf(config.base_path ?? ''),
+  };
+}
+
 /** The target of a resolved connection, or why it cannot be used. Such failures pause: the configuration is to be mended. */
 export function httpTarget(connection: ResolvedConnection | null): HttpTarget | Failed {
   if (connection === null || connection.config.type !== 'http')
@@ -80,8 +115,9 @@ export function httpTarget(connection: ResolvedConnection | null): HttpTarget | 
       detail: 'the action has no HTTP connection',
     };
   const config = connection.config;
-  const issue = checkHttpConnection(config)[0];
-  if (issue !== undefined)
+  const place = placeOf(config);
+  const { issue } = place;
+  if (issue !== null)
     return {
       status: 'failed',
       code: 'invalid_params',
@@ -91,20 +127,13 @@ export function httpTarget(connection: ResolvedConnection | null): HttpTarget | 
   const authorization = authorizationOf(config, connection.secrets);
   if ('status' in authorization) return authorization;
   const protocol = config.protocol ?? 'https';
-  const originOf = (host: string, port: number | undefined): string =>
-    new URL(`${protocol}://${hostOf(host)}${port === undefined ? '' : `:${port}`}`).origin;
   const key = connection.secrets.tls_key?.reveal();
-  const origin = originOf(config.host, config.port);
-  const others = (config.hosts ?? []).map((text) => {
-    const { host, port } = hostAndPort(text)!;
-    return originOf(host, port ?? config.port);
-  });
-  const basePath = prefixOf(config.base_path ?? '');
+  const { origin, origins, basePath } = place;
   const secretPath = secretPathOf(connection, origin, basePath);
   if (secretPath !== null && typeof secretPath !== 'string') return secretPath;
   return {
     origin,
-    origins: [...new Set([origin, ...others])],
+    origins,
     basePath,
     secretPath,
     authorization,

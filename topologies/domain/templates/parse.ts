@@ -57,7 +57,8 @@ const writer = new Mustache.Writer();
 // Mustache keeps every template it ever saw; ours is bounded.
 (writer as unknown as { templateCache: undefined }).templateCache = undefined;
 
-const parsed = new Map<string, Template>();
+/** By text; with and without raw tags. */
+const parsed = { raw: new Map<string, Template>(), escaped: new Map<string, Template>() };
 const parsedLimit = 1_000;
 
 /**
@@ -65,12 +66,12 @@ const parsedLimit = 1_000;
  * Throws TemplateError with a message for the author of the template.
  */
 export function parseTemplate(text: string, options: { readonly raw: boolean }): Template {
-  const key = `${options.raw ? 'r' : 'e'}${text}`;
-  const known = parsed.get(key);
+  const held = options.raw ? parsed.raw : parsed.escaped;
+  const known = held.get(text);
   if (known !== undefined) return known;
   const template = { nodes: parseUncached(text, options.raw) };
-  if (parsed.size >= parsedLimit) parsed.delete(parsed.keys().next().value as string);
-  parsed.set(key, template);
+  if (held.size >= parsedLimit) held.delete(held.keys().next().value as string);
+  held.set(text, template);
   return template;
 }
 
