@@ -4,6 +4,7 @@
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { ResolvedConnection } from '../domain/action/define-action.ts';
 import type { Failed, Outcome } from '../domain/action/outcome.ts';
+import type { IntakePace } from './intake-pace.ts';
 import { createLane, type Lane, type LaneVerdict } from './lane.ts';
 import type { OpenWork } from './open-work.ts';
 import type { Parking } from './parking.ts';
@@ -30,12 +31,13 @@ export function createRunner(
     readonly recorder: Recorder;
     readonly parking: Parking;
     readonly work: OpenWork;
+    readonly pace: IntakePace;
     /** Rejects when it cannot be looked up now. */
     readonly connectionOf: (command: Command) => Promise<ResolvedConnection | Failed | null>;
   },
 ): Runner {
   const { action, effects, clock, metrics, logger, signal, pauseMaxMs = 24 * 3_600_000 } = options;
-  const { recorder, parking, work, connectionOf } = parts;
+  const { recorder, parking, work, pace, connectionOf } = parts;
   const type = action.manifest.id;
   const lanes = new Map<string, Lane>();
 
@@ -177,6 +179,7 @@ export function createRunner(
       recorder.forget(job);
       return 'up';
     }
+    const ended = pace.begin();
     try {
       return await attempt(job);
     } catch (error) {
@@ -189,6 +192,8 @@ export function createRunner(
         again(job, ledgerRetryMs);
       }
       return 'up';
+    } finally {
+      ended();
     }
   }
 

@@ -18,6 +18,7 @@ import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
 import { createCommandRoom } from './command-room.ts';
 import type { Timers } from './fold/timers.ts';
+import { createIntakePace } from './intake-pace.ts';
 import type { LaneSettings } from './lane.ts';
 import { createOpenWork } from './open-work.ts';
 import type { Outbox } from './outbox.ts';
@@ -72,6 +73,7 @@ export function createPerformer(given: PerformOptions): Performer {
   // expected; work that rejects is a defect, and its command has no outcome.
   const work = createOpenWork(onFailure);
   const room = createCommandRoom(maxQueuedBytes);
+  const pace = createIntakePace({ clock });
   /** Commands in memory by id, each with those of the same id that wait until it is gone. */
   const present = new Map<string, Job[]>();
   const parking = createParking({
@@ -103,7 +105,7 @@ export function createPerformer(given: PerformOptions): Performer {
     return options.connection(connection ?? '');
   };
   const cancels = createCancels({ parking, complete: recorder.complete, forget: recorder.forget });
-  const runner = createRunner(options, { recorder, parking, work, connectionOf });
+  const runner = createRunner(options, { recorder, parking, work, pace, connectionOf });
 
   /** Commands of one id one after the other: each finds in the ledger what became of the one before it. */
   function begin(job: Job): void {
@@ -184,6 +186,7 @@ export function createPerformer(given: PerformOptions): Performer {
     async onBatch(batch, assignment) {
       for (let index = 0; index < batch.count; index += 1) {
         await room.wait(assignment.signal, signal);
+        await pace.wait(assignment.signal, signal);
         if (assignment.signal.aborted || signal.aborted) return;
         await take(batch, index, assignment);
       }

@@ -192,6 +192,7 @@ export function createConnections(limits: ConnectionLimits): Connections {
       startNext(state);
     }
     if (freed.turns.size > 0 && mayStart(freed)) startNext(freed);
+    if (!mayOpenMore()) return;
     let left = offered;
     for (const state of others) {
       if (left === 0 || busy >= limits.max) return;
