@@ -658,3 +658,31 @@ test('a connection that the parameters do not need is not looked up; one that th
   await clock.advance(0);
   expect([looked.sort(), seen]).toEqual([['', 'c'], [null]]);
 });
+
+test('attempts that do not end hold the reader back for moments only, and it goes on when they do', async () => {
+  let begun = 0;
+  const ends: (() => void)[] = [];
+  const handler = performer({ laneSettings: () => ({ concurrency: 10_000, ratePerSecond: null }) }, () => {
+    begun += 1;
+    return new Promise((resolve) => {
+      ends.push(() => resolve({ status: 'done' }));
+    });
+  });
+  const list = Array.from({ length: 5_000 }, (_, n) =>
+    command(n, { source: { ...command(n).source, id: `s-${n}` } }),
+  );
+  const assignment = fakeAssignment(topic);
+  const reading = handler.onBatch(commands(...list), assignment);
+  await clock.advance(0);
+  expect(begun).toBe(1_024);
+  for (const end of ends.splice(0, 100)) end();
+  await clock.advance(0);
+  expect(begun).toBe(1_124);
+  // None of the others ends.
+  await clock.advance(1_000);
+  expect(begun).toBe(5_000);
+  await reading;
+  for (const end of ends) end();
+  await clock.advance(0);
+  expect(assignment.completed).toHaveLength(5_000);
+});
