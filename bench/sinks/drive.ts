@@ -12,6 +12,7 @@ import { startKafka } from '@tocsin/local/servers/kafka.ts';
 import type { Connection } from '@tocsin/schemas/types.ts';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
 import type { OutRecord } from '@tocsin/topologies/ports/log.ts';
+import { type PeerMapping, peerProgram, runPeer } from './peer.ts';
 import type { Plan, RoundResult } from './sink.child.ts';
 
 const overHttp: Connection = {
@@ -95,7 +96,7 @@ async function preload(brokers: string, topic: string, events: number): Promise<
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /**
- * Runs the benchmark with `[--gzip] [--filters] [events] [rounds] [flags of node…]` of the command line and prints one JSON object. KAFKA_BROKERS uses a
+ * Runs the benchmark with `[--gzip] [--filters] [--peer] [events] [rounds] [flags of node…]` of the command line and prints one JSON object. KAFKA_BROKERS uses a
  * running broker. `receiverFile` is in infra/testing/receivers: it prints its port, answers GET /stats with its totals there or on `statsPort`,
  * and prints its authority as `ca` when it speaks TLS.
  */
@@ -114,6 +115,7 @@ export async function benchSink(
   const params = { ...sink.params, ...(option('--gzip') ? { gzip: true } : {}) };
   // All findings of the topic pass, so that all of them are counted by the receiver.
   const filters = option('--filters') ? { min_severity: 'low' as const, events: ['finding.*'] } : undefined;
+  const withPeer = option('--peer');
   const [eventsText = '500000', roundsText = '4', ...nodeArguments] = words;
   const events = Number(eventsText);
   const rounds = Number(roundsText);
@@ -158,6 +160,25 @@ export async function benchSink(
       broken: number;
       bytes: number;
     };
+    const peers: Record<string, object> = {};
+    if (withPeer) {
+      const program = peerProgram(say);
+      const url = `http://127.0.0.1:${port}/services/collector/event`;
+      const peerPlan = { brokers, topic, url, events, gzip: 'gzip' in params };
+      for (const mapping of ['fast', 'parse'] as const satisfies readonly PeerMapping[]) {
+        const runs = [];
+        for (let number = 0; number < rounds; number += 1) {
+          runs.push(await runPeer(program, peerPlan, mapping, `${topic}.${mapping}.${number}`));
+          say(`peer, ${mapping}: ${JSON.stringify(runs.at(-1))}`);
+        }
+        peers[mapping] = {
+          events_per_cpu_second: Math.round(
+            (events * rounds) / runs.reduce((total, { cpuSeconds }) => total + cpuSeconds, 0),
+          ),
+          rss_mb: Math.round(Math.max(...runs.map(({ rssMb }) => rssMb))),
+        };
+      }
+    }
     const counted = results.slice(1);
     const sum = (of: (result: RoundResult) => number): number =>
       counted.reduce((total, result) => total + of(result), 0);
@@ -177,6 +198,7 @@ export async function benchSink(
         ),
         rss_mb: Math.round(Math.max(...results.map(({ rssMb }) => rssMb))),
         event_bytes: findingBytes,
+        ...(withPeer ? { peers } : {}),
         // Every event passed the splice check, and the receiver counted each of them once per round, none cut off.
         validated: totals.events === events * (rounds + 1) && totals.broken === 0,
         received: totals.events,
