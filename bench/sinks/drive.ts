@@ -7,11 +7,10 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { createInterface } from 'node:readline';
-import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { startKafka } from '@tocsin/local/servers/kafka.ts';
 import type { Connection } from '@tocsin/schemas/types.ts';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
-import type { OutRecord } from '@tocsin/topologies/ports/log.ts';
+import { finding, findingBytes, preload } from './load.ts';
 import { type PeerMapping, peerProgram, runPeer } from './peer.ts';
 import type { Plan, RoundResult } from './sink.child.ts';
 
@@ -23,36 +22,6 @@ const overHttp: Connection = {
   allow_insecure: true,
   host: '127.0.0.1',
 };
-const partitions = 4;
-const findingBytes = 407;
-
-/** A finding of exactly 407 bytes, in the shape of the SIEM guide's own example. */
-function finding(number: number): string {
-  const id = String(number).padStart(8, '0');
-  const severity = ['critical', 'high', 'medium', 'low'][number % 4]!;
-  const event = (description: string): string =>
-    JSON.stringify({
-      event: 'finding.new',
-      timestamp: new Date(1_777_377_600_000 + number).toISOString(),
-      data: {
-        finding_id: `f-${id}`,
-        title: 'SQL Injection in /api/login',
-        severity,
-        cvss: 9.8,
-        asset: { id: `a-${number % 1000}`, name: `host${number % 1000}.example.com`, type: 'domain' },
-        scan_id: 'sc-44021',
-        description,
-        remediation: 'Use parameterized queries or an ORM.',
-      },
-    });
-  const text = 'User input is passed directly to SQL query without parameterization. ';
-  return event(
-    text
-      .padEnd(text.length + findingBytes - Buffer.byteLength(event(text)), '.')
-      .slice(0, text.length + findingBytes - event(text).length),
-  );
-}
-
 const children: ChildProcess[] = [];
 
 function start(
@@ -74,23 +43,6 @@ function start(
 async function* lines(child: ChildProcess): AsyncGenerator<Record<string, unknown>> {
   for await (const line of createInterface({ input: child.stdout! }))
     yield JSON.parse(line) as Record<string, unknown>;
-}
-
-async function preload(brokers: string, topic: string, events: number): Promise<void> {
-  const client = await openLogClient(
-    parseLogSettings({ ...process.env, KAFKA_BROKERS: brokers }, 'bench-producer'),
-  );
-  const admin = client.admin();
-  await admin.ensureTopics([{ name: topic, partitions, replicationFactor: 1, config: {} }]);
-  await admin.close();
-  const producer = client.producer();
-  for (let from = 0; from < events; from += 5_000) {
-    const records: OutRecord[] = [];
-    for (let n = from; n < Math.min(events, from + 5_000); n++)
-      records.push({ topic, key: `a-${n % 1000}`, value: finding(n), partition: n % partitions });
-    await producer.send(records);
-  }
-  await producer.close();
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
