@@ -15,7 +15,7 @@ import { scratchFolder } from '@tocsin/testing/scratch.ts';
 import { rssMbOf } from './process-usage.ts';
 import { preload } from './sinks/load.ts';
 
-const [secondsText = '300', eventsText = '1000000'] = process.argv.slice(2);
+const [secondsText = '120', eventsText = '1000000'] = process.argv.slice(2);
 const seconds = Number(secondsText);
 const events = Number(eventsText);
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
