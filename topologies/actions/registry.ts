@@ -1,5 +1,5 @@
 // The action types that exist, alphabetical; a new type is its folder and one line here.
-import type { Action } from '../domain/action/define-action.ts';
+import type { Action, ActionManifest } from '../domain/action/define-action.ts';
 import { database } from './database/execute.ts';
 import { email } from './email/execute.ts';
 import { exportAction } from './export/execute.ts';
@@ -49,3 +49,8 @@ export const actions = {
 } satisfies Record<string, Action>;
 
 export type ActionType = keyof typeof actions;
+
+/** What the types say of themselves, by id. */
+export const manifests: ReadonlyMap<string, ActionManifest> = new Map(
+  Object.values(actions).map(({ manifest }) => [manifest.id, manifest]),
+);
