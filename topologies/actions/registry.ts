@@ -11,6 +11,7 @@ import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
 import { mitre } from './mitre/execute.ts';
 import { mitreRisk } from './mitre-risk/execute.ts';
+import { pagerduty } from './pagerduty/execute.ts';
 import { report } from './report/execute.ts';
 import { rescan } from './rescan/execute.ts';
 import { risk } from './risk/execute.ts';
@@ -35,6 +36,7 @@ export const actions = {
   mattermost,
   mitre,
   'mitre-risk': mitreRisk,
+  pagerduty,
   report,
   rescan,
   risk,

@@ -2,7 +2,13 @@
 import type { Command } from '@tocsin/schemas/types.ts';
 import { checked } from '../../domain/action/check-params.ts';
 import type { PreviewContext } from '../../domain/action/define-action.ts';
-import { exchange, type JsonPost, postRequest, previewPost, withWarnings } from '../../domain/action/exchange.ts';
+import {
+  exchange,
+  type JsonPost,
+  postRequest,
+  previewPost,
+  withWarnings,
+} from '../../domain/action/exchange.ts';
 import { failed, isFailed, withTemplates } from '../../domain/action/fail.ts';
 import { httpTarget } from '../../domain/action/http-target.ts';
 import type { Failed, Outcome } from '../../domain/action/outcome.ts';

@@ -23,8 +23,12 @@ export const manifest: ActionManifest = {
       dedup_key: text(
         'Which alert; a template that renders to at most 255 characters, for example {{data.finding_id}}. Required but for trigger, whose default is the command id: an alert of its own.',
       ),
-      summary: text('Title of the alert, cut at 1,024 characters; a template. Default: severity and title of the finding, or the name of the search.'),
-      source: text('Affected system, preferably a host name; a template. Default: asset or host of the finding or row, else tocsin.'),
+      summary: text(
+        'Title of the alert, cut at 1,024 characters; a template. Default: severity and title of the finding, or the name of the search.',
+      ),
+      source: text(
+        'Affected system, preferably a host name; a template. Default: asset or host of the finding or row, else tocsin.',
+      ),
       severity: text(
         'Severity; a template. Words of findings are mapped: critical, high = error, medium = warning, low and informational = info. Default: severity of the finding or row.',
         512,
@@ -34,7 +38,8 @@ export const manifest: ActionManifest = {
         maxProperties: 20,
         propertyNames: { minLength: 1, maxLength: 64 },
         additionalProperties: { enum: [...levels] },
-        description: 'Other words, or other levels for those words: word in lower case to level of PagerDuty.',
+        description:
+          'Other words, or other levels for those words: word in lower case to level of PagerDuty.',
       },
       default_severity: {
         enum: [...levels],
@@ -72,7 +77,10 @@ export const manifest: ActionManifest = {
     },
   },
   examples: [
-    { title: 'An alert per finding; the same finding again is the same alert', params: { dedup_key: '{{data.finding_id}}' } },
+    {
+      title: 'An alert per finding; the same finding again is the same alert',
+      params: { dedup_key: '{{data.finding_id}}' },
+    },
     {
       title: 'Its end, for a rule over finding.status_changed',
       params: { event_action: 'resolve', dedup_key: '{{data.finding_id}}' },

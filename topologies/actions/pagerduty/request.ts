@@ -45,7 +45,10 @@ export function pagerdutyEvent(
   const body = { ...head, ...content };
   const bytes = Buffer.byteLength(JSON.stringify(body));
   if (bytes > eventMaxBytes)
-    return failed('too_large', `the event has ${bytes} bytes, more than the ${eventMaxBytes} that PagerDuty takes`);
+    return failed(
+      'too_large',
+      `the event has ${bytes} bytes, more than the ${eventMaxBytes} that PagerDuty takes`,
+    );
   return { path: '/v2/enqueue', body, warnings: [...new Set(making.warnings)] };
 }
 
@@ -55,9 +58,15 @@ function dedupKeyOf(command: Command, { dedup_key }: PagerdutyParams, { views }:
   const key = text.trim();
   // Alerts of different subjects would become one.
   if (empty.length > 0 || key === '')
-    return failed('template', `dedup_key: ${empty.length > 0 ? `{{${empty[0]}}} has no value` : 'renders to nothing'}`);
+    return failed(
+      'template',
+      `dedup_key: ${empty.length > 0 ? `{{${empty[0]}}} has no value` : 'renders to nothing'}`,
+    );
   if ([...key].length > keyMax)
-    return failed('invalid_body', `dedup_key: renders to ${[...key].length} characters, PagerDuty takes ${keyMax}`);
+    return failed(
+      'invalid_body',
+      `dedup_key: renders to ${[...key].length} characters, PagerDuty takes ${keyMax}`,
+    );
   return key;
 }
 
@@ -124,7 +133,10 @@ function severityOf(params: PagerdutyParams, alert: Alert, making: Making): Leve
   const level = levelOf(word, params.severities);
   if (level !== null) return level;
   const fallback = params.default_severity ?? 'error';
-  if (word !== '') making.warnings.push(`severity: ${JSON.stringify(word.slice(0, 64))} is no severity; sent as ${fallback}`);
+  if (word !== '')
+    making.warnings.push(
+      `severity: ${JSON.stringify(word.slice(0, 64))} is no severity; sent as ${fallback}`,
+    );
   return fallback;
 }
 
@@ -134,7 +146,12 @@ function timestampOf({ subject }: Command): string | null {
   return at === undefined ? null : new Date(at).toISOString();
 }
 
-function detailsOf(command: Command, params: PagerdutyParams, alert: Alert, { views, warnings }: Making): Json {
+function detailsOf(
+  command: Command,
+  params: PagerdutyParams,
+  alert: Alert,
+  { views, warnings }: Making,
+): Json {
   const id = { command_id: command.command_id };
   if (params.custom_details !== undefined) {
     const rendered = renderJson(params.custom_details, views);
