@@ -34,6 +34,7 @@ const table: Record<string, Expected> = {
   ...document('playbooks', editors),
   ...document('connections', admins),
   'POST /api/rules/explain': everyone,
+  'POST /api/templates/preview': everyone,
   'GET /api/secrets/:id': everyone,
   'PUT /api/secrets/:id': admins,
   'GET /api/keys': admins,

@@ -28,6 +28,7 @@ import { runStartRoutes } from './routes/run-start.ts';
 import { runVerbRoutes } from './routes/run-verbs.ts';
 import { runRoutes } from './routes/runs.ts';
 import { secretRoutes } from './routes/secrets.ts';
+import { templatePreviewRoutes } from './routes/template-preview.ts';
 import { typeRoutes } from './routes/types.ts';
 import { createRunInputs } from './run-inputs.ts';
 
@@ -126,6 +127,7 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     incidentRoutes(scope, dependencies);
     riskRoutes(scope, dependencies);
     mitreRoutes(scope, dependencies);
+    templatePreviewRoutes(scope, dependencies);
     deadLetterRoutes(scope, dependencies);
     deadLetterOperateRoutes(scope, dependencies);
   });
