@@ -21,7 +21,8 @@ export type Grants = string[];
 /**
  * A destination that an administrator owns: address, limits, and the credential that is bound to it.
  */
-export type Connection = HttpConnection | SmtpConnection | DatabaseConnection | SyslogConnection;
+export type Connection =
+  HttpConnection | SmtpConnection | DatabaseConnection | SyslogConnection | ScriptHostConnection;
 /**
  * Where a secret value comes from: the secret store, an environment variable, or a file. Never the value itself.
  */
@@ -49,9 +50,19 @@ export type SecretRef =
       file: string;
     };
 /**
+ * Variables that a command may set; none without it.
+ *
+ * @maxItems 100
+ */
+export type Environment = string[];
+/**
  * One input of the matching of events with runs that wait for them, as written to correlations.v1; the record key is the hash of tenant, path and value.
  */
 export type CorrelationInput = CorrelationWait | CorrelationDone | CorrelationEvent | CorrelationTimer;
+/**
+ * What sinks tell of their deliveries on deliveries.v1; the record key is the sink.
+ */
+export type Delivery = DeliveryAttempt | DeliveryState;
 /**
  * ISO 8601 duration of weeks, or of days, hours, minutes and seconds: PT1H, P1DT12H; from PT1S to P90D.
  */
@@ -96,16 +107,22 @@ export type RunInput =
   | RetryInput
   | SkipInput
   | ChildDoneInput;
+/**
+ * What people ask of a sink, as written to sink-requests.v1; the record key is the sink. A process of the sinks sends one request to the receiver and tells what became of it on deliveries.v1.
+ */
+export type SinkRequest = SinkTest | SinkRedelivery;
 
 export interface AllDocuments {
   'action.json': ActionConfig;
   'asset-update.json': AssetUpdate;
   'collection-input.json': CollectionInput;
+  'command-cancel.json': CommandCancel;
   'command.json': Command;
   'config-record.json': ConfigRecord;
   'connection.json': Connection;
   'correlation-input.json': CorrelationInput;
   'dead-letter.json': DeadLetterHeaders;
+  'delivery.json': Delivery;
   'envelope.json': EventEnvelope;
   'job-request.json': JobRequest;
   'list.json': ValueList;
@@ -116,8 +133,11 @@ export interface AllDocuments {
   'rule.json': Rule;
   'run-input.json': RunInput;
   'scan-request.json': ScanRequest;
+  'script-agent.json': ScriptAgent;
+  'script-entry.json': ScriptEntry;
   'search-result.json': SearchResult;
   'secret-ref.json': SecretRef;
+  'sink-request.json': SinkRequest;
   'sink.json': SinkConfig;
 }
 /**
@@ -330,6 +350,22 @@ export interface CollectionTimer {
   fired_at?: number;
 }
 /**
+ * Whoever called for a command gives it up, as written to commands.<type>.v1 under the key of the command, after it.
+ */
+export interface CommandCancel {
+  kind: 'cancel';
+  command_id: string;
+  /**
+   * Of the command; a later round is not meant.
+   */
+  round: number;
+  reason: string;
+  /**
+   * Epoch ms.
+   */
+  at: number;
+}
+/**
  * One decided action, as written to commands.<type>.v1. It carries everything but credentials, so that a worker needs no other lookup than the connection.
  */
 export interface Command {
@@ -474,7 +510,7 @@ export interface ConfigRecord {
   };
 }
 /**
- * secrets: token or password for auth, tls_key for a client certificate, hmac and hmac_previous for signatures, and secret_path for an address that is a credential itself: the path and query of a Slack, Teams or Mattermost webhook, or its whole address, which must be on this host.
+ * secrets: token or password for auth, tls_key for a client certificate, hmac and hmac_previous for signatures, and secret_path for an address that is a credential itself: the path and query of a Slack, Teams or Mattermost webhook, or its whole address, which must be on this host; and headers, of a webhook sink: a JSON object of header names and values.
  */
 export interface HttpConnection {
   kind: 'connection';
@@ -492,6 +528,13 @@ export interface HttpConnection {
    */
   host: string;
   port?: number;
+  /**
+   * Further hosts of the same destination, each as host or host:port: sinks over HTTP share their requests out among all of them and go round those that are down. Actions use host alone.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  hosts?: [string, ...string[]];
   /**
    * Prefix of every path, for products that live below one.
    */
@@ -684,6 +727,134 @@ export interface SyslogConnection {
   timeout_ms?: number;
   secrets?: Secrets;
 }
+/**
+ * A host that runs the scripts of its catalogue: over the agent that is installed there, or over SSH. secrets: token of the agent, tls_key for a client certificate; for SSH ssh_key (a private key) with ssh_passphrase, or password.
+ */
+export interface ScriptHostConnection {
+  kind: 'connection';
+  id: string;
+  name?: string;
+  type: 'script-host';
+  enabled?: boolean;
+  executor?: 'agent' | 'ssh';
+  /**
+   * Of the agent.
+   */
+  protocol?: 'https' | 'http';
+  /**
+   * Must be true for protocol http.
+   */
+  allow_insecure?: boolean;
+  /**
+   * Host name or IP address, nothing else.
+   */
+  host: string;
+  /**
+   * Without it 7443 for the agent and 22 for SSH.
+   */
+  port?: number;
+  /**
+   * Of SSH.
+   */
+  user?: string;
+  /**
+   * Of SSH: the public keys that the server may show, as in its /etc/ssh/ssh_host_*_key.pub. Any other is refused.
+   *
+   * @minItems 1
+   * @maxItems 10
+   */
+  host_keys?:
+    | [string]
+    | [string, string]
+    | [string, string, string]
+    | [string, string, string, string]
+    | [string, string, string, string, string]
+    | [string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string]
+    | [string, string, string, string, string, string, string, string, string, string];
+  /**
+   * Of SSH: the catalogue. An agent has its own.
+   */
+  scripts?: {
+    [k: string]: ScriptEntry;
+  };
+  /**
+   * Of SSH: commands that are no script of the catalogue may be run by the shell.
+   */
+  allow_shell?: boolean;
+  tls?: {
+    verify?: boolean;
+    /**
+     * PEM.
+     */
+    ca?: string;
+    /**
+     * Client certificate, PEM; its key is secrets.tls_key.
+     */
+    cert?: string;
+    servername?: string;
+  };
+  /**
+   * Address ranges this host may resolve to although the egress policy would refuse them.
+   *
+   * @maxItems 100
+   */
+  allow_cidrs?: string[];
+  /**
+   * Scripts that one worker process has run on the host at a time.
+   */
+  concurrency?: number;
+  rate_per_second?: number;
+  /**
+   * To connect and log in, and for each request; not for the script.
+   */
+  timeout_ms?: number;
+  secrets?: Secrets;
+}
+/**
+ * One script of a catalogue: what is run under its name, and what a command may add to it.
+ */
+export interface ScriptEntry {
+  /**
+   * Absolute path of the script on its host.
+   */
+  path: string;
+  /**
+   * Program that the script is given to, for example python3: a path, or a name that the host looks up. Without it the script itself is executed.
+   */
+  interpreter?: string;
+  description?: string;
+  arguments?: ScriptArguments;
+  environment?: Environment;
+  /**
+   * Whether the script is given rows on its standard input.
+   */
+  stdin?: boolean;
+  /**
+   * Seconds; a command may ask for less.
+   */
+  time_limit?: number;
+}
+export interface ScriptArguments {
+  min?: number;
+  max?: number;
+  /**
+   * RE2 expression that every whole argument matches. Without it an argument has no control characters.
+   */
+  pattern?: string;
+  /**
+   * RE2 expressions of the first, second, third argument, instead of pattern.
+   *
+   * @maxItems 256
+   */
+  each?: string[];
+  /**
+   * Of one argument.
+   */
+  max_bytes?: number;
+}
 export interface CorrelationWait {
   kind: 'wait';
   /**
@@ -788,6 +959,84 @@ export interface DeadLetterHeaders {
    */
   'x-dlq-pointer'?: string;
   [k: string]: string | 'input' | 'command' | 'sink' | undefined;
+}
+/**
+ * One request to the receiver of a sink.
+ */
+export interface DeliveryAttempt {
+  v: 1;
+  kind: 'attempt';
+  id: string;
+  sink: string;
+  /**
+   * When the request began, epoch ms.
+   */
+  at: number;
+  /**
+   * Why it was sent: by the sink itself, or because somebody asked for it.
+   */
+  by: 'sink' | 'test' | 'redeliver';
+  /**
+   * The sink request that asked for it.
+   */
+  request?: string;
+  /**
+   * The webhook-id; of the first event where there are several.
+   */
+  event_id?: string;
+  /**
+   * Type of the event.
+   */
+  event?: string;
+  source?: RecordPlace;
+  /**
+   * Events in the request.
+   */
+  events: number;
+  attempt: number;
+  /**
+   * refused: the receiver does not want these events, which become dead letters. paused: it refuses the sink, nothing is lost.
+   */
+  status: 'delivered' | 'retrying' | 'refused' | 'paused';
+  status_code?: number;
+  /**
+   * Reason, where it was not delivered.
+   */
+  code?: string;
+  /**
+   * One line for people, without secrets.
+   */
+  detail?: string;
+  latency_ms: number;
+  /**
+   * The beginning of the answer, as text, known secrets replaced.
+   */
+  response?: string;
+  /**
+   * Requests of this process that were not told since the record before, because there were too many.
+   */
+  omitted?: number;
+}
+export interface RecordPlace {
+  topic: string;
+  partition: number;
+  offset: number;
+}
+/**
+ * A sink was paused by what its receiver answers, or runs again.
+ */
+export interface DeliveryState {
+  v: 1;
+  kind: 'state';
+  id: string;
+  sink: string;
+  /**
+   * Epoch ms.
+   */
+  at: number;
+  paused: boolean;
+  code?: string;
+  detail?: string;
 }
 /**
  * One product event as producers write it to findings.v1, and as the engine writes its own to events.v1. Unknown members are kept.
@@ -1928,6 +2177,107 @@ export interface ScanRequest {
   playbook?: AskedBy;
 }
 /**
+ * Configuration of the agent that runs scripts on its host: the file that ./tocsin agent --config names.
+ */
+export interface ScriptAgent {
+  listen?: {
+    host?: string;
+    port?: number;
+  };
+  tls?: {
+    cert_file: string;
+    key_file: string;
+    /**
+     * Only clients with a certificate of this authority are let in.
+     */
+    client_ca_file?: string;
+  };
+  /**
+   * Without tls on an address that is not loopback.
+   */
+  allow_insecure?: boolean;
+  /**
+   * File with the token that clients send as bearer, at least 32 characters; a second line is one that is on its way out or in.
+   */
+  token_file?: string;
+  /**
+   * Folder of the journal. It has to survive a restart of the host.
+   */
+  state_dir: string;
+  /**
+   * Scripts are in these folders or below, links followed.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  folders: [string, ...string[]];
+  /**
+   * PATH of the scripts, and where interpreters are looked up.
+   */
+  path?: string;
+  scripts?: {
+    [k: string]: AgentScript;
+  };
+  /**
+   * Commands that are no script of the catalogue may be run by /bin/sh.
+   */
+  allow_shell?: boolean;
+  /**
+   * User that such commands run as; that of the agent without it.
+   */
+  shell_user?: string;
+  /**
+   * Runs at a time on this host.
+   */
+  concurrency?: number;
+  /**
+   * Bytes that are kept of standard output and of standard error; the rest is counted and hashed.
+   */
+  output_bytes?: number;
+  /**
+   * Between TERM and KILL.
+   */
+  kill_after_ms?: number;
+  /**
+   * How long the journal knows a run that has ended. Longer than commands are kept in their topic.
+   */
+  keep_days?: number;
+}
+export interface AgentScript {
+  /**
+   * Absolute path of the script on its host.
+   */
+  path: string;
+  /**
+   * Program that the script is given to, for example python3: a path, or a name that the host looks up. Without it the script itself is executed.
+   */
+  interpreter?: string;
+  description?: string;
+  arguments?: ScriptArguments;
+  environment?: Environment;
+  /**
+   * Whether the script is given rows on its standard input.
+   */
+  stdin?: boolean;
+  /**
+   * Seconds; a command may ask for less.
+   */
+  time_limit?: number;
+  /**
+   * User that the script runs as; that of the agent without it. Needs an agent that runs as root.
+   */
+  user?: string;
+  working_directory?: string;
+  /**
+   * Runs of this script at a time.
+   */
+  concurrency?: number;
+  /**
+   * The content that was approved; a script that is another one now is refused.
+   */
+  sha256?: string;
+}
+/**
  * One run of a search job, or one chunk of it, as written to search-results.v1.
  */
 export interface SearchResult {
@@ -1978,13 +2328,48 @@ export interface SearchResult {
   [k: string]: unknown;
 }
 /**
+ * Send this event, whatever the filters say and whether the sink is switched on or not.
+ */
+export interface SinkTest {
+  v: 1;
+  id: string;
+  sink: string;
+  verb: 'test';
+  /**
+   * Epoch ms.
+   */
+  at: number;
+  by: string;
+  /**
+   * An event envelope with test: true.
+   */
+  event: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * Send this record again, under the id that it had.
+ */
+export interface SinkRedelivery {
+  v: 1;
+  id: string;
+  sink: string;
+  verb: 'redeliver';
+  /**
+   * Epoch ms.
+   */
+  at: number;
+  by: string;
+  source: RecordPlace;
+}
+/**
  * Forwards everything on some topics to one receiver, filtered.
  */
 export interface SinkConfig {
   kind: 'sink';
   id: string;
   name?: string;
-  type: 'splunk-hec' | 'elasticsearch' | 'syslog';
+  type: 'splunk-hec' | 'elasticsearch' | 'syslog' | 'webhook';
   enabled?: boolean;
   connection: string;
   /**
@@ -2239,6 +2624,10 @@ export interface SinkConfig {
         'findings' | 'events' | 'search-results',
         'findings' | 'events' | 'search-results'
       ];
+  /**
+   * Where a sink that has read nothing yet begins: records from this time on, RFC 3339. Without it, the oldest that there are.
+   */
+  since?: string;
   filters?: {
     /**
      * @maxItems 100
@@ -2259,7 +2648,14 @@ export interface SinkConfig {
     max_bytes?: number;
     max_events?: number;
     linger_ms?: number;
+    /**
+     * Most requests at a time; halved when the receiver is overloaded, one more per round of steady answers.
+     */
     in_flight?: number;
+    /**
+     * Fewest requests at a time.
+     */
+    min_in_flight?: number;
   };
   /**
    * Checked against the schema of the type.

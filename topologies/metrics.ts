@@ -1,4 +1,5 @@
 // Every metric once: name, kind, help and its closed set of labels. Adapters register exactly these.
+import { streamMetrics } from './run/event-stream/stream-metrics.ts';
 import { sinkMetrics } from './run/sink-metrics.ts';
 
 export interface MetricDeclaration {
@@ -280,4 +281,5 @@ export const metrics: readonly MetricDeclaration[] = [
     labels: [],
   },
   ...sinkMetrics,
+  ...streamMetrics,
 ];

@@ -184,6 +184,23 @@ export const topics = {
       'changes of tags that tag actions ask for; read by asset inventories, outside of this repository',
     schema: 'asset-update.json',
   }),
+  deliveries: topic({
+    id: 'deliveries',
+    name: 'deliveries.v1',
+    key: 'sink',
+    content:
+      'requests of webhooks with their answers, as many as are told; sinks that were paused or run again',
+    schema: 'delivery.json',
+  }),
+  sinkRequests: topic({
+    id: 'sink-requests',
+    name: 'sink-requests.v1',
+    key: 'sink',
+    content: 'what people ask of a sink: a test, or that a record is delivered again',
+    partitions: 3,
+    retentionHours: 24,
+    schema: 'sink-request.json',
+  }),
   deadLetters: topic({
     id: 'dead-letters',
     name: 'dead-letters.v1',

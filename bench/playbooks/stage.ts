@@ -1,6 +1,5 @@
 // The servers and processes of one part of `bench playbooks`, and what each of them used.
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { startKafka } from '@tocsin/local/servers/kafka.ts';
@@ -8,6 +7,7 @@ import { startRedis } from '@tocsin/local/servers/redis.ts';
 import { engineTopics } from '@tocsin/testing/playbook-engine.ts';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
 import { topicSpec } from '@tocsin/topologies/all-topics.ts';
+import { cpuSecondsOf, nextMessage } from '../process-usage.ts';
 import type { DriverReport } from './driver.child.ts';
 import type { EngineReady, EngineUsage } from './engine.child.ts';
 import { commandsTopic } from './playbook.ts';
@@ -45,24 +45,6 @@ export interface Stage {
 }
 
 const note = (line: string): void => void process.stderr.write(`${line}\n`);
-
-/** USER_HZ is 100 on every Linux that Node runs on; proc(5), fields 14 and 15. */
-function cpuSecondsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-function nextMessage<T>(child: ChildProcess, what: string): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const ended = (code: number | null): void => reject(new Error(`${what} ended with ${code}`));
-    child.once('exit', ended);
-    child.once('message', (message) => {
-      child.off('exit', ended);
-      resolve(message as T);
-    });
-  });
-}
 
 export async function startStage(name: string): Promise<Stage> {
   const scratch = scratchFolder(`bench-playbooks-${name}`);

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { createInterface } from 'node:readline';
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { startKafka } from '@tocsin/local/servers/kafka.ts';
@@ -95,7 +95,7 @@ async function preload(brokers: string, topic: string, events: number): Promise<
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /**
- * Runs the benchmark with `[events] [rounds] [flags of node…]` of the command line and prints one JSON object. KAFKA_BROKERS uses a
+ * Runs the benchmark with `[--gzip] [--filters] [events] [rounds] [flags of node…]` of the command line and prints one JSON object. KAFKA_BROKERS uses a
  * running broker. `receiverFile` is in infra/testing/receivers: it prints its port, answers GET /stats with its totals there or on `statsPort`,
  * and prints its authority as `ca` when it speaks TLS.
  */
@@ -105,7 +105,16 @@ export async function benchSink(
   sink: Pick<Plan, 'type' | 'params'>,
   connection: Connection = overHttp,
 ): Promise<void> {
-  const [eventsText = '500000', roundsText = '4', ...nodeArguments] = process.argv.slice(2);
+  const words = process.argv.slice(2);
+  const option = (name: string): boolean => {
+    const at = words.indexOf(name);
+    if (at >= 0) words.splice(at, 1);
+    return at >= 0;
+  };
+  const params = { ...sink.params, ...(option('--gzip') ? { gzip: true } : {}) };
+  // All findings of the topic pass, so that all of them are counted by the receiver.
+  const filters = option('--filters') ? { min_severity: 'low' as const, events: ['finding.*'] } : undefined;
+  const [eventsText = '500000', roundsText = '4', ...nodeArguments] = words;
   const events = Number(eventsText);
   const rounds = Number(roundsText);
   const scratch = scratchFolder('bench-sink');
@@ -129,6 +138,8 @@ export async function benchSink(
       rounds: rounds + 1,
       connection: { ...connection, port, ...tls } as Connection,
       ...sink,
+      params,
+      ...(filters === undefined ? {} : { filters }),
     };
     const child = start(
       './sink.child.ts',
@@ -155,6 +166,10 @@ export async function benchSink(
     process.stdout.write(
       `${JSON.stringify({
         bench,
+        params,
+        ...(filters === undefined ? {} : { filters }),
+        load: loadavg().map((load) => Math.round(load * 10) / 10),
+        wire_bytes_per_event: Math.round(totals.bytes / totals.events),
         events_per_second: Math.round((events * rounds) / sum(({ seconds }) => seconds)),
         events_per_cpu_second: Math.round((events * rounds) / sum(({ cpuSeconds }) => cpuSeconds)),
         best_round_per_cpu_second: Math.round(

@@ -8,6 +8,7 @@ import { expectLargeBuffers } from '@tocsin/adapters/service/large-buffers.ts';
 import { createSyslogClient } from '@tocsin/adapters/syslog/client.ts';
 import type { Connection } from '@tocsin/schemas/types.ts';
 import { batchLimits } from '@tocsin/topologies/domain/sink/batch.ts';
+import { compileBytesFilter, type SinkFilters } from '@tocsin/topologies/domain/sink/filter.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
 import { SecretValue } from '@tocsin/topologies/ports/secrets.ts';
@@ -24,6 +25,7 @@ export interface Plan {
   readonly rounds: number;
   readonly connection: Connection;
   readonly params: Record<string, unknown>;
+  readonly filters?: SinkFilters;
 }
 
 export interface RoundResult {
@@ -75,7 +77,7 @@ async function round(number: number): Promise<RoundResult> {
     id: 'bench',
     wire,
     limits: batchLimits(undefined, type.manifest.batch),
-    filter: null,
+    filter: compileBytesFilter(plan.filters),
     decode: createSinkDecode(null),
     ports: { http, syslog },
     letters: { send: () => Promise.reject(new Error('nothing here is poison')) },

@@ -120,10 +120,10 @@ export type Services = Supervised & {
 /** In the order of starting; config-api first because it migrates the database. */
 const ORDER = ['config-api', 'recorder', 'actions', 'playbooks', 'sinks', 'collector', 'evaluator'];
 
-/** The services of this checkout: folders of `services/` with a `main.ts`. */
+/** The services of this checkout: folders of `services/` with a `main.ts`, but for the agent, which belongs on other hosts. */
 export function serviceNames(): string[] {
-  const all = readdirSync(join(repository, 'services')).filter((name) =>
-    existsSync(join(repository, 'services', name, 'main.ts')),
+  const all = readdirSync(join(repository, 'services')).filter(
+    (name) => name !== 'agent' && existsSync(join(repository, 'services', name, 'main.ts')),
   );
   const rank = (name: string) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
   return all.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
@@ -144,6 +144,7 @@ export async function startServices(options: ServiceOptions): Promise<Services> 
     BOOTSTRAP_KEY_FILE: process.env.BOOTSTRAP_KEY_FILE || firstKeyFile,
     ACTION_LOG_FILE: process.env.ACTION_LOG_FILE || join(home, 'logs', 'log-action.log'),
     REPORT_DIR: process.env.REPORT_DIR || join(home, 'reports'),
+    EXPORT_DIR: process.env.EXPORT_DIR || join(home, 'exports'),
     ...options.env,
   };
   await createMissingTopics(shared);

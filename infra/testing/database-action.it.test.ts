@@ -27,7 +27,7 @@ const types = {
 describe.each(engines)('database action on %s', (engine) => {
   const { seen, local, doc, flag, score, quote } = types[engine];
 
-  it('writes every type as it was meant, hostile texts verbatim', async () => {
+  it('T43 writes every type as it was meant, hostile texts verbatim', async () => {
     await execute(
       engine,
       `CREATE TABLE typed (host varchar(20) NOT NULL, n int, score ${score}, flag ${flag}, seen ${seen}, local ${local}, day date, doc ${doc}, note text, ${quote}source.ip${quote} varchar(45))`,

@@ -188,7 +188,7 @@ describe('e-mail over SMTP', () => {
     expect(receiver.mails).toEqual([]);
   });
 
-  it('some recipients refused: the others get it once, each refused one is a dead letter', async () => {
+  it('M09 some recipients refused: the others get it once, each refused one is a dead letter', async () => {
     const receiver = await start();
     receiver.always({
       onRecipient: {

@@ -11,8 +11,33 @@ import { findJava } from '@tocsin/local/servers/java.ts';
 import { cachedFolder, must } from './cache.ts';
 import { scratchFolder } from './scratch.ts';
 
-/** The last that runs on Java 17. */
-const version = '2.19.1.0';
+/** Versions of the runner by the release of OpenSearch, and the Java that each needs. 2.19 is the last that runs on Java 17. */
+const runners = {
+  '2.19': { version: '2.19.1.0', java: 17 },
+  '3.5': { version: '3.5.0.0', java: 21 },
+} as const;
+
+export type OpenSearchRelease = keyof typeof runners;
+
+/**
+ * The releases that can run on this machine. One that lacks its Java is named, with what to install, and not returned:
+ * 2.19 always is, for Java 17 is needed by everything here.
+ */
+export function openSearchReleases(
+  env: NodeJS.ProcessEnv = process.env,
+  say: (line: string) => void = (line) => void process.stderr.write(`${line}\n`),
+): OpenSearchRelease[] {
+  return (Object.keys(runners) as OpenSearchRelease[]).filter((release) => {
+    if (release === '2.19') return true;
+    try {
+      findJava(env, runners[release].java);
+      return true;
+    } catch (error) {
+      say(`NOT TESTED with OpenSearch ${release}: ${(error as Error).message}`);
+      return false;
+    }
+  });
+}
 
 export interface OpenSearchServer {
   /** Without a final slash. */
@@ -23,11 +48,15 @@ export interface OpenSearchServer {
 }
 
 /**
- * Starts it and waits until it answers, about 10 s; the first call on a machine fetches 53 MB.
+ * Starts it and waits until it answers, about 10 s; the first call on a machine fetches 53 to 69 MB.
  * `settings` are lines of opensearch.yml.
  */
-export async function startOpenSearch(settings: readonly string[] = []): Promise<OpenSearchServer> {
-  const jars = await openSearchJars();
+export async function startOpenSearch(
+  settings: readonly string[] = [],
+  release: OpenSearchRelease = '2.19',
+): Promise<OpenSearchServer> {
+  const { version, java } = runners[release];
+  const jars = await openSearchJars(version);
   const scratch = scratchFolder('opensearch');
   const logFile = join(scratch.path, 'output.log');
   const config = scratchFolder('opensearch-config');
@@ -44,7 +73,7 @@ export async function startOpenSearch(settings: readonly string[] = []): Promise
     ].join('\n'),
   );
   const running = await startProgram({
-    command: findJava().binary,
+    command: findJava(process.env, java).binary,
     args: [
       '-Xmx512m',
       '-XX:+UseSerialGC',
@@ -95,7 +124,7 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-function openSearchJars(): Promise<string> {
+function openSearchJars(version: string): Promise<string> {
   return cachedFolder(`opensearch-${version}`, (folder) => {
     const pom = join(folder, 'pom.xml');
     writeFileSync(

@@ -131,7 +131,8 @@ syslog.* action(type="omfile" file="${file('own.log')}")
   };
 }
 
-async function untilListening(port: number, check: () => void): Promise<void> {
+/** Waits until somebody accepts connections on a port of 127.0.0.1; `check` throws when nobody ever will. */
+export async function untilListening(port: number, check: () => void): Promise<void> {
   const deadline = performance.now() + 15_000;
   for (;;) {
     check();

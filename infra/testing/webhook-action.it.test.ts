@@ -104,13 +104,13 @@ describe('webhook over HTTP', () => {
     expect(await run({})).toMatchObject(expected);
   });
 
-  it('does not follow a redirect to an inside address', async () => {
+  it('T02 does not follow a redirect to an inside address', async () => {
     receiver.script({ redirect: `http://127.0.0.1:${inside.port}/secret` });
     expect(await run({})).toMatchObject({ status: 'failed', code: 'http_3xx', retry: 'never' });
     expect(inside.requests).toEqual([]);
   });
 
-  it('does not reach an address that the policy refuses', async () => {
+  it('T01 does not reach an address that the policy refuses', async () => {
     const before = receiver.requests.length;
     expect(await run({}, { allow: false })).toMatchObject({
       status: 'failed',

@@ -28,6 +28,9 @@ export interface ActionsConfig {
   /** Folder of the `report` action, and the bytes that it may hold. */
   readonly reportFolder: string;
   readonly reportMaxBytes: number;
+  /** Folder of the files of the `export` action, and the bytes that it may hold. */
+  readonly exportFolder: string;
+  readonly exportMaxBytes: number;
   /** Keys that decrypt the secret store; null when secrets come from files and variables only. */
   readonly keyringFile: string | null;
   readonly egress: EgressSettings;
@@ -52,6 +55,11 @@ export function readConfig(): ActionsConfig {
     logToStdout: oneOf(process.env, 'ACTION_LOG_STDOUT', 'off', ['on', 'off']) === 'on',
     reportFolder: process.env['REPORT_DIR'] || 'tocsin-reports',
     reportMaxBytes: integer(process.env, 'REPORT_MAX_BYTES', 1024 ** 3, {
+      min: 1,
+      max: Number.MAX_SAFE_INTEGER,
+    }),
+    exportFolder: process.env['EXPORT_DIR'] || 'tocsin-exports',
+    exportMaxBytes: integer(process.env, 'EXPORT_MAX_BYTES', 10 * 1024 ** 3, {
       min: 1,
       max: Number.MAX_SAFE_INTEGER,
     }),

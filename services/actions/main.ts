@@ -1,7 +1,7 @@
 // The action workers: commands in, effects, results and dead letters out; one consumer group per type.
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { createDatabaseClient } from '@tocsin/adapters/database/client.ts';
-import { createPostgresEffects } from '@tocsin/adapters/effects/postgres.ts';
+import { createPostgresEffects, pruneEffects } from '@tocsin/adapters/effects/postgres.ts';
 import { createRedisEffects } from '@tocsin/adapters/effects/redis.ts';
 import { createFileStore } from '@tocsin/adapters/files/directory.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
@@ -14,9 +14,11 @@ import { createMitreStore } from '@tocsin/adapters/postgres/mitre-store.ts';
 import { createPool } from '@tocsin/adapters/postgres/pool.ts';
 import { createRiskStore } from '@tocsin/adapters/postgres/risk-store.ts';
 import { connectRedis } from '@tocsin/adapters/redis/connect.ts';
+import { createScriptHosts } from '@tocsin/adapters/script-host/hosts.ts';
 import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { createMailer } from '@tocsin/adapters/smtp/mailer.ts';
+import { createSyslogClient } from '@tocsin/adapters/syslog/client.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import type { ActionPorts } from '@tocsin/topologies/domain/action/define-action.ts';
 import { actionFlows } from '@tocsin/topologies/flows/actions.ts';
@@ -24,10 +26,10 @@ import { createConnectionLookup, laneSettingsOf } from '@tocsin/topologies/run/c
 import { createTimers } from '@tocsin/topologies/run/fold/timers.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createPerformer } from '@tocsin/topologies/run/perform.ts';
+import { keepMsOf, pruneHourly } from '@tocsin/topologies/run/prune.ts';
 import { recordsOf } from '@tocsin/topologies/run/records.ts';
 import { commandTopic } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
-import { pruneRegularly } from './prune.ts';
 
 const config = readConfig();
 
@@ -63,6 +65,11 @@ await runService(config.service, async (context) => {
   const database = createDatabaseClient({ egress });
   onStop(() => database.close());
   const files = createFileStore({ folder: config.reportFolder, maxBytes: config.reportMaxBytes });
+  const lake = createFileStore({
+    folder: config.exportFolder,
+    maxBytes: config.exportMaxBytes,
+    names: 'paths',
+  });
   const producer = client.producer();
   onStop(() => producer.close());
   const outbox = createOutbox({ producer, clock, logger });
@@ -75,10 +82,13 @@ await runService(config.service, async (context) => {
     lineLog,
     database,
     files,
+    lake,
+    syslog: createSyslogClient({ egress }),
     records: recordsOf(outbox),
     incidents: createIncidentStore(db),
     risks: createRiskStore(db),
     mitre: createMitreStore(db),
+    scripts: createScriptHosts({ http, egress }),
     clock,
   };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
@@ -89,7 +99,15 @@ await runService(config.service, async (context) => {
     now: clock.now,
     registerSecret: (value) => logger.registerSecret(value),
   });
-  void pruneRegularly({ pool, clock, logger, signal });
+  void pruneHourly({
+    prune: (before, limit) => pruneEffects(pool, before, limit),
+    keepMs: keepMsOf(commandTopic('any')),
+    pieces: 10_000,
+    what: 'effects ledger',
+    clock,
+    logger,
+    signal,
+  });
   const connection = createConnectionLookup(() => source.table, secrets);
 
   for (const flow of actionFlows.filter(({ title }) => config.types.includes(title))) {

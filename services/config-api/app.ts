@@ -15,6 +15,7 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deadLetterOperateRoutes } from './routes/dead-letters-operate.ts';
 import { serveDocs } from './routes/docs.ts';
 import { documentRoutes } from './routes/documents.ts';
+import { eventStreamRoutes } from './routes/event-stream.ts';
 import { healthRoutes } from './routes/health.ts';
 import { historyRoutes } from './routes/history.ts';
 import { incidentRoutes } from './routes/incidents.ts';
@@ -29,8 +30,12 @@ import { runVerbRoutes } from './routes/run-verbs.ts';
 import { runRoutes } from './routes/runs.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { templatePreviewRoutes } from './routes/template-preview.ts';
+import { siemRoutes } from './routes/siem.ts';
 import { typeRoutes } from './routes/types.ts';
+import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import { createRunInputs } from './run-inputs.ts';
+import { createSinkCalls } from './sink-calls.ts';
 
 export interface App {
   readonly http: FastifyInstance;
@@ -44,6 +49,8 @@ export interface AppSettings {
   readonly requestTimeoutMs?: number;
   /** Longest wait for what becomes of a decision at a gate, ms; default 2,000. */
   readonly decisionWaitMs?: number;
+  /** Longest wait for what becomes of a test or a redelivery of a sink, ms; default 20,000. */
+  readonly sinkWaitMs?: number;
   /** Requests per minute and client address for the pages of approval links; default 60. */
   readonly linkRateLimit?: number;
 }
@@ -109,6 +116,7 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
   await serveDocs(http);
   const inputs = createRunInputs(dependencies.store, dependencies.producer);
   const deciding = { runs: dependencies.runs, inputs, waitMs: settings.decisionWaitMs ?? 2_000 };
+  const calls = createSinkCalls(dependencies, settings.sinkWaitMs ?? 20_000);
   await http.register(async (scope) => {
     healthRoutes(scope, dependencies);
     documentRoutes(scope, dependencies);
@@ -128,8 +136,12 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     riskRoutes(scope, dependencies);
     mitreRoutes(scope, dependencies);
     templatePreviewRoutes(scope, dependencies);
+    eventStreamRoutes(scope, dependencies);
     deadLetterRoutes(scope, dependencies);
     deadLetterOperateRoutes(scope, dependencies);
+    webhookRoutes(scope, dependencies);
+    webhookDeliveryRoutes(scope, dependencies, calls);
+    siemRoutes(scope, dependencies, calls);
   });
   await http.register(async (scope) => {
     approvePageRoutes(scope, dependencies, deciding, settings.linkRateLimit ?? 60);

@@ -68,7 +68,8 @@ function isDocs(url: string): boolean {
   return url === '/docs' || url.startsWith('/docs/');
 }
 
-function keyText(request: FastifyRequest): string | null {
+/** The key as it was sent; null without one. */
+export function keyText(request: FastifyRequest): string | null {
   const header = request.headers.authorization ?? '';
   // RFC 9110 section 11.1: the scheme is case-insensitive.
   const bearer = /^bearer ([\w-]{1,256})$/i.exec(header)?.[1];

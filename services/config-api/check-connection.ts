@@ -4,7 +4,8 @@ import { classifyAddress } from '@tocsin/adapters/http/address.ts';
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Connection, DatabaseConnection } from '@tocsin/schemas/types.ts';
 import { databasePlace } from '@tocsin/topologies/domain/action/database-target.ts';
-import { checkHttpConnection } from '@tocsin/topologies/domain/action/http-target.ts';
+import { checkHttpConnection, hostAndPort } from '@tocsin/topologies/domain/action/http-target.ts';
+import { checkScriptConnection } from '@tocsin/topologies/domain/script/target.ts';
 import { checkSyslogConnection } from '@tocsin/topologies/sinks/syslog/target.ts';
 
 export interface CodedIssue extends Issue {
@@ -90,9 +91,15 @@ function checkKind(connection: Exclude<Connection, DatabaseConnection>): CodedIs
       });
     return issues;
   }
+  if (connection.type === 'script-host')
+    return [...checkScriptConnection(connection), ...checkClientKey(connection)];
   if (connection.type === 'syslog')
     return [...checkSyslogConnection(connection), ...checkClientKey(connection)];
   issues.push(...checkHttpConnection(connection));
+  connection.hosts?.forEach((text, index) => {
+    const place = hostAndPort(text);
+    if (place !== null) issues.push(...checkHost(place.host, `/hosts/${index}`));
+  });
   const auth = connection.auth;
   const needed = { none: null, basic: 'password', bearer: 'token', header: 'token', splunk: 'token' }[
     auth?.type ?? 'none'

@@ -12,6 +12,7 @@ import type {
   SinkConfig,
   ValueList,
 } from '@tocsin/schemas/types.ts';
+import { type ConnectionTypes, connectionTypes } from '@tocsin/topologies/domain/action/define-action.ts';
 import { listsOf } from '@tocsin/topologies/domain/rules/lists-of.ts';
 import { buildNamedLists, checkList } from '@tocsin/topologies/domain/rules/named-list.ts';
 import { checkRule, isActionEntry, parseRule } from '@tocsin/topologies/domain/rules/parse-rule.ts';
@@ -27,7 +28,7 @@ export interface TypeEntry {
   readonly manifest: {
     readonly id: string;
     readonly params: JsonSchema;
-    readonly connection: Connection['type'] | null;
+    readonly connection: ConnectionTypes;
     readonly privileged?: true;
   };
   check(params: Params): Issue[];
@@ -79,10 +80,10 @@ export function createDocumentCheck(catalogue: Catalogue, now: () => number = Da
     const entry = Object.hasOwn(types, document.type) ? types[document.type] : undefined;
     if (entry === undefined)
       throw unprocessable([{ path: '/type', message: `must be one of ${Object.keys(types).join(', ')}` }]);
-    const needed = entry.manifest.connection;
-    if (needed === null && document.connection !== undefined)
+    const needed = connectionTypes(entry.manifest.connection);
+    if (needed.length === 0 && document.connection !== undefined)
       throw unprocessable([{ path: '/connection', message: `the type ${document.type} uses no connection` }]);
-    if (needed !== null) {
+    if (needed.length > 0) {
       const optional = entry.needsConnection?.(document.params ?? {}) === false;
       if (document.connection === undefined && !optional)
         throw unprocessable([
@@ -95,8 +96,11 @@ export function createDocumentCheck(catalogue: Catalogue, now: () => number = Da
       throw unprocessable([
         { path: '/connection', message: `the connection ${document.connection} does not exist` },
       ]);
-    if (connection !== null && connection.document.type !== needed)
-      throw unprocessable([{ path: '/connection', message: `must be a connection of type ${needed}` }]);
+    const type = connection?.document.type;
+    if (type !== undefined && !needed.some((each) => each === type))
+      throw unprocessable([
+        { path: '/connection', message: `must be a connection of type ${needed.join(' or ')}` },
+      ]);
     checkParams(entry, document.params, '/params');
     if (connection !== null)
       checkTogether(entry, document.params, connection.document as unknown as Connection, '/params');

@@ -4,6 +4,7 @@
 import type { ConfigWriter } from '@tocsin/adapters/postgres/config-store.ts';
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig, Connection, Playbook } from '@tocsin/schemas/types.ts';
+import { connectionTypes } from '@tocsin/topologies/domain/action/define-action.ts';
 import { outlineOf } from '@tocsin/topologies/domain/playbooks/outline.ts';
 import { checkPlaybook } from '@tocsin/topologies/domain/playbooks/parse-playbook.ts';
 import type { ProgramStep } from '@tocsin/topologies/domain/playbooks/program.ts';
@@ -113,9 +114,10 @@ export async function playbookIssues(
     if (id === undefined)
       return needsConnection?.(params) === false ? null : `the type ${manifest.id} needs a connection`;
     const connection = connections.get(id)?.document;
-    return connection === undefined || connection.type === manifest.connection
+    const allowed = connectionTypes(manifest.connection);
+    return connection === undefined || allowed.includes(connection.type)
       ? null
-      : `must be a connection of type ${manifest.connection}`;
+      : `must be a connection of type ${allowed.join(' or ')}`;
   }
 
   // What a path gives is known in the run alone.

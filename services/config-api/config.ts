@@ -2,6 +2,7 @@
 import { type LogSettings, parseLogSettings } from '@tocsin/adapters/log/settings.ts';
 import type { ServiceSettings } from '@tocsin/adapters/service/run-service.ts';
 import { integer, required, serviceSettings } from '@tocsin/adapters/service/settings.ts';
+import { type StreamLimits, streamLimits } from '@tocsin/topologies/run/event-stream/stream-hub.ts';
 
 export interface ConfigApiConfig {
   /** Metrics and health for machines, on HEALTH_PORT; people and tools use `http`. */
@@ -18,6 +19,8 @@ export interface ConfigApiConfig {
   readonly rateLimit: number;
   /** Dead letters sent again in a second, over all requests. */
   readonly redrivePerSecond: number;
+  /** Bounds of the event stream. */
+  readonly stream: Pick<StreamLimits, 'clients' | 'clientsPerKey' | 'ringBytes'>;
   /** Where people reach this API, without a slash at the end; null: links of approvals are paths. */
   readonly publicUrl: string | null;
 }
@@ -34,6 +37,17 @@ export function readConfig(): ConfigApiConfig {
     configDir: process.env['CONFIG_DIR'] || null,
     rateLimit: integer(process.env, 'RATE_LIMIT_PER_MINUTE', 6_000, { min: 1, max: 10_000_000 }),
     redrivePerSecond: integer(process.env, 'REDRIVE_PER_SECOND', 100, { min: 1, max: 100_000 }),
+    stream: {
+      clients: integer(process.env, 'STREAM_CLIENTS', streamLimits.clients, { min: 0, max: 100_000 }),
+      clientsPerKey: integer(process.env, 'STREAM_CLIENTS_PER_KEY', streamLimits.clientsPerKey, {
+        min: 0,
+        max: 100_000,
+      }),
+      ringBytes: integer(process.env, 'STREAM_BUFFER_BYTES', streamLimits.ringBytes, {
+        min: 65_536,
+        max: 4_294_967_296,
+      }),
+    },
     publicUrl: publicUrlOf(process.env['APPROVAL_URL']),
   };
 }

@@ -52,17 +52,21 @@ const bindings = [
   'protocol',
   'engine',
   'host',
+  'hosts',
   'port',
   'url',
   'security',
   'tls',
   'ca',
   'allow_insecure',
+  'executor',
+  'host_keys',
 ] as const;
 const defaults: Readonly<Record<string, unknown>> = {
   protocol: 'https',
   security: 'starttls',
   allow_insecure: false,
+  executor: 'agent',
 };
 
 /** Names of the fields that bind a credential to its destination and differ. */
@@ -70,6 +74,7 @@ export function changedBindings(before: Document, after: Document): string[] {
   const portOf = (document: Document): unknown => {
     if (document.port !== undefined || document.type === 'database' || document.type === 'syslog')
       return document.port ?? null;
+    if (document.type === 'script-host') return document.executor === 'ssh' ? 22 : 7443;
     return document.type === 'smtp' ? 587 : document.protocol === 'http' ? 80 : 443;
   };
   const bindingOf = (document: Document, field: string): string => {

@@ -32,7 +32,7 @@ function put(id: string, body: object, revision = 1) {
   });
 }
 
-it('never gives a value back, in any answer, record or audit row', async () => {
+it('T19 T21 never gives a value back, in any answer, record or audit row', async () => {
   const created = await make('shown');
   expect(created.json().document.secrets).toEqual({
     token: { secret: 'connection.shown.token', version: 1 },
@@ -95,7 +95,7 @@ it('keeps the hash of a replayable request useless for guessing', async () => {
   expect((await api.call({ url: '/api/secrets/connection.idem.token' })).json().version).toBe(1);
 });
 
-describe('a stored credential goes to no other destination', () => {
+describe('T05 a stored credential goes to no other destination', () => {
   beforeAll(() => make('bound', { allow_cidrs: ['10.0.0.0/8'] }));
   it.each([
     ['host', { host: 'evil.example' }],
@@ -172,7 +172,7 @@ it('keeps a secret that is not mentioned and clears one that is null', async () 
   expect([needed.statusCode, needed.json().error.issues[0].path]).toEqual([422, '/secrets/token']);
 });
 
-describe('what is no secret', () => {
+describe('T20 what is no secret', () => {
   it.each([
     '********',
     '****',

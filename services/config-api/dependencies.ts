@@ -5,6 +5,7 @@ import type { ApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts'
 import type { AuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import type { ConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import type { DeadLetterSearch } from '@tocsin/adapters/postgres/dead-letter-search.ts';
+import type { DeliveryStore } from '@tocsin/adapters/postgres/delivery-store.ts';
 import type { HistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import type { IncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import type { MitreSearch } from '@tocsin/adapters/postgres/mitre-store.ts';
@@ -13,6 +14,7 @@ import type { RunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import type { Db, Transaction } from '@tocsin/adapters/postgres/schema.ts';
 import type { GroupLag, LogProducer } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
+import type { StreamHub } from '@tocsin/topologies/run/event-stream/stream-hub.ts';
 import type { Catalogue } from './check-document.ts';
 import type { Paging } from './paging.ts';
 
@@ -52,7 +54,10 @@ export interface Dependencies {
   readonly incidents: IncidentDesk;
   readonly risks: RiskSearch;
   readonly mitre: MitreSearch;
+  /** Events as they come. */
+  readonly events: StreamHub;
   readonly letters: DeadLetterSearch;
+  readonly deliveries: DeliveryStore;
   /** Inputs of runs go to the log directly. */
   readonly producer: Pick<LogProducer, 'send'>;
   /** The published revision of a playbook that a run would start with; null when there is none. */

@@ -114,7 +114,7 @@ describe('the life of a document', () => {
   });
 });
 
-describe('conditions (RFC 9110 section 13)', () => {
+describe('C26 conditions (RFC 9110 section 13)', () => {
   beforeAll(async () => {
     await api.call({ method: 'POST', url: '/api/rules', body: { ...rule, id: 'cond' } });
   });
@@ -163,7 +163,7 @@ describe('conditions (RFC 9110 section 13)', () => {
 });
 
 describe('lists', () => {
-  it('pages through everything once, and takes only its own cursors', async () => {
+  it('C32 pages through everything once, and takes only its own cursors', async () => {
     for (const id of ['p1', 'p2', 'p3', 'p4', 'p5'])
       await api.call({ method: 'POST', url: '/api/rules', body: { ...rule, id } });
     const seen: string[] = [];
@@ -196,7 +196,7 @@ describe('lists', () => {
     expect((await api.call({ url: `/api/rules?${query}` })).statusCode).toBe(status);
   });
 
-  it('caps the limit at 200', async () => {
+  it('C32 caps the limit at 200', async () => {
     const actor = { id: 'test', scopes: ['admin'] };
     await api.dependencies.store.write(actor, async (writer) => {
       for (let index = 0; index < 205; index += 1)

@@ -7,6 +7,7 @@ import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createDeadLetterSearch } from '@tocsin/adapters/postgres/dead-letter-search.ts';
+import { createDeliveryStore } from '@tocsin/adapters/postgres/delivery-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { listen } from '@tocsin/adapters/postgres/listen.ts';
@@ -22,6 +23,7 @@ import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import { allTopics, topicSpec } from '@tocsin/topologies/all-topics.ts';
 import type { LogAdmin } from '@tocsin/topologies/ports/log.ts';
+import { createStreamHub } from '@tocsin/topologies/run/event-stream/stream-hub.ts';
 import { watchLag } from '@tocsin/topologies/run/lag-watch.ts';
 import { sinks } from '@tocsin/topologies/sinks/registry.ts';
 import { topics } from '@tocsin/topologies/topics.ts';
@@ -30,6 +32,7 @@ import { readConfig } from './config.ts';
 import { createDirectoryStore, readOnlyReason } from './directory-store.ts';
 import { createPaging } from './paging.ts';
 import { groupReaders } from './routes/lag.ts';
+import { streamTopics } from './stream-query.ts';
 import { checkKeyring, createVault } from './vault.ts';
 
 const config = readConfig();
@@ -71,6 +74,15 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     store = createDirectoryStore(() => source.table, store, new Date(clock.now()));
   }
 
+  const events = createStreamHub({
+    log: client,
+    admin,
+    topics: streamTopics,
+    clock,
+    metrics,
+    logger,
+    limits: config.stream,
+  });
   const producer = client.producer();
   onStop(() => producer.close());
 
@@ -92,7 +104,9 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       incidents: createIncidentDesk(db),
       risks: createRiskSearch(db),
       mitre: createMitreSearch(db),
+      events,
       letters: createDeadLetterSearch(db),
+      deliveries: createDeliveryStore(db),
       producer,
       playbookHead:
         config.configDir === null ? (id) => publishedHead(db, id) : (id) => store.get('playbook', id),

@@ -19,7 +19,7 @@ afterAll(() => api.close());
 const rule = { match_all: true, then: [{ action: 'note' }] };
 const web = { id: 'web', type: 'http', host: 'hooks.example.org' };
 
-describe('fields', () => {
+describe('C04 C05 fields', () => {
   it.each([
     ['unknown field', { ...rule, naem: 'x' }, '/naem'],
     ['boolean as text', { ...rule, enabled: 'true' }, '/enabled'],
@@ -42,7 +42,7 @@ describe('fields', () => {
     expect(response.json().error.issues.map((issue: { path: string }) => issue.path)).toContain(path);
   });
 
-  it.each([0, -1, 65536, 1e9, 443.5, '443', null])('port %s is refused', async (value) => {
+  it.each([0, -1, 65536, 1e9, 443.5, '443', null])('C06 port %s is refused', async (value) => {
     const response = await api.call({
       method: 'POST',
       url: '/api/connections',
@@ -51,7 +51,7 @@ describe('fields', () => {
     expect([response.statusCode, response.json().error.issues[0].path]).toEqual([400, '/port']);
   });
 
-  it('refuses a rule that is too deep or too long, naming the limit', async () => {
+  it('C13 refuses a rule that is too deep or too long, naming the limit', async () => {
     let deep: unknown = { severity: 'high' };
     for (let level = 0; level < 20; level += 1) deep = { all: [deep] };
     const response = await api.call({
@@ -77,7 +77,7 @@ describe('fields', () => {
   });
 });
 
-describe('JSON text', () => {
+describe('C08 JSON text', () => {
   it.each([
     ['duplicate key', '{"match_all":true,"then":[{"action":"note"}],"then":[{"action":"note"}]}'],
     ['__proto__', '{"__proto__":{"admin":true},"match_all":true,"then":[{"action":"note"}]}'],
@@ -108,7 +108,7 @@ describe('JSON text', () => {
   });
 });
 
-describe('Content-Type (CVE-2025-32442, CVE-2026-25223, CVE-2026-3419, CVE-2026-33806)', () => {
+describe('C07 Content-Type (CVE-2025-32442, CVE-2026-25223, CVE-2026-3419, CVE-2026-33806)', () => {
   const bad = JSON.stringify({ match_all: 'yes', then: 1 });
   it.each([
     'application/json\ta',
@@ -179,7 +179,7 @@ function raw(
 describe('sizes and time, on a socket', () => {
   const head = () =>
     `POST /api/rules HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${api.adminKey}\r\nContent-Type: application/json\r\nConnection: close\r\n`;
-  it('257 KiB is refused', async () => {
+  it('C01 257 KiB is refused', async () => {
     const response = await api.call({
       method: 'POST',
       url: '/api/rules',
@@ -187,24 +187,24 @@ describe('sizes and time, on a socket', () => {
     });
     expect([response.statusCode, response.json().error.code]).toEqual([413, 'too_large']);
   });
-  it('a body announced as 1e12 bytes is refused before it comes', async () => {
+  it('C01 a body announced as 1e12 bytes is refused before it comes', async () => {
     expect((await raw(`${head()}Content-Length: 1000000000000\r\n\r\n`)).status).toBe(413);
   });
-  it('an endless chunked body is cut off', async () => {
+  it('C01 an endless chunked body is cut off', async () => {
     const answer = await raw(`${head()}Transfer-Encoding: chunked\r\n\r\n`, (write) => {
       const timer = setInterval(() => write(`4000\r\n${'x'.repeat(0x4000)}\r\n`), 5);
       return () => clearInterval(timer);
     });
     expect(answer.status).toBe(413);
   });
-  it('a slow body ends with 408', async () => {
+  it('C02 a slow body ends with 408', async () => {
     const answer = await raw(`${head()}Content-Length: 1000\r\n\r\n`, (write) => {
       const timer = setInterval(() => write('x'), 300);
       return () => clearInterval(timer);
     });
     expect(answer.status).toBe(408);
   }, 60_000);
-  it('100 KB of headers end with 431', async () => {
+  it('C03 100 KB of headers end with 431', async () => {
     expect((await raw(`GET /health HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(100_000)}\r\n\r\n`)).status).toBe(
       431,
     );
@@ -212,7 +212,7 @@ describe('sizes and time, on a socket', () => {
   it('bytes that are no HTTP end with 400', async () => {
     expect((await raw('\u0016\u0003\u0001 hello\r\n\r\n')).status).toBe(400);
   });
-  it('10,000 query parameters are refused', async () => {
+  it('C03 10,000 query parameters are refused', async () => {
     const query = Array.from({ length: 10_000 }, (_, index) => `p${index}=1`).join('&');
     const status = await new Promise((resolve) => {
       httpRequest(
@@ -229,7 +229,7 @@ describe('sizes and time, on a socket', () => {
   });
 });
 
-describe('where a connection may point', () => {
+describe('C23 T01 where a connection may point', () => {
   it.each([
     'file:///etc/passwd',
     'gopher://h',

@@ -10,6 +10,7 @@ import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createDeadLetterSearch } from '@tocsin/adapters/postgres/dead-letter-search.ts';
+import { createDeliveryStore } from '@tocsin/adapters/postgres/delivery-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { createIncidentDesk } from '@tocsin/adapters/postgres/incident-desk.ts';
 import { migrate, openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
@@ -20,12 +21,17 @@ import { createRiskSearch } from '@tocsin/adapters/postgres/risk-search.ts';
 import { createRunSearch } from '@tocsin/adapters/postgres/run-search.ts';
 import { parseKeyring } from '@tocsin/adapters/secrets/keyring.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
+import { fakeClock } from '@tocsin/topologies/ports/fakes/clock.ts';
+import { fakeLog } from '@tocsin/topologies/ports/fakes/log.ts';
+import { fakeMetrics } from '@tocsin/topologies/ports/fakes/metrics.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
+import { createStreamHub } from '@tocsin/topologies/run/event-stream/stream-hub.ts';
 import { sinks } from '@tocsin/topologies/sinks/registry.ts';
 import type { LightMyRequestResponse } from 'fastify';
 import { type AppSettings, createApp } from './app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createPaging } from './paging.ts';
+import { streamTopics } from './stream-query.ts';
 import { createVault } from './vault.ts';
 
 export const silentLogger: Logger = {
@@ -42,6 +48,21 @@ export interface Request {
   readonly key?: string | null;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An event stream without places: every client is refused, and no answer is endless. */
+function memoryStreams(): Dependencies['events'] {
+  const clock = fakeClock();
+  const log = fakeLog({ clock });
+  return createStreamHub({
+    log,
+    admin: log.admin(),
+    topics: streamTopics,
+    clock,
+    metrics: fakeMetrics(),
+    logger: silentLogger,
+    limits: { clientsPerKey: 0 },
+  });
 }
 
 export async function openTestApi(
@@ -82,7 +103,9 @@ export async function openTestApi(
     incidents: createIncidentDesk(db),
     risks: createRiskSearch(db),
     mitre: createMitreSearch(db),
+    events: memoryStreams(),
     letters: createDeadLetterSearch(db),
+    deliveries: createDeliveryStore(db),
     producer: { send: async () => undefined },
     playbookHead: (id) => publishedHead(db, id),
     publicUrl: null,

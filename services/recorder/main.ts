@@ -1,18 +1,26 @@
 // The recorder: results of actions, changes of runs and dead letters become what people search.
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import { createDeadLetterStore } from '@tocsin/adapters/postgres/dead-letter-store.ts';
+import { createDeliveryStore } from '@tocsin/adapters/postgres/delivery-store.ts';
 import { createHistoryStore } from '@tocsin/adapters/postgres/history-store.ts';
 import { openMigratedDatabase } from '@tocsin/adapters/postgres/open-database.ts';
 import { createRunStore } from '@tocsin/adapters/postgres/run-store.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
 import type { PerformFlow } from '@tocsin/topologies/flows/flow.ts';
-import { letterRecorderFlow, recorderFlow, runRecorderFlow } from '@tocsin/topologies/flows/recorder.ts';
+import {
+  deliveryRecorderFlow,
+  letterRecorderFlow,
+  recorderFlow,
+  runRecorderFlow,
+} from '@tocsin/topologies/flows/recorder.ts';
 import type { Group } from '@tocsin/topologies/groups.ts';
 import type { BatchHandler } from '@tocsin/topologies/ports/log.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
+import { keepMsOf, pruneHourly } from '@tocsin/topologies/run/prune.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
-import { pruneLetters } from './prune-letters.ts';
 import { createRecorder } from './record.ts';
+import { createDeliveryRecorder } from './record-deliveries.ts';
 import { createLetterRecorder } from './record-letters.ts';
 import { createRunRecorder } from './record-runs.ts';
 
@@ -48,8 +56,20 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
     await consumer.start();
   };
   await consume(recorderFlow, createRecorder({ ...options, history: createHistoryStore(database.db) }));
+  await consume(
+    deliveryRecorderFlow,
+    createDeliveryRecorder({ ...options, deliveries: createDeliveryStore(database.db) }),
+  );
   await consume(runRecorderFlow, createRunRecorder({ ...options, runs: createRunStore(database.db) }));
   const store = createDeadLetterStore(database.db);
   await consume(letterRecorderFlow, createLetterRecorder({ ...options, store }));
-  void pruneLetters({ store, clock, logger, signal });
+  void pruneHourly({
+    prune: (before, limit) => store.prune(new Date(before), limit),
+    keepMs: keepMsOf(topics.deadLetters),
+    pieces: 1_000,
+    what: 'dead letters',
+    clock,
+    logger,
+    signal,
+  });
 });

@@ -1,46 +1,36 @@
-// The elasticsearch sink on a real broker and a real OpenSearch: every event is one document, whatever is sent again.
+// The elasticsearch sink on a real broker and every release of OpenSearch that runs here: every event is one document, whatever is sent again.
 import { systemClock } from '@tocsin/adapters/clock/system.ts';
 import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
 import type { Connection, SinkConfig } from '@tocsin/schemas/types.ts';
-import { type OpenSearchServer, startOpenSearch } from '@tocsin/testing/opensearch-server.ts';
+import {
+  type OpenSearchServer,
+  openSearchReleases,
+  startOpenSearch,
+} from '@tocsin/testing/opensearch-server.ts';
 import { kafkaBrokers, uniqueName } from '@tocsin/testing/servers.ts';
 import { fakeLogger } from '@tocsin/topologies/ports/fakes/logger.ts';
 import { fakeMetrics } from '@tocsin/topologies/ports/fakes/metrics.ts';
 import type { LogClient, OutRecord } from '@tocsin/topologies/ports/log.ts';
 import { openSink, type RunningSink } from '@tocsin/topologies/run/open-sink.ts';
 import { createSinkDecode } from '@tocsin/topologies/run/sink-decode.ts';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 let server: OpenSearchServer;
 let client: LogClient;
 const cleanups: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
-  server = await startOpenSearch(['action.auto_create_index: "s4e-*"']);
   client = await openLogClient({
     client: 'platformatic',
     brokers: kafkaBrokers().split(','),
     clientId: 'elasticsearch-test',
   });
-  await ask('PUT', '/_index_template/s4e', {
-    index_patterns: ['s4e-*'],
-    template: {
-      settings: { number_of_shards: 1, number_of_replicas: 0 },
-      mappings: {
-        properties: { data: { properties: { n: { type: 'integer' } } }, severity: { type: 'keyword' } },
-      },
-    },
-  });
 });
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
-afterAll(async () => {
-  await server?.stop();
-});
-
 async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
   const response = await fetch(`${server.url}${path}`, {
     method,
@@ -161,76 +151,104 @@ const finding = (n: number, more: object = {}): string =>
     n % 3,
   );
 
-it('1,000 events with one poison: 999 documents with ids of their own, one dead letter; again: nothing new', async () => {
-  const values = range(1000).map((n) => (n === 500 ? finding(n, { n: 'no number' }) : finding(n)));
-  const topic = await topicOf(values);
-  const base = uniqueName('s4e');
-  const first = await run(topic, { index: `${base}-%{+YYYY.MM}`, gzip: true });
-  await first.committed();
-  await first.stop();
-  expect(first.letters.map(({ value }) => String(value))).toEqual([values[500]]);
-  const found = await documents(`${base}-*`);
-  expect(found.map(({ _source }) => _source.data.n).sort((a, b) => a - b)).toEqual(
-    range(1000).filter((n) => n !== 500),
-  );
-  expect(new Set(found.map(({ _id }) => _id)).size).toBe(999);
-  expect(new Set(found.map(({ _index }) => _index))).toEqual(new Set([`${base}-2026.04`, `${base}-2026.05`]));
-  for (const { _index, _source } of found) {
-    const { '@timestamp': stamp, ...event } = _source;
-    expect(event).toEqual(JSON.parse(values[event.data.n]!));
-    expect(stamp).toBe(event.timestamp);
-    expect(_index.slice(-7)).toBe(event.timestamp.slice(0, 7).replace('-', '.'));
-  }
-
-  const again = await run(topic, { index: `${base}-%{+YYYY.MM}` });
-  await again.committed();
-  expect(again.count('repeated')).toBe(999);
-  expect((await documents(`${base}-*`)).map(({ _id }) => _id).sort()).toEqual(
-    found.map(({ _id }) => _id).sort(),
-  );
-});
-
-it('a data stream takes the events', async () => {
-  const base = uniqueName('s4e-stream');
-  await ask('PUT', `/_index_template/${base}`, {
-    index_patterns: [base],
-    data_stream: {},
-    priority: 10,
-    template: { settings: { number_of_replicas: 0 } },
+describe.each(openSearchReleases())('OpenSearch %s', (release) => {
+  beforeAll(async () => {
+    server = await startOpenSearch(['action.auto_create_index: "s4e-*"'], release);
+    await ask('PUT', '/_index_template/s4e', {
+      index_patterns: ['s4e-*'],
+      template: {
+        settings: { number_of_shards: 1, number_of_replicas: 0 },
+        mappings: {
+          properties: { data: { properties: { n: { type: 'integer' } } }, severity: { type: 'keyword' } },
+        },
+      },
+    });
   });
-  const sink = await run(await topicOf(range(50).map((n) => finding(n))), { index: base });
-  await sink.committed();
-  const found = await documents(base);
-  expect(found).toHaveLength(50);
-  expect(found[0]!._index).toMatch(/^\.ds-/);
-  expect(sink.letters).toEqual([]);
-});
-
-it('updates leave the newest state of each finding', async () => {
-  const states = range(300).map((n) =>
-    JSON.stringify({ event: 'finding.updated', data: { n, finding_id: `f-${n % 7}` } }),
-  );
-  const base = uniqueName('s4e-state');
-  const sink = await run(await topicOf(states), {
-    index: base,
-    mode: 'update',
-    id_field: '[data][finding_id]',
+  afterAll(async () => {
+    await server?.stop();
   });
-  await sink.committed();
-  const found = await documents(base);
-  expect(Object.fromEntries(found.map(({ _id, _source }) => [_id, _source.data.n]))).toEqual(
-    // Later states overwrite earlier ones here as well.
-    Object.fromEntries(range(300).map((n) => [`f-${n % 7}`, n])),
-  );
-});
 
-it('an index that may not be made pauses the sink; once it is there, all events are', async () => {
-  const index = uniqueName('other');
-  const sink = await run(await topicOf(range(20).map((n) => finding(n))), { index });
-  await until('paused', async () => sink.metrics.value('tocsin_sink_paused', { sink: sink.id }) === 1);
-  expect(sink.letters).toEqual([]);
-  await ask('PUT', `/${index}`, {});
-  await sink.committed();
-  expect(await documents(index)).toHaveLength(20);
-  expect(sink.letters).toEqual([]);
+  it('is the release that it should be', async () => {
+    const { version } = (await ask('GET', '/')) as { version: { number: string; distribution: string } };
+    expect(version).toMatchObject({
+      distribution: 'opensearch',
+      number: expect.stringMatching(`^${release}\\.`),
+    });
+  });
+
+  it('B36, B39: 1,000 events with one poison: 999 documents with ids of their own, one dead letter; again: nothing new', async () => {
+    const values = range(1000).map((n) => (n === 500 ? finding(n, { n: 'no number' }) : finding(n)));
+    const topic = await topicOf(values);
+    const base = uniqueName('s4e');
+    const first = await run(topic, { index: `${base}-%{+YYYY.MM}`, gzip: true });
+    await first.committed();
+    await first.stop();
+    expect(first.letters.map(({ value }) => String(value))).toEqual([values[500]]);
+    const found = await documents(`${base}-*`);
+    expect(found.map(({ _source }) => _source.data.n).sort((a, b) => a - b)).toEqual(
+      range(1000).filter((n) => n !== 500),
+    );
+    expect(new Set(found.map(({ _id }) => _id)).size).toBe(999);
+    expect(new Set(found.map(({ _index }) => _index))).toEqual(
+      new Set([`${base}-2026.04`, `${base}-2026.05`]),
+    );
+    for (const { _index, _source } of found) {
+      const { '@timestamp': stamp, ...event } = _source;
+      expect(event).toEqual(JSON.parse(values[event.data.n]!));
+      expect(stamp).toBe(event.timestamp);
+      expect(_index.slice(-7)).toBe(event.timestamp.slice(0, 7).replace('-', '.'));
+    }
+
+    const again = await run(topic, { index: `${base}-%{+YYYY.MM}` });
+    await again.committed();
+    expect(again.count('repeated')).toBe(999);
+    expect((await documents(`${base}-*`)).map(({ _id }) => _id).sort()).toEqual(
+      found.map(({ _id }) => _id).sort(),
+    );
+  });
+
+  it('B36: a data stream takes the events', async () => {
+    const base = uniqueName('s4e-stream');
+    await ask('PUT', `/_index_template/${base}`, {
+      index_patterns: [base],
+      data_stream: {},
+      priority: 10,
+      template: { settings: { number_of_replicas: 0 } },
+    });
+    const sink = await run(await topicOf(range(50).map((n) => finding(n))), { index: base });
+    await sink.committed();
+    const found = await documents(base);
+    expect(found).toHaveLength(50);
+    expect(found[0]!._index).toMatch(/^\.ds-/);
+    expect(sink.letters).toEqual([]);
+  });
+
+  it('B39: updates with external versions leave the newest state of each finding', async () => {
+    const states = range(300).map((n) =>
+      JSON.stringify({ event: 'finding.updated', data: { n, finding_id: `f-${n % 7}` } }),
+    );
+    const base = uniqueName('s4e-state');
+    const sink = await run(await topicOf(states), {
+      index: base,
+      mode: 'update',
+      id_field: '[data][finding_id]',
+    });
+    await sink.committed();
+    const found = await documents(base);
+    expect(Object.fromEntries(found.map(({ _id, _source }) => [_id, _source.data.n]))).toEqual(
+      // Later states overwrite earlier ones here as well.
+      Object.fromEntries(range(300).map((n) => [`f-${n % 7}`, n])),
+    );
+  });
+
+  it('B39: an index that may not be made pauses the sink; once it is there, all events are', async () => {
+    const index = uniqueName('other');
+    const sink = await run(await topicOf(range(20).map((n) => finding(n))), { index });
+    await until('paused', async () => sink.metrics.value('tocsin_sink_paused', { sink: sink.id }) === 1);
+    expect(sink.letters).toEqual([]);
+    await ask('PUT', `/${index}`, {});
+    await sink.committed();
+    expect(await documents(index)).toHaveLength(20);
+    expect(sink.letters).toEqual([]);
+  });
 });

@@ -10,9 +10,12 @@ import { openSecrets } from '@tocsin/adapters/secrets/open-secrets.ts';
 import { expectLargeBuffers } from '@tocsin/adapters/service/large-buffers.ts';
 import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { createSyslogClient } from '@tocsin/adapters/syslog/client.ts';
+import { groups } from '@tocsin/topologies/groups.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createSinkDecode } from '@tocsin/topologies/run/sink-decode.ts';
 import { createFleet } from '@tocsin/topologies/run/sink-fleet.ts';
+import { createSinkRequests } from '@tocsin/topologies/run/sink-requests.ts';
+import { topics } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
 
 expectLargeBuffers();
@@ -50,7 +53,7 @@ await runService(config.service, async (context) => {
   });
   onStop(() => source.stop());
   await source.start();
-  const fleet = createFleet({
+  const resources = {
     client,
     ports: { http, syslog: createSyslogClient({ egress }) },
     hostName: hostname(),
@@ -61,9 +64,25 @@ await runService(config.service, async (context) => {
     random: Math.random,
     metrics,
     logger,
-    only: config.only,
-  });
+    news: letters,
+  };
+  const fleet = createFleet({ ...resources, only: config.only });
   onStop(() => fleet.stop());
   source.onChange(() => void fleet.apply(source.table));
   await fleet.apply(source.table);
+
+  const requests = createSinkRequests({ ...resources, table: () => source.table });
+  const consumer = client.consumer({
+    group: groups.sinkRequests.id,
+    topics: [topics.sinkRequests.name],
+    handler: requests,
+    // What people ask for must not end what runs.
+    onFailure: (error) => logger.error('sink requests are not served', { error: String(error) }),
+    onNotice: (notice) => logger.info(notice.message, { kind: notice.kind }),
+  });
+  onStop(() => consumer.stop());
+  onStop(() => requests.stop());
+  consumer
+    .start()
+    .catch((error: unknown) => logger.error('sink requests are not served', { error: String(error) }));
 });

@@ -28,6 +28,8 @@ import { type FakeMail, fakeMail } from '../ports/fakes/mail.ts';
 import { type FakeMitreStore, fakeMitreStore } from '../ports/fakes/mitre-store.ts';
 import { type FakeRecords, fakeRecords } from '../ports/fakes/records.ts';
 import { type FakeRiskStore, fakeRiskStore } from '../ports/fakes/risk-store.ts';
+import { type FakeScriptHost, fakeScriptHost } from '../ports/fakes/script-host.ts';
+import { type FakeSyslog, fakeSyslog } from '../ports/fakes/syslog.ts';
 import { HttpFailure, type HttpFailureClass } from '../ports/http.ts';
 import { MailFailure } from '../ports/mail.ts';
 import { SecretValue } from '../ports/secrets.ts';
@@ -57,10 +59,13 @@ export interface Fakes {
   readonly lineLog: FakeLineLog;
   readonly database: FakeDatabase;
   readonly files: FakeFileStore;
+  readonly lake: FakeFileStore;
+  readonly syslog: FakeSyslog;
   readonly records: FakeRecords;
   readonly incidents: FakeIncidentStore;
   readonly risks: FakeRiskStore;
   readonly mitre: FakeMitreStore;
+  readonly scripts: FakeScriptHost;
   readonly clock: FakeClock;
 }
 
@@ -71,10 +76,13 @@ export function fakes(answer: FakeAnswer = 200, tables: ContractFixture['tables'
     lineLog: fakeLineLog(),
     database: fakeDatabase(tables),
     files: fakeFileStore(),
+    lake: fakeFileStore('paths'),
+    syslog: fakeSyslog(),
     records: fakeRecords(),
     incidents: fakeIncidentStore(),
     risks: fakeRiskStore(),
     mitre: fakeMitreStore(),
+    scripts: fakeScriptHost(),
     clock: fakeClock(contractNow),
   };
 }
@@ -171,18 +179,32 @@ export function contract(action: Action, fixture: ContractFixture): void {
     ports: Fakes,
     over: Partial<Command> = {},
     context: Partial<ActionContext> = {},
-  ): Promise<Outcome> => action.execute(command(over), contextFor(action, ports, { connection, ...context }));
+  ): Promise<Outcome> => {
+    const outcome = action.execute(command(over), contextFor(action, ports, { connection, ...context }));
+    return uses.includes('syslog') ? overTime(outcome, ports.clock) : outcome;
+  };
   /** What left the system, without what an attempt may change. */
   const effects = (ports: Fakes): unknown => ({
-    http: ports.http.requests.map(({ signal: _, ...request }) => request),
+    http: ports.http.requests.map(({ signal: _, body, ...request }) => ({
+      ...request,
+      body: body?.toString(),
+    })),
     mail: ports.mail.sent,
     lines: ports.lineLog.lines,
     writes: ports.database.writes,
-    files: [...ports.files.files].map(([name, content]) => [name, content.toString()]),
+    files: [...ports.files.files, ...ports.lake.files].map(([name, content]) => [
+      name,
+      content.toString('latin1'),
+    ]),
+    messages: [
+      ...ports.syslog.connections.map(({ received }) => received()),
+      ...ports.syslog.datagramsSent,
+    ].map(String),
     records: ports.records.appends,
     incidents: [ports.incidents.incidents, ports.incidents.events],
     risks: [ports.risks.scores, ports.risks.events],
     mitre: [ports.mitre.records, ports.mitre.events],
+    scripts: ports.scripts.begun,
   });
 
   describe(`${manifest.id}: contract`, () => {
@@ -227,10 +249,13 @@ export function contract(action: Action, fixture: ContractFixture): void {
         lineLog: ports.lineLog.lines.length,
         database: ports.database.writes.length,
         files: ports.files.files.size,
+        lake: ports.lake.files.size,
+        syslog: ports.syslog.targets.length,
         records: ports.records.appends.length,
         incidents: ports.incidents.incidents.length,
         risks: ports.risks.scores.length,
         mitre: ports.mitre.records.length,
+        scripts: ports.scripts.begun.length,
       };
       for (const [name, count] of Object.entries(used))
         expect(count > 0, name).toBe(uses.includes(name as PortName));
@@ -320,11 +345,14 @@ export function contract(action: Action, fixture: ContractFixture): void {
         ports.http.requests.length +
         ports.mail.sent.length +
         ports.lineLog.lines.length +
+        ports.lake.files.size +
+        ports.syslog.connections.length +
         ports.database.writes.length +
         ports.records.appends.length +
         ports.incidents.incidents.length +
         ports.risks.scores.length +
-        ports.mitre.records.length;
+        ports.mitre.records.length +
+        ports.scripts.begun.length;
       expect(count(each)).toBe(3);
       expect(count(once)).toBe(manifest.needs.includes('lineLog') ? 3 : 1);
     });
@@ -360,12 +388,24 @@ export function contract(action: Action, fixture: ContractFixture): void {
   }
 }
 
+/** The outcome of an attempt that waits for times to come. */
+export async function overTime(outcome: Promise<Outcome>, clock: FakeClock): Promise<Outcome> {
+  let over = false;
+  const ended = outcome.finally(() => {
+    over = true;
+  });
+  for (let second = 0; second < 60 && !over; second += 1) await clock.advance(1000);
+  return ended;
+}
+
 /** Where a request goes and what a message is about, as texts that a dry run has to show. */
 function sentTexts(ports: Fakes): string[] {
   return [
     ...ports.http.requests.map(({ url }) => new URL(url).host),
     ...ports.mail.sent.flatMap(({ message }) => [message.subject, ...message.to]),
     ...ports.lineLog.lines,
+    ...ports.lake.files.keys(),
+    ...ports.syslog.targets.map(({ host }) => host),
     ...ports.records.appends.flat().flatMap(({ topic, key }) => [topic, key]),
     ...ports.database.writes.flatMap(({ statements }) => statements.map(({ sql }) => sql)),
   ];
@@ -373,8 +413,8 @@ function sentTexts(ports: Fakes): string[] {
 
 function httpContract(run: (ports: Fakes) => Promise<Outcome>, accepted: string): void {
   it.each(httpTable)('status %i', async (status, code, retry) => {
-    const ports = fakes();
-    ports.http.answer({ status, body: status >= 200 && status < 300 ? accepted : '' });
+    // To every request: a receiver that takes no large body is offered smaller ones.
+    const ports = fakes({ status, body: status >= 200 && status < 300 ? accepted : '' });
     const outcome = await run(ports);
     if (code === null) return expect(outcome.status).toBe('done');
     expect(outcome).toMatchObject({ status: 'failed', code, retry, status_code: status });

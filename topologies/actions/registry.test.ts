@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { ActionManifest } from '../domain/action/define-action.ts';
-import { wholeRunTypes } from '../domain/action/whole-run.ts';
+import { cancellableTypes, wholeRunTypes } from '../domain/action/whole-run.ts';
 import { actions } from './registry.ts';
 
 test('every folder is a registered type and the other way round, in alphabetical order', () => {
@@ -18,4 +18,6 @@ test('the types that ask for the whole run are those that the state machine know
   const manifests: ActionManifest[] = Object.values(actions).map(({ manifest }) => manifest);
   const asking = manifests.filter(({ runContext }) => runContext === 'whole').map(({ id }) => id);
   expect(asking).toEqual([...wholeRunTypes]);
+  const stoppable = manifests.filter(({ cancellable }) => cancellable === true).map(({ id }) => id);
+  expect(stoppable).toEqual([...cancellableTypes]);
 });

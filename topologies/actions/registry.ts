@@ -2,6 +2,7 @@
 import type { Action } from '../domain/action/define-action.ts';
 import { database } from './database/execute.ts';
 import { email } from './email/execute.ts';
+import { exportAction } from './export/execute.ts';
 import { gitlab } from './gitlab/execute.ts';
 import { incident } from './incident/execute.ts';
 import { index } from './index/execute.ts';
@@ -14,6 +15,7 @@ import { report } from './report/execute.ts';
 import { rescan } from './rescan/execute.ts';
 import { risk } from './risk/execute.ts';
 import { runJob } from './run-job/execute.ts';
+import { script } from './script/execute.ts';
 import { servicenow } from './servicenow/execute.ts';
 import { slack } from './slack/execute.ts';
 import { tag } from './tag/execute.ts';
@@ -24,6 +26,7 @@ import { webhook } from './webhook/execute.ts';
 export const actions = {
   database,
   email,
+  export: exportAction,
   gitlab,
   incident,
   index,
@@ -36,6 +39,7 @@ export const actions = {
   rescan,
   risk,
   'run-job': runJob,
+  script,
   servicenow,
   slack,
   tag,

@@ -127,7 +127,7 @@ describe.each(Object.entries(cases))('%s', (type, given) => {
     },
   );
 
-  it('waits for an index that lags behind before it makes another one', async () => {
+  it('H30 waits for an index that lags behind before it makes another one', async () => {
     const { system, world } = open(settleMs - 1);
     world.loseNext('timeout');
     await world.attempt(command(given.create));

@@ -5,8 +5,8 @@ import { configApiFlow } from './config-api.ts';
 import { evaluatorFlow } from './evaluator.ts';
 import type { Flow } from './flow.ts';
 import { correlationsFlow, runsFlow } from './playbooks.ts';
-import { letterRecorderFlow, recorderFlow, runRecorderFlow } from './recorder.ts';
-import { sinkFlows } from './sinks.ts';
+import { deliveryRecorderFlow, letterRecorderFlow, recorderFlow, runRecorderFlow } from './recorder.ts';
+import { sinkFlows, sinkRequestsFlow } from './sinks.ts';
 
 export const flows: readonly Flow[] = [
   configApiFlow,
@@ -16,7 +16,9 @@ export const flows: readonly Flow[] = [
   correlationsFlow,
   ...actionFlows,
   ...sinkFlows,
+  sinkRequestsFlow,
   recorderFlow,
   runRecorderFlow,
   letterRecorderFlow,
+  deliveryRecorderFlow,
 ];

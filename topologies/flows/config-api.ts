@@ -9,12 +9,14 @@ export const configApiFlow: PerformFlow = {
   kind: 'perform',
   service: 'config-api',
   title: 'configuration',
-  reads: [],
+  // The event stream, without a group: from the end, or from where a client was.
+  reads: [topics.findings, topics.events],
   tables: [],
   writes: [
     topics.config,
     topics.playbookVersions,
     topics.audit,
+    topics.sinkRequests,
     ...redriveTopics,
     ...Object.keys(actions).map(commandTopic),
   ],

@@ -37,3 +37,15 @@ export const letterRecorderFlow: PerformFlow = {
   group: groups.letterRecorder,
   touches: ['PostgreSQL'],
 };
+
+/** A group of its own, too: many deliveries do not delay the history of actions. */
+export const deliveryRecorderFlow: PerformFlow = {
+  kind: 'perform',
+  service: 'recorder',
+  title: 'deliveries',
+  reads: [topics.deliveries],
+  tables: [],
+  writes: [topics.deadLetters],
+  group: groups.deliveryRecorder,
+  touches: ['PostgreSQL'],
+};

@@ -185,7 +185,10 @@ export interface TableReaderOptions {
   readonly partitions?: readonly number[];
   /** First offset wanted by partition; without one, and where the log begins later, the start of the log. */
   readonly from?: ReadonlyMap<number, number>;
-  readonly onBatch: (batch: RecordBatch) => void;
+  /** With a promise, nothing more of the partition comes before it resolves; other partitions may wait too. */
+  readonly onBatch: (batch: RecordBatch) => void | Promise<void>;
+  /** About how many fetched bytes wait for the handler at most, over all partitions; default 16 MiB. */
+  readonly maxBufferedBytes?: number;
   readonly onFailure?: (error: Error) => void;
 }
 
@@ -214,6 +217,8 @@ export interface LogAdmin {
   listTopics(): Promise<string[]>;
   partitionCount(topic: string): Promise<number>;
   endOffsets(topic: string): Promise<Map<number, number>>;
+  /** By partition the first offset that retention has left; the end when nothing is left. */
+  startOffsets(topic: string): Promise<Map<number, number>>;
   /** By partition the first offset whose record is not older than `timestamp` (epoch ms); the end when there is none. */
   offsetsAt(topic: string, timestamp: number): Promise<Map<number, number>>;
   /** Lag of one group over the given topics, computed from offsets and one record read per waiting partition. */

@@ -24,6 +24,8 @@ export function createCommandRoom(maxBytes: number): CommandRoom {
       for (const resume of resumed) resume();
     },
     async wait(...signals) {
+      // Signals that are joined cost more than a command does; almost always there is room.
+      if (taken < maxBytes) return;
       const ended = AbortSignal.any([...signals]);
       while (taken >= maxBytes && !ended.aborted)
         await new Promise<void>((resolve) => {

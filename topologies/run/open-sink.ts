@@ -1,22 +1,22 @@
 // One configured sink made runnable: its type, checked parameters, connection with resolved secrets, and a consumer group of
 // its own, so that a dead receiver only grows its own lag.
-import { compileCheck, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { Connection, SinkConfig } from '@tocsin/schemas/types.ts';
 import { batchLimits } from '../domain/sink/batch.ts';
 import { SinkConfigError, type SinkPorts } from '../domain/sink/define-sink.ts';
-import { compileFilter, filterWarnings } from '../domain/sink/filter.ts';
+import { compileBytesFilter, filterWarnings } from '../domain/sink/filter.ts';
 import { sinkGroup } from '../groups.ts';
 import type { Clock, Random } from '../ports/clock.ts';
-import type { LogClient } from '../ports/log.ts';
+import type { LogClient, LogConsumer } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
 import type { SecretsPort } from '../ports/secrets.ts';
-import { findSink } from '../sinks/registry.ts';
 import { topics } from '../topics.ts';
-import { resolveConnection } from './connections.ts';
+import { compileSink } from './compile-sink.ts';
 import { createSinkRunner } from './sink.ts';
 import type { DecodeValue } from './sink-fill.ts';
 import type { LetterBox } from './sink-letters.ts';
+import { createSinkNews } from './sink-news.ts';
+import { startSince } from './sink-start.ts';
 
 export interface SinkResources {
   readonly client: LogClient;
@@ -25,11 +25,15 @@ export interface SinkResources {
   readonly hostName: string;
   readonly secrets: SecretsPort;
   readonly letters: LetterBox;
+  /** Takes what sinks tell of their deliveries and states; nothing is told without it. */
+  readonly news?: LetterBox;
   readonly decode: DecodeValue;
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: MetricsPort;
   readonly logger: Logger;
+  /** Read instead of the topics of the document, in a group of this name: a cluster that is not laid out as ours. */
+  readonly place?: { readonly group: string; readonly topics: readonly string[] };
   /** Topic names by their id in the topology; the defaults without it. */
   readonly topicName?: (id: string) => string;
 }
@@ -50,27 +54,32 @@ export async function openSink(
 ): Promise<RunningSink> {
   const { client, metrics } = resources;
   const logger = resources.logger.child({ sink: document.id });
-  const type = findSink(document.type);
-  if (type === undefined) throw new SinkConfigError(`unknown sink type ${document.type}`);
-  const issues = compileCheck(type.manifest.params)(document.params);
-  if (issues.length === 0) issues.push(...type.check(document.params));
-  if (issues.length > 0) throw new SinkConfigError(`params: ${formatIssues(issues)}`);
-  if (connection === undefined || connection.enabled === false)
-    throw new SinkConfigError(
-      `connection ${document.connection} ${connection === undefined ? 'does not exist' : 'is disabled'}`,
-    );
-  const resolved = await resolveConnection(connection, resources.secrets);
-  if ('status' in resolved) throw new SinkConfigError(resolved.detail);
+  const { type, wire } = await compileSink(document, connection, resources.secrets, {
+    name: resources.hostName,
+    onCut: () => metrics.count('tocsin_sink_events_total', { sink: document.id, outcome: 'cut' }),
+  });
   for (const warning of filterWarnings(document.filters)) logger.warn(warning);
 
+  const limits = batchLimits(document.batch, type.manifest.batch);
+  const ended = new AbortController();
+  const news =
+    resources.news === undefined
+      ? null
+      : createSinkNews({
+          sink: document.id,
+          box: resources.news,
+          clock: resources.clock,
+          logger,
+          signal: ended.signal,
+        });
   const runner = createSinkRunner({
     id: document.id,
-    wire: type.open(document.params, resolved, {
-      name: resources.hostName,
-      onCut: () => metrics.count('tocsin_sink_events_total', { sink: document.id, outcome: 'cut' }),
-    }),
-    limits: batchLimits(document.batch, type.manifest.batch),
-    filter: compileFilter(document.filters),
+    wire,
+    limits:
+      wire.mostEvents === undefined
+        ? limits
+        : { ...limits, maxEvents: Math.min(limits.maxEvents, wire.mostEvents) },
+    filter: compileBytesFilter(document.filters),
     decode: resources.decode,
     ports: resources.ports,
     letters: resources.letters,
@@ -78,11 +87,17 @@ export async function openSink(
     random: resources.random,
     metrics,
     logger,
+    reread: (tp, offset) => consumer.seek(tp, offset),
+    ...(news === null ? {} : { onDelivery: news.delivery, onState: news.state }),
   });
-  const consumer = client.consumer({
-    group: sinkGroup(document.id).id,
-    topics: (document.topics ?? ['findings']).map(resources.topicName ?? defaultTopicName),
-    handler: runner.handler,
+  const group = resources.place?.group ?? sinkGroup(document.id).id;
+  const startAt = startSince(client, group, document.since);
+  const consumer: LogConsumer = client.consumer({
+    group,
+    topics:
+      resources.place?.topics ??
+      (document.topics ?? ['findings']).map(resources.topicName ?? defaultTopicName),
+    handler: startAt === null ? runner.handler : { ...runner.handler, startAt },
     maxBufferedBytes: sinkBufferBytes,
     onFailure,
     onNotice(notice) {
@@ -92,6 +107,7 @@ export async function openSink(
   });
   metrics.gauge('tocsin_sink_paused', 0, { sink: document.id });
   const stop = async (): Promise<void> => {
+    ended.abort();
     await consumer.stop();
     await runner.stop();
   };

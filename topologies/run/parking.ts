@@ -5,6 +5,7 @@
 //
 // Surprise: the text of a parked command stays in memory, because the timers of a partition do. When that is too much nothing more
 // is parked: those commands wait in memory, hold their offsets and in the end the reader.
+import type { Command } from '@tocsin/schemas/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type Assignment, LogError } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -35,6 +36,8 @@ export interface Parking {
   has(partition: number, commandId: string, offset: number): boolean;
   /** A command came out of its timer. */
   arrived(partition: number, commandId: string, command: Parked): void;
+  /** Calls back a command wherever it waits, unless it is of a later round; true while it waits or is on its way. */
+  callBack(partition: number, commandId: string, round: number): boolean;
   /** Calls back commands that wait for the destination, in their order, until `most` are on their way. Whether any waits. */
   recall(away: string, most: number): boolean;
   /** Reads what is parked in the partition. Resolves with the destinations that commands wait for. */
@@ -148,6 +151,18 @@ export function createParking(options: ParkingOptions): Parking {
       called.delete(token);
       gauge();
     },
+    callBack(partition, commandId, round) {
+      let waits = false;
+      for (const token of tokens.get(partition)?.values() ?? []) {
+        if (!token.startsWith(`${commandId}.`)) continue;
+        if (roundOf(timers.payload(partition, token)) > round) continue;
+        waits = true;
+        timers.hasten(partition, token, clock.now());
+        for (const { waiting, called } of queues.values())
+          if (waiting.delete(token)) called.set(token, partition);
+      }
+      return waits;
+    },
     recall(away, most) {
       const queue = queues.get(away);
       if (queue === undefined) return false;
@@ -184,4 +199,12 @@ export function createParking(options: ParkingOptions): Parking {
       gauge();
     },
   };
+}
+
+/** Of a parked command; one that is on its way may be of any. */
+function roundOf(payload: Readonly<Record<string, unknown>> | null): number {
+  const parked = readParked(payload);
+  if (parked === null) return 0;
+  const { round = 1 } = JSON.parse(parked.origin.value.toString()) as Pick<Command, 'round'>;
+  return round;
 }

@@ -1,7 +1,7 @@
 // What the command runner needs to know of one command: reading it, where its record ends, what its end tells others.
 import { defaultJsonLimits, type JsonObject, parseJson } from '@tocsin/schemas/codecs/json.ts';
 import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
-import type { Command } from '@tocsin/schemas/types.ts';
+import type { Command, CommandCancel } from '@tocsin/schemas/types.ts';
 import type { Failed, Outcome } from '../domain/action/outcome.ts';
 import { actionEventRecord } from '../domain/action/results.ts';
 import { type DeadLetter, deadLetterRecord } from '../domain/dead-letter.ts';
@@ -22,6 +22,8 @@ export interface Taken {
 /** A command on its way to an outcome. */
 export interface Job extends Taken {
   readonly command: Command;
+  /** Of a cancellable type: aborts when whoever called for the command gives it up. */
+  readonly cancel?: AbortController;
   attempts: Attempts;
   /** How often it has been parked. */
   readonly waits: number;
@@ -96,20 +98,29 @@ export interface Refused {
   readonly read?: unknown;
 }
 
-/** A command; `parked` when it comes out of a timer. */
-export type Read = (Refused | { readonly command: Command }) & { readonly parked?: Parked };
+/** A command, `parked` when it comes out of a timer; or the cancel of one. */
+export type Read = (Refused | { readonly command: Command } | { readonly cancel: CommandCancel }) & {
+  readonly parked?: Parked;
+};
 
 /** Bytes of a record that a timer wrote: a command as text within JSON is longer than by itself. */
 const maxFiredBytes = 2 * 1024 * 1024;
 
-/** Reads the value of a record from the command topic of `type`: a command, or the timer of one. */
+/** Reads the value of a record from the command topic of `type`: a command, the timer of one, or the cancel of one. */
 export function readRecord(value: Buffer, type: string): Read {
   const parsed = parseJson(value, { maxBytes: maxFiredBytes });
+  if (parsed.ok && parsed.value['kind'] === 'cancel') return cancelOf(parsed.value as JsonObject);
   if (!parsed.ok || parsed.value['kind'] !== 'timer')
     return commandOf(value.length > defaultJsonLimits.maxBytes ? parseJson(value) : parsed, type);
   const parked = readParked(parsed.value);
   if (parked === null) return { reason: 'invalid_command', detail: 'a timer without a command' };
   return { ...commandOf(parseJson(parked.origin.value), type), parked };
+}
+
+function cancelOf(read: JsonObject): Refused | { readonly cancel: CommandCancel } {
+  const issues = checkDocument('command-cancel.json', read);
+  if (issues.length > 0) return { reason: 'invalid_command', detail: formatIssues(issues) };
+  return { cancel: read as unknown as CommandCancel };
 }
 
 function commandOf(

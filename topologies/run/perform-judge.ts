@@ -15,6 +15,8 @@ export interface Attempts {
   /** Attempts that count against the retry policy. */
   readonly count: number;
   readonly possibleDuplicate: boolean;
+  /** That is about earlier rounds alone: somebody asked for another one, and no attempt of this one may have had an effect. */
+  readonly reopened?: true;
   /** The destination refuses us since then without a break, epoch ms, and how often it was asked. */
   readonly refused: { readonly since: number; readonly times: number } | null;
   /** When an attempt failed first, epoch ms. */
@@ -59,10 +61,11 @@ export function judgeAttempt(
   if (outcome.uncertain === true && rules.hold) return end(verdict, held(outcome));
   const possibleDuplicate = attempts.possibleDuplicate || outcome.uncertain === true;
   const failedSince = attempts.failedSince ?? now;
+  const before = outcome.uncertain === true ? without(attempts) : attempts;
   if (outcome.retry === 'pause') {
     const refused = { since: attempts.refused?.since ?? now, times: (attempts.refused?.times ?? 0) + 1 };
     const forMs = now - refused.since;
-    const paused = { ...attempts, possibleDuplicate, refused, failedSince };
+    const paused = { ...before, possibleDuplicate, refused, failedSince };
     if (forMs > rules.pauseMaxMs) {
       const detail = `gave up: not accepted for ${inWords(forMs)} (asked ${times(refused.times)}): ${outcome.detail}`;
       return end(verdict, { ...outcome, detail }, paused);
@@ -70,13 +73,33 @@ export function judgeAttempt(
     const uncounted = { ...paused, count: attempts.count - 1 };
     return { verdict, attempts: uncounted, next: { step: 'retry', failure: outcome, delayMs: null } };
   }
-  const failed = { ...attempts, possibleDuplicate, refused: null, failedSince };
+  const failed = { ...before, possibleDuplicate, refused: null, failedSince };
   const delayMs = nextDelay(rules.retry, attempts.count, rules.commandId, outcome);
   if (delayMs === null) {
     const detail = `gave up after ${attempts.count === 1 ? '1 attempt' : `${attempts.count} attempts`}: ${outcome.detail}`;
     return end(verdict, { ...outcome, detail }, failed);
   }
   return { verdict, attempts: failed, next: { step: 'retry', failure: outcome, delayMs } };
+}
+
+function without({ reopened: _, ...attempts }: Attempts): Attempts {
+  return attempts;
+}
+
+/** The end of a command that was given up: it is not tried again, and what would be held for somebody to decide has been decided. */
+export function givenUp(outcome: Outcome, begun: boolean, reason: string): Outcome {
+  if (outcome.status === 'done' || (outcome.retry === 'never' && outcome.code !== 'uncertain'))
+    return outcome;
+  const { output, detail } = outcome;
+  const mayHave = begun || outcome.uncertain === true || outcome.code === 'uncertain';
+  return {
+    status: 'failed',
+    code: mayHave ? 'cancelled_uncertain' : 'cancelled',
+    retry: 'never',
+    detail: `${reason}: ${detail}`.slice(0, 1024),
+    ...(mayHave ? { uncertain: true } : {}),
+    ...(output === undefined ? {} : { output }),
+  };
 }
 
 /** The end of a command whose effect may have happened and must not be repeated. */

@@ -95,15 +95,19 @@ export function readParked(payload: unknown): Parked | null {
 function readAttempts({
   count,
   possibleDuplicate,
+  reopened,
   refused,
   failedSince,
 }: Record<string, unknown>): Attempts | null {
   if (!isCount(count) || typeof possibleDuplicate !== 'boolean') return null;
   if (failedSince !== null && typeof failedSince !== 'number') return null;
-  if (refused === null) return { count, possibleDuplicate, refused, failedSince };
+  if (reopened !== undefined && reopened !== true) return null;
+  const round = reopened === undefined ? {} : { reopened: true as const };
+  const known = { count, possibleDuplicate, ...round, failedSince };
+  if (refused === null) return { ...known, refused };
   if (!isObject(refused) || typeof refused['since'] !== 'number' || !isCount(refused['times'])) return null;
   const { since, times } = refused as { since: number; times: number };
-  return { count, possibleDuplicate, refused: { since, times }, failedSince };
+  return { ...known, refused: { since, times } };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

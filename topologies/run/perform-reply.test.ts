@@ -134,7 +134,7 @@ describe('one answer at the end', () => {
 });
 
 describe('what no run can hold', () => {
-  test('an output that is larger than one input is told by its size and digest', async () => {
+  test('B11 an output that is larger than one input is cut in the answer, and to 64 KiB in the result', async () => {
     const output = { text: 'é'.repeat(500_000) };
     const kit = await started(() => ({ status: 'done', output }));
     await kit.publish([waited(1)]);
@@ -143,6 +143,9 @@ describe('what no run can hold', () => {
     expect(replies(kit)).toMatchObject([
       { status: 'succeeded', output: { truncated: true, bytes: 1_000_011 } },
     ]);
+    const [result] = kit.finals();
+    expect(result).toMatchObject({ status: 'succeeded', output: { truncated: true, bytes: 1_000_011 } });
+    expect(Buffer.byteLength(JSON.stringify(result?.output))).toBeLessThanOrEqual(64 * 1024);
   });
 
   test('an output of 100 KB travels whole: expressions of the step may pick from it', async () => {

@@ -2,9 +2,9 @@
 //
 // Surprise: a command that no worker could take up is answered too, as far as it can be read: the run would wait for ever.
 import type { Command, ReplyTo, ResultInput } from '@tocsin/schemas/types.ts';
+import { keptOutput } from '../domain/action/kept-output.ts';
 import type { Json, Outcome } from '../domain/action/outcome.ts';
 import { maxKeptBytes } from '../domain/dead-letter.ts';
-import { keptOutputs } from '../domain/playbooks/machine/draft.ts';
 import type { OutRecord } from '../ports/log.ts';
 
 /** Bytes of an answer beside its output. */
@@ -15,7 +15,7 @@ function answer({ topic, partition, key, token }: ReplyTo, result: Omit<ResultIn
   return { topic, key, partition, value: JSON.stringify(input) };
 }
 
-/** The answer about the end of a command; none when nobody waits. An output that no input can hold is told by size and digest. */
+/** The answer about the end of a command; none when nobody waits. An output that no input can hold has its long texts cut. */
 export function replyTo(
   command: Command,
   status: ResultInput['status'],
@@ -27,7 +27,7 @@ export function replyTo(
   const base = { command_id, attempt, status };
   if (outcome.status === 'failed')
     return [answer(reply_to, { ...base, code: outcome.code, detail: outcome.detail.slice(0, 1024) })];
-  const output = keptOutputs(outcome.output, maxKeptBytes - aroundOutput) as ResultInput['output'];
+  const output = keptOutput(outcome.output, maxKeptBytes - aroundOutput) as ResultInput['output'];
   return [
     answer(reply_to, {
       ...base,

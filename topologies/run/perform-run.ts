@@ -11,7 +11,7 @@ import type { PerformOptions } from './perform.ts';
 import { executeInTime } from './perform-attempt.ts';
 import { type Job, keyOf, originOf } from './perform-command.ts';
 import { thrown } from './perform-dry.ts';
-import { judgeAttempt, uncertain } from './perform-judge.ts';
+import { type Attempts, givenUp, judgeAttempt, uncertain } from './perform-judge.ts';
 import { ledgerRetryMs, type Recorder } from './perform-record.ts';
 
 /** Commands wait for their next attempt in memory for so long after they were taken and failed, ms. */
@@ -72,7 +72,7 @@ export function createRunner(
     }
     // Somebody asked for another round knowing how the one before ended: it is not held.
     if (state.state === 'reopened' && state.possibleDuplicate)
-      job.attempts = { ...job.attempts, possibleDuplicate: true };
+      job.attempts = { ...job.attempts, possibleDuplicate: true, reopened: true };
     if (state.state === 'uncertain' && !job.attempts.possibleDuplicate) {
       if (holds(command)) {
         const outcome = uncertain('an earlier attempt was begun and its outcome is not known');
@@ -90,15 +90,23 @@ export function createRunner(
     const outcome =
       connection !== null && 'status' in connection ? connection : await execute(job, connection, startedAt);
     metrics.observe('tocsin_action_seconds', (clock.now() - startedAt) / 1000, { type });
-    return settle(job, outcome, startedAt);
+    if (!isCancelled(job)) return settle(job, outcome, startedAt);
+    const { reason } = job.cancel?.signal ?? {};
+    return settle(job, givenUp(outcome, isBegun(job.attempts), messageOf(reason)), startedAt);
   }
 
   async function execute(job: Job, connection: ResolvedConnection | null, now: number): Promise<Outcome> {
     const { command, attempts } = job;
     try {
       const { count: attempt, possibleDuplicate } = attempts;
-      const context = { ports: options.ports, connection, now, attempt, possibleDuplicate, signal };
-      return await executeInTime(action, command, context, clock);
+      const begun = isBegun(attempts);
+      const context = { ports: options.ports, connection, now, attempt, possibleDuplicate, begun, signal };
+      if (job.cancel === undefined) return await executeInTime(action, command, context, clock);
+      return await action.execute(command, {
+        ...context,
+        cancel: job.cancel.signal,
+        signal: AbortSignal.any([signal, job.assignment.signal]),
+      });
     } catch (error) {
       logger.error('action threw', { type, command_id: command.command_id, error: String(error) });
       return thrown(error);
@@ -150,7 +158,8 @@ export function createRunner(
 
   /** The destination is away for long, as far as one knows. */
   async function leave(job: Job, lane: Lane): Promise<void> {
-    if (await park(job, null)) lane.look();
+    if (isCancelled(job)) run(job);
+    else if (await park(job, null)) lane.look();
     else lane.submit({ key: laneKey(job), run: () => run(job) });
   }
 
@@ -194,7 +203,14 @@ export function createRunner(
     return job.attempts.count === 0 ? (keyOf(job)?.toString('latin1') ?? null) : null;
   }
 
+  const isCancelled = ({ cancel }: Job): boolean => cancel?.signal.aborted === true;
+
   function submit(job: Job): void {
+    // It ends with one attempt, which the host of the destination may not even see.
+    if (isCancelled(job)) {
+      run(job);
+      return;
+    }
     const lane = laneOf(job.command.connection ?? '');
     lane.submit({
       key: laneKey(job),
@@ -204,4 +220,13 @@ export function createRunner(
   }
 
   return { submit, lane: laneOf };
+}
+
+/** An attempt of this round may have had its effect. */
+function isBegun({ possibleDuplicate, reopened }: Attempts): boolean {
+  return possibleDuplicate && reopened !== true;
+}
+
+function messageOf(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
 }

@@ -145,7 +145,7 @@ describe('outcomes', () => {
     expect(effects.entries.get(command(1).command_id)?.outcome?.status).toBe('done');
   });
 
-  test('a final failure is dead-lettered with the original bytes and completes', async () => {
+  test('H17 a final failure is dead-lettered with the original bytes and completes', async () => {
     answers = [failed('http_4xx', 'never', { status_code: 422 })];
     const assignment = fakeAssignment(topic);
     const batch = commands(command(1));
@@ -226,7 +226,7 @@ describe('retries', () => {
     expect(assignment.completed).toEqual([[0, 1]]);
   });
 
-  test('refused credentials hold the lane, burn no attempts, lose nothing', async () => {
+  test('H18 refused credentials hold the lane, burn no attempts, lose nothing', async () => {
     answers = Array.from({ length: 200 }, () => failed('http_401_403', 'pause'));
     const assignment = fakeAssignment(topic);
     await performer().onBatch(commands(command(1, { retry: { max_attempts: 2 } })), assignment);

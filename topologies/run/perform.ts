@@ -22,6 +22,7 @@ import type { LaneSettings } from './lane.ts';
 import { createOpenWork } from './open-work.ts';
 import type { Outbox } from './outbox.ts';
 import { createParking } from './parking.ts';
+import { createCancels } from './perform-cancel.ts';
 import { type Job, offsetOf, readRecord, type Taken } from './perform-command.ts';
 import { dryOutcome } from './perform-dry.ts';
 import { noAttempts } from './perform-judge.ts';
@@ -101,6 +102,7 @@ export function createPerformer(given: PerformOptions): Performer {
     if (connection === undefined && action.needsConnection?.(params) === false) return null;
     return options.connection(connection ?? '');
   };
+  const cancels = createCancels({ parking, complete: recorder.complete, forget: recorder.forget });
   const runner = createRunner(options, { recorder, parking, work, connectionOf });
 
   /** Commands of one id one after the other: each finds in the ledger what became of the one before it. */
@@ -112,8 +114,10 @@ export function createPerformer(given: PerformOptions): Performer {
   }
 
   function onGone(taken: Taken): void {
-    const id = 'command' in taken ? (taken as Job).command.command_id : null;
-    if (id === null) return;
+    if (!('command' in taken)) return;
+    const job = taken as Job;
+    const id = job.command.command_id;
+    if (job.cancel !== undefined) cancels.gone(job);
     const next = present.get(id)?.shift();
     if (next === undefined) present.delete(id);
     else begin(next);
@@ -134,11 +138,14 @@ export function createPerformer(given: PerformOptions): Performer {
       ...(parked === undefined ? {} : { origin: parked.origin }),
     };
     if ('reason' in read) return recorder.refuse(taken, read);
+    if ('cancel' in read) return cancels.take(taken, read.cancel);
     const { command } = read;
     if (command.dry_run === true) return work.track(assignment, dryRun(taken, command));
     const { attempts, waits } = parked ?? { attempts: noAttempts, waits: 0 };
-    const job: Job = { ...taken, command, attempts, waits, inlineUntil: null };
+    const cancel = action.manifest.cancellable === true ? { cancel: new AbortController() } : {};
+    const job: Job = { ...taken, ...cancel, command, attempts, waits, inlineUntil: null };
     if (parked !== undefined) parking.arrived(assignment.partition, command.command_id, parked);
+    if (job.cancel !== undefined) cancels.arrived(job);
     const others = present.get(command.command_id);
     if (others !== undefined) others.push(job);
     else {
@@ -183,6 +190,7 @@ export function createPerformer(given: PerformOptions): Performer {
     },
     async onRevoked(assignment) {
       await work.settled(assignment);
+      cancels.onRevoked(assignment.partition);
       parking.onRevoked(assignment.partition);
     },
   };

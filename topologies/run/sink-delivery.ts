@@ -1,11 +1,11 @@
 // Delivers one slab after the other's pattern: send, judge, and act on the verdict until every event has an outcome.
 //
-// Invariant: `deliver` resolves true only when each event of the slab was stored by the receiver or is in the dead letters;
-// false means that it was given up because its partitions are somebody else's or the runner stopped, and nothing is complete.
+// Invariant: `deliver` resolves with the receipts only when each event of the slab was taken by the receiver or is in the dead
+// letters; once all receipts are true they are stored. Null means that it was given up because its partitions are somebody else's or the runner stopped, and nothing is complete.
 // Surprise: refused events stay suspects until the rest of the slab is settled; if the guard trips first they go back to work
 // and the sink pauses, so a wrong setting does not dead-letter what a right one would deliver.
 import { backoffMs, sinkBackoff } from '../domain/sink/backoff.ts';
-import type { BatchVerdict, EventVerdict, SinkWire } from '../domain/sink/define-sink.ts';
+import type { BatchVerdict, EventVerdict, Receipt, SinkWire } from '../domain/sink/define-sink.ts';
 import type { FaultGuard } from '../domain/sink/fault-guard.ts';
 import type { Random } from '../ports/clock.ts';
 import type { SinkFault, SinkGate } from './sink-gate.ts';
@@ -26,7 +26,6 @@ export interface DeliveryOptions {
   readonly abandoned: (slab: Slab) => boolean;
   readonly onDelivered: (events: number, bytes: number) => void;
   readonly onDeadLetter: (events: number) => void;
-  readonly onSlowDown: (slowDown: boolean) => void;
 }
 
 interface Suspect {
@@ -41,8 +40,9 @@ type Next =
   | { readonly waitFrom: number | null; readonly progress: boolean }
   | null;
 
-export async function deliver(slab: Slab, options: DeliveryOptions): Promise<boolean> {
-  const { guard, gate, onSlowDown } = options;
+export async function deliver(slab: Slab, options: DeliveryOptions): Promise<readonly Receipt[] | null> {
+  const { guard, gate } = options;
+  const receipts: Receipt[] = [];
   /** One entry per request to come. */
   let work: Range[][] = [[[0, slab.events]]];
   let suspects: Suspect[] = [];
@@ -98,16 +98,13 @@ export async function deliver(slab: Slab, options: DeliveryOptions): Promise<boo
     switch (verdict.class) {
       case 'delivered':
         stored(sent);
-        onSlowDown(verdict.slowDown);
         return null;
       case 'per-event':
-        if (verdict.slowDown) onSlowDown(true);
         return settleEach(sent, verdict.events);
       case 'transient': {
         const accepted = Math.min(verdict.accepted, count - 1);
         stored(cut(sent, 0, accepted));
         putBack(cut(sent, accepted, count));
-        if (verdict.slowDown) onSlowDown(true);
         return { waitFrom: verdict.afterMs, progress: false };
       }
       case 'sink-fault':
@@ -132,14 +129,15 @@ export async function deliver(slab: Slab, options: DeliveryOptions): Promise<boo
   }
 
   while (work.length > 0) {
-    if (!(await gate.pass(slab, () => options.abandoned(slab)))) return false;
+    if (!(await gate.pass(slab, () => options.abandoned(slab)))) return null;
     const sent = work[0]!;
     const verdict = await options.send(bodyOf(slab, sent), countOf(sent));
     requests += 1;
+    if ('receipt' in verdict && verdict.receipt !== undefined) receipts.push(verdict.receipt);
     work = work.slice(1);
     const next = act(verdict, sent);
     if (next !== null && 'fault' in next) {
-      if (!(await gate.fault(slab, next.fault, () => options.abandoned(slab)))) return false;
+      if (!(await gate.fault(slab, next.fault, () => options.abandoned(slab)))) return null;
       continue;
     }
     if (next === null || next.progress) {
@@ -149,10 +147,13 @@ export async function deliver(slab: Slab, options: DeliveryOptions): Promise<boo
     if (next !== null) {
       failures += 1;
       await options.wait(backoffMs(failures, options.random(), next.waitFrom, sinkBackoff));
-      if (options.abandoned(slab)) return gate.leave(slab);
+      if (options.abandoned(slab)) {
+        gate.leave(slab);
+        return null;
+      }
     }
   }
-  return settleSuspects(slab, suspects, requests, options);
+  return (await settleSuspects(slab, suspects, requests, options)) ? receipts : null;
 }
 
 async function settleSuspects(

@@ -6,10 +6,11 @@
 import { redrivenIn } from '../domain/dead-letters/redriven.ts';
 import { type BatchLimits, fits } from '../domain/sink/batch.ts';
 import type { SinkWire } from '../domain/sink/define-sink.ts';
-import type { EventFilter } from '../domain/sink/filter.ts';
+import type { BytesFilter } from '../domain/sink/filter.ts';
 import { type CheckSplice, createMarks, spliceOk, spliceReasons } from '../domain/sink/splice-check.ts';
-import type { Assignment, RecordBatch } from '../ports/log.ts';
+import type { RecordBatch } from '../ports/log.ts';
 import type { Letters, Refusal } from './sink-letters.ts';
+import type { TrackedAssignment } from './sink-offsets.ts';
 import type { BatchHolds, Segment, Slab } from './sink-slab.ts';
 
 /** Decoded value, or why it cannot be decoded. Rejects when it cannot be told now (registry down): it is asked again. */
@@ -21,7 +22,7 @@ export interface FillOptions {
   readonly service: string;
   readonly wire: SinkWire;
   readonly limits: BatchLimits;
-  readonly filter: EventFilter | null;
+  readonly filter: BytesFilter | null;
   readonly decode: DecodeValue;
   readonly letters: Letters;
   readonly holds: BatchHolds;
@@ -33,7 +34,7 @@ export interface FillOptions {
   /** Sends what the open slab holds. */
   readonly flush: () => void;
   readonly wait: (ms: number) => Promise<void>;
-  readonly gone: (assignment: Assignment) => boolean;
+  readonly gone: (assignment: TrackedAssignment) => boolean;
   readonly onOutcome: (
     outcome: 'filtered' | 'tombstone' | 'dead_letter' | 'elsewhere',
     count: number,
@@ -45,13 +46,19 @@ const lettersAtOnce = 200;
 const decodeRetryMs = 1_000;
 
 /** Resolves when the whole batch is in slabs or done, or the partition is gone. */
-export async function fill(batch: RecordBatch, assignment: Assignment, options: FillOptions): Promise<void> {
+export async function fill(
+  batch: RecordBatch,
+  assignment: TrackedAssignment,
+  options: FillOptions,
+): Promise<void> {
   const { wire, limits, filter, decode, onOutcome, service } = options;
   const { maxEventBytes, overheadBytes } = wire;
   const { buffer, valueStart, valueEnd, count } = batch;
   const maxRetained = Math.max(8 * 1_048_576, 2 * limits.maxBytes);
   const gone = (): boolean => options.gone(assignment);
   const marks = createMarks();
+  /** Of records that were read before: whether this one is to be sent again. */
+  const isWanted = assignment.read(batch);
   let slab: Slab | null = null;
   let segment: Segment | null = null;
   let covered = count === 0 ? batch.nextOffset : batch.offset(0);
@@ -99,6 +106,12 @@ export async function fill(batch: RecordBatch, assignment: Assignment, options: 
   }
 
   for (let i = 0; i < count; i++) {
+    if (isWanted !== null && !isWanted(batch.offset(i))) {
+      // Done, or on its way: its completion is not ours.
+      endSegment(batch.offset(i));
+      covered = batch.offset(i) + 1;
+      continue;
+    }
     let source = buffer;
     let start = valueStart[i]!;
     let end = valueEnd[i]!;
@@ -139,7 +152,7 @@ export async function fill(batch: RecordBatch, assignment: Assignment, options: 
         refuse(i, 'too_large', `${end - start} bytes decoded, the limit is ${maxEventBytes}`);
       } else if (found !== spliceOk) {
         refuse(i, spliceReasons[found]!, 'the value is not exactly one JSON object');
-      } else if (filter !== null && !filter(JSON.parse(source.toString('utf8', start, end)))) {
+      } else if (filter !== null && !filter(source, start, end)) {
         filtered += 1;
       } else {
         const bytes = end - start + overheadBytes;
@@ -171,13 +184,14 @@ export async function fill(batch: RecordBatch, assignment: Assignment, options: 
     }
   }
   endSegment(batch.nextOffset);
+  if (isWanted !== null) assignment.passed(batch);
   if (filtered > 0) onOutcome('filtered', filtered);
   if (tombstones > 0) onOutcome('tombstone', tombstones);
   if (elsewhere > 0) onOutcome('elsewhere', elsewhere);
   if (refusals.length > 0) await settleRefusals();
 }
 
-function begin(slab: Slab, batch: RecordBatch, assignment: Assignment, firstOffset: number): Segment {
+function begin(slab: Slab, batch: RecordBatch, assignment: TrackedAssignment, firstOffset: number): Segment {
   const segment = { batch, assignment, firstEvent: slab.events, firstOffset, nextOffset: firstOffset };
   if (slab.segments.at(-1)?.batch !== batch) slab.retainedBytes += batch.byteLength;
   slab.segments.push(segment);

@@ -27,6 +27,24 @@ export const sinkMetrics: readonly MetricDeclaration[] = [
     labels: ['sink'],
   },
   {
+    name: 'tocsin_sink_concurrency_limit',
+    kind: 'gauge',
+    help: 'Most requests at a time now: between batch.min_in_flight and batch.in_flight, halved when the receiver is overloaded.',
+    labels: ['sink'],
+  },
+  {
+    name: 'tocsin_sink_unacknowledged',
+    kind: 'gauge',
+    help: 'Events that the receiver has taken and not yet proved to be stored; their offsets are not committed.',
+    labels: ['sink'],
+  },
+  {
+    name: 'tocsin_sink_endpoint_up',
+    kind: 'gauge',
+    help: '0 while one of several hosts of the receiver is down.',
+    labels: ['sink', 'endpoint'],
+  },
+  {
     name: 'tocsin_sink_paused',
     kind: 'gauge',
     help: '1 while the receiver refuses the sink as a whole.',

@@ -2,12 +2,13 @@
 //
 // Invariant: a slab never grows and the list never grows, so an outage of hours holds no more memory than a busy second. The
 // record batches that a slab refers to (for dead letters) are bounded by `retainedBytes`, and released with the last slab.
-import type { Assignment, RecordBatch } from '../ports/log.ts';
+import type { RecordBatch } from '../ports/log.ts';
+import type { TrackedAssignment } from './sink-offsets.ts';
 
 /** Consecutive events of a slab that came from one batch, and the offsets that they complete. */
 export interface Segment {
   readonly batch: RecordBatch;
-  readonly assignment: Assignment;
+  readonly assignment: TrackedAssignment;
   readonly firstEvent: number;
   readonly firstOffset: number;
   /** Offset after the last record covered, filtered ones and gaps included; final once the filler waits or ends. */

@@ -3,21 +3,25 @@
 // Invariant: an offset completes only after its record was stored by the receiver, acknowledged in the dead letters, filtered
 // out, or found to be a null value. Memory is (in_flight + 2) slabs, whatever the receiver does; a full runner holds its
 // partitions back by not resolving onBatch.
-// Surprise: one slab takes events of several partitions; their offsets complete together.
+// Surprise: one slab takes events of several partitions; their offsets complete together. A receiver that proves later gets its slab
+// back at the answer; the offsets wait without it (sink-receipts.ts).
 import { unreadableRecord } from '../domain/dead-letter.ts';
-import { type BatchLimits, fits, nextLimit, whenIdle } from '../domain/sink/batch.ts';
-import type { BatchVerdict, SinkPorts, SinkWire } from '../domain/sink/define-sink.ts';
+import { createAdaptiveLimit } from '../domain/sink/adaptive-limit.ts';
+import { type BatchLimits, fits, whenIdle } from '../domain/sink/batch.ts';
+import type { BatchVerdict, DeliveryNote, SinkPorts, SinkWire } from '../domain/sink/define-sink.ts';
 import { createFaultGuard } from '../domain/sink/fault-guard.ts';
-import type { EventFilter } from '../domain/sink/filter.ts';
+import type { BytesFilter } from '../domain/sink/filter.ts';
 import { createSpliceCheck } from '../domain/sink/splice-check.ts';
 import type { Clock, Random } from '../ports/clock.ts';
-import type { Assignment, BatchHandler } from '../ports/log.ts';
+import type { Assignment, BatchHandler, TopicPartition } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
 import { deliver } from './sink-delivery.ts';
 import { type DecodeValue, fill } from './sink-fill.ts';
 import { createSinkGate, type SinkFault } from './sink-gate.ts';
 import { createLetters, type LetterBox } from './sink-letters.ts';
+import { type TrackedAssignment, trackOffsets } from './sink-offsets.ts';
+import { createHeldSlabs } from './sink-receipts.ts';
 import { completeSlab, createBatchHolds, createSlabPool, type Slab } from './sink-slab.ts';
 
 export interface SinkRunnerOptions {
@@ -25,7 +29,7 @@ export interface SinkRunnerOptions {
   readonly id: string;
   readonly wire: SinkWire;
   readonly limits: BatchLimits;
-  readonly filter: EventFilter | null;
+  readonly filter: BytesFilter | null;
   /** For values that begin with a zero byte: Confluent-framed Avro. */
   readonly decode: DecodeValue;
   readonly ports: Partial<SinkPorts>;
@@ -34,6 +38,12 @@ export interface SinkRunnerOptions {
   readonly random: Random;
   readonly metrics: MetricsPort;
   readonly logger: Logger;
+  /** Makes the log deliver the partition again from `offset`; needed by receivers that prove after their answers. */
+  readonly reread?: (tp: TopicPartition, offset: number) => void;
+  /** Told of requests, by receivers that keep a log of them. */
+  readonly onDelivery?: (note: DeliveryNote) => void;
+  /** The sink was paused for this, or runs again (null). */
+  readonly onState?: (fault: SinkFault | null) => void;
   /** Longest wait for requests in flight when a partition is revoked, ms; default 5,000. */
   readonly drainMs?: number;
 }
@@ -59,12 +69,12 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     holds,
   );
   const guard = createFaultGuard();
-  const lost = new WeakSet<Assignment>();
-  const watched = new WeakSet<Assignment>();
+  const lost = new WeakSet<TrackedAssignment>();
+  const tracked = new WeakMap<Assignment, TrackedAssignment>();
   const ready: Slab[] = [];
   const active = new Set<Slab>();
   let open: Slab | null = null;
-  let limit = limits.inFlight;
+  const limit = createAdaptiveLimit(limits.minInFlight, limits.inFlight);
   let naps = new Set<AbortController>();
 
   const receiver = wire.receiver(ports, {
@@ -72,7 +82,13 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     random,
     signal: stopping.signal,
     inFlight: limits.inFlight,
+    onEndpoint(origin, up) {
+      metrics.gauge('tocsin_sink_endpoint_up', up ? 1 : 0, { ...labels, endpoint: origin });
+      if (up) logger.info('sink endpoint is back', { endpoint: origin });
+      else logger.warn('sink endpoint is down', { endpoint: origin });
+    },
     onResent: (events) => metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'resent' }, events),
+    ...(options.onDelivery === undefined ? {} : { onDelivery: options.onDelivery }),
     onRetry: (why) => {
       metrics.count('tocsin_sink_requests_total', { ...labels, class: 'transient' });
       logger.warn('sink retries', { ...why });
@@ -86,10 +102,12 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     onPause(fault) {
       metrics.gauge('tocsin_sink_paused', 1, labels);
       logger.error('sink paused: the receiver refuses it; nothing is lost, offsets are kept', { ...fault });
+      options.onState?.(fault);
     },
     onResume() {
       metrics.gauge('tocsin_sink_paused', 0, labels);
       logger.info('sink resumed');
+      options.onState?.(null);
       pump();
     },
   });
@@ -102,11 +120,26 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     signal: stopping.signal,
   });
 
-  const gone = (assignment: Assignment): boolean =>
+  const gone = (assignment: TrackedAssignment): boolean =>
     assignment.signal.aborted || lost.has(assignment) || stopping.signal.aborted;
   const abandoned = (slab: Slab): boolean => slab.segments.every(({ assignment }) => gone(assignment));
-  const covers = (slab: Slab | null, assignment: Assignment): boolean =>
+  const covers = (slab: Slab | null, assignment: TrackedAssignment): boolean =>
     slab?.segments.some((segment) => segment.assignment === assignment) === true;
+
+  const held = createHeldSlabs({
+    wait,
+    random,
+    gone,
+    reread(tp, offset) {
+      logger.warn('sink reads events again that were not acknowledged', { ...tp, offset });
+      options.reread?.(tp, offset);
+    },
+    onLost: (events) => metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'resent' }, events),
+    onSettled() {
+      pool.wake();
+      reportAge();
+    },
+  });
 
   /** Sleeps until the time is over or `wakeAll` was called; never rejects. */
   async function wait(ms: number): Promise<void> {
@@ -127,6 +160,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
 
   async function send(body: Buffer, events: number): Promise<BatchVerdict> {
     const began = clock.now();
+    const full = active.size >= limit.current();
     let verdict: BatchVerdict;
     try {
       verdict = await receiver.send(body, events);
@@ -138,6 +172,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
         detail: error instanceof Error ? error.message : String(error),
       };
     }
+    adapt(verdict, began, full);
     metrics.observe('tocsin_sink_request_seconds', (clock.now() - began) / 1000, labels);
     metrics.count('tocsin_sink_requests_total', { ...labels, class: verdict.class });
     if ('repeated' in verdict && verdict.repeated !== undefined && verdict.repeated > 0)
@@ -157,17 +192,28 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     return verdict;
   }
 
+  function adapt(verdict: BatchVerdict, began: number, full: boolean): void {
+    const now = clock.now();
+    if ('slowDown' in verdict && verdict.slowDown) {
+      if (limit.overloaded(began, now))
+        logger.info('sink sends fewer requests at a time', { limit: limit.current() });
+    } else if (verdict.class === 'delivered' || verdict.class === 'per-event')
+      limit.answered(began, now, full);
+    metrics.gauge('tocsin_sink_concurrency_limit', limit.current(), labels);
+  }
+
   function reportAge(): void {
-    let oldest = open?.oldest ?? Number.POSITIVE_INFINITY;
+    let oldest = Math.min(open?.oldest ?? Number.POSITIVE_INFINITY, held.oldest());
     for (const slab of ready) oldest = Math.min(oldest, slab.oldest);
     for (const slab of active) oldest = Math.min(oldest, slab.oldest);
     const seconds = Number.isFinite(oldest) ? Math.max(0, clock.now() - oldest) / 1000 : 0;
     metrics.gauge('tocsin_sink_oldest_uncommitted_seconds', seconds, labels);
     metrics.gauge('tocsin_sink_in_flight', active.size, labels);
+    metrics.gauge('tocsin_sink_unacknowledged', held.events(), labels);
   }
 
   async function run(slab: Slab): Promise<void> {
-    const done = await deliver(slab, {
+    const receipts = await deliver(slab, {
       wire,
       send,
       letters,
@@ -182,11 +228,9 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
       },
       onDeadLetter: (events) =>
         metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'dead_letter' }, events),
-      onSlowDown(slowDown) {
-        limit = nextLimit(limit, limits.inFlight, slowDown);
-      },
     });
-    if (done) completeSlab(slab);
+    if (receipts !== null && receipts.length > 0) held.hold(slab, receipts);
+    else if (receipts !== null) completeSlab(slab);
     active.delete(slab);
     pool.give(slab);
     pump();
@@ -195,7 +239,7 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
   }
 
   function pump(): void {
-    while (ready.length > 0 && active.size < Math.floor(limit) && gate.open() && !stopping.signal.aborted) {
+    while (ready.length > 0 && active.size < limit.current() && gate.open() && !stopping.signal.aborted) {
       const slab = ready.shift()!;
       active.add(slab);
       void run(slab);
@@ -239,17 +283,23 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
     }
   }
 
-  function watch(assignment: Assignment): void {
-    if (watched.has(assignment)) return;
-    watched.add(assignment);
-    assignment.signal.addEventListener('abort', wakeAll, { once: true });
+  function track(assignment: Assignment): TrackedAssignment {
+    let found = tracked.get(assignment);
+    if (found === undefined) {
+      found = trackOffsets(assignment);
+      tracked.set(assignment, found);
+      assignment.signal.addEventListener('abort', wakeAll, { once: true });
+    }
+    return found;
   }
 
-  async function drained(assignment: Assignment): Promise<void> {
+  async function drained(assignment: TrackedAssignment): Promise<void> {
     const deadline = clock.now() + drainMs;
     while (
       clock.now() < deadline &&
-      ([...active].some((slab) => covers(slab, assignment)) || ready.some((slab) => covers(slab, assignment)))
+      ([...active].some((slab) => covers(slab, assignment)) ||
+        ready.some((slab) => covers(slab, assignment)) ||
+        held.covers(assignment))
     )
       await Promise.race([pool.freed(), wait(deadline - clock.now())]);
   }
@@ -265,10 +315,9 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
   return {
     handler: {
       async onBatch(batch, assignment) {
-        watch(assignment);
         holds.hold(batch);
         try {
-          await fill(batch, assignment, {
+          await fill(batch, track(assignment), {
             service,
             wire,
             limits,
@@ -295,7 +344,8 @@ export function createSinkRunner(options: SinkRunnerOptions): SinkRunner {
         await options.letters.send([unreadableRecord(range, { stage: 'sink', service, at: clock.now() })]);
         metrics.count('tocsin_sink_events_total', { ...labels, outcome: 'dead_letter' });
       },
-      async onRevoked(assignment, reason) {
+      async onRevoked(revoked, reason) {
+        const assignment = track(revoked);
         if (reason === 'lost') lost.add(assignment);
         if (covers(open, assignment)) flush();
         await releaseReady();

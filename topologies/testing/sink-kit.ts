@@ -1,7 +1,7 @@
 // A sink runner over a receiver in memory that stores events as Splunk does, driven with hand-made batches and a clock that stands still.
 import { type BatchLimits, defaultBatch } from '../domain/sink/batch.ts';
 import type { HttpExchange } from '../domain/sink/define-sink.ts';
-import { compileFilter, type SinkFilters } from '../domain/sink/filter.ts';
+import { compileBytesFilter, type SinkFilters } from '../domain/sink/filter.ts';
 import { overHttp } from '../domain/sink/over-http.ts';
 import { fakeClock } from '../ports/fakes/clock.ts';
 import { fakeLogger } from '../ports/fakes/logger.ts';
@@ -112,7 +112,7 @@ export function setup<Target extends { readonly http: HttpPort } = ReturnType<ty
     id: 'soc',
     wire: overHttp({ ...splunkHec.open({ ...options.params }, contractConnection), ...options.wire }),
     limits: { ...defaultBatch, ...options.limits },
-    filter: compileFilter(options.filters),
+    filter: compileBytesFilter(options.filters),
     decode: options.decode ?? createSinkDecode(null),
     ports: { http: target.http },
     letters: {

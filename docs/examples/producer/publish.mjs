@@ -39,6 +39,8 @@ function scanFinding(index) {
     timestamp: new Date().toISOString(),
     data: {
       finding_id: `f-${100_000 + index}`,
+      // The same weakness in the same place, however often it is found.
+      fingerprint: `a-${2_000 + (index % 40)}/${titles[index % titles.length]}`,
       title: `${titles[index % titles.length]} on host-${index % 40}.example.com`,
       severity,
       cvss: cvss[severity],

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compileCheck } from '@tocsin/schemas/codecs/validate.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
-import type { Action } from '@tocsin/topologies/domain/action/define-action.ts';
+import { type Action, connectionTypes } from '@tocsin/topologies/domain/action/define-action.ts';
 import { createConfigFold } from '@tocsin/topologies/domain/config/config-table.ts';
 import { decide } from '@tocsin/topologies/domain/evaluate/decide.ts';
 import { buildTables } from '@tocsin/topologies/domain/evaluate/tables.ts';
@@ -48,7 +48,7 @@ test('every document is read and fits its schema', () => {
   expect(problems).toEqual([]);
   expect(tables.problems).toEqual([]);
   expect([table.rules.size, table.actions.size, table.connections.size, table.sinks.size]).toEqual([
-    6, 5, 4, 2,
+    6, 5, 7, 3,
   ]);
 });
 
@@ -63,7 +63,9 @@ test.each([...table.actions.values()])(
     expect(compileCheck(action.manifest.params)(document.params)).toEqual([]);
     expect(action.check(document.params)).toEqual([]);
     const connection = document.connection === undefined ? null : table.connections.get(document.connection);
-    expect(connection?.document.type ?? null).toBe(action.manifest.connection);
+    if (document.connection === undefined)
+      expect(action.needsConnection?.(document.params) ?? action.manifest.connection !== null).toBe(false);
+    else expect(connectionTypes(action.manifest.connection)).toContain(connection?.document.type);
     if (connection) expect(action.checkConnection?.(document.params, connection.document) ?? []).toEqual([]);
   },
 );

@@ -6,9 +6,9 @@
 import { parseJson } from '@tocsin/schemas/codecs/json.ts';
 import { checkDocument, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { PlaybookVersion } from '@tocsin/schemas/types.ts';
+import { digestOf } from '@tocsin/topologies/domain/digest.ts';
 import { compileVersion } from '@tocsin/topologies/domain/playbooks/parse-playbook.ts';
 import type { Definitions, Program } from '@tocsin/topologies/domain/playbooks/program.ts';
-import { digestOf } from '@tocsin/topologies/domain/playbooks/tokens.ts';
 import type { LogClient, LogProducer, RecordBatch } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';

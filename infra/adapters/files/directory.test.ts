@@ -1,5 +1,5 @@
 // The folder of reports on a real file system: whole files, plain names, bounded, and what happens when the disk refuses.
-import { mkdir, mkdtemp, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -107,4 +107,88 @@ test('a failed write leaves no part behind', async () => {
     code: expect.stringMatching(/^E/),
   });
   expect(await readdir(folder)).toEqual(['a', 'taken']);
+});
+
+test('a store of paths makes folders that only owner and group enter, and replaces files in them', async () => {
+  const folder = join(await scratch(), 'exports');
+  const store = createFileStore({ folder, names: 'paths' });
+  await store.put('findings/dt=2026-11-28/a.ndjson', Buffer.from('first'));
+  await store.put('findings/dt=2026-11-28/a.ndjson', Buffer.from('second'));
+  await store.put('findings/dt=2026-11-29/b.parquet', Buffer.from('x'));
+  const found = await readdir(folder, { recursive: true, withFileTypes: true });
+  expect(
+    found
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(['a.ndjson', 'b.parquet']);
+  expect(await readFile(join(folder, 'findings/dt=2026-11-28/a.ndjson'), 'utf8')).toBe('second');
+  expect((await stat(join(folder, 'findings/dt=2026-11-28'))).mode & 0o007).toBe(0);
+});
+
+test.each([
+  '../x',
+  'a/../../x',
+  'a/..',
+  '/etc/passwd',
+  'a//b',
+  'a/',
+  './a',
+  'a/./b',
+  '.a/b',
+  'a/.b',
+  'a\\b',
+  'a\u0000/b',
+  'a/b\n',
+  'a/dt=1',
+  `${'a/'.repeat(8)}b`,
+  '',
+])('a store of paths refuses %j and writes nothing', async (name) => {
+  const above = await scratch();
+  const folder = join(above, 'exports');
+  const store = createFileStore({ folder, names: 'paths' });
+  await store.put('ok', Buffer.from('1'));
+  await expect(store.put(name, Buffer.from('x'))).rejects.toThrow(RangeError);
+  expect([await readdir(above), await readdir(folder)]).toEqual([['exports'], ['ok']]);
+});
+
+test('links in the folder lead nowhere: neither one to a folder nor one of the name of the file', async () => {
+  const folder = await scratch();
+  const outside = await scratch();
+  await writeFile(join(outside, 'victim'), 'mine');
+  const store = createFileStore({ folder, names: 'paths' });
+  await store.put('findings/ok', Buffer.from('1'));
+  await symlink(outside, join(folder, 'findings/dt=2026-11-28'));
+  await symlink(outside, join(folder, 'linked'));
+  await symlink(join(outside, 'victim'), join(folder, 'findings/file'));
+  for (const name of ['findings/dt=2026-11-28/victim', 'linked/victim', 'linked/new/victim'])
+    await expect(store.put(name, Buffer.from('x'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+  await store.put('findings/file', Buffer.from('export'));
+  expect([await readdir(outside), await readFile(join(outside, 'victim'), 'utf8')]).toEqual([
+    ['victim'],
+    'mine',
+  ]);
+  expect(await readFile(join(folder, 'findings/file'), 'utf8')).toBe('export');
+});
+
+test('a root that is itself a link is where it leads, and a file in the way of a folder is an error', async () => {
+  const real = await scratch();
+  const link = join(await scratch(), 'link');
+  await symlink(real, link);
+  const store = createFileStore({ folder: link, names: 'paths' });
+  await store.put('a/b', Buffer.from('1'));
+  expect(await readFile(join(real, 'a/b'), 'utf8')).toBe('1');
+  await expect(store.put('a/b/c', Buffer.from('1'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+});
+
+test('files below count, and what others took away makes room', async () => {
+  const folder = await scratch();
+  await mkdir(join(folder, 'old'));
+  await writeFile(join(folder, 'old/a'), Buffer.alloc(60));
+  const store = createFileStore({ folder, maxBytes: 100, names: 'paths' });
+  await store.put('b/c', Buffer.alloc(40));
+  await expect(store.put('b/d', Buffer.alloc(1))).rejects.toMatchObject({ code: 'EDQUOT' });
+  await rm(join(folder, 'old/a'));
+  await store.put('b/d', Buffer.alloc(60));
+  await expect(store.put('b/e', Buffer.alloc(1))).rejects.toMatchObject({ code: 'EDQUOT' });
 });

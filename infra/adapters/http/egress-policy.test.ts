@@ -9,7 +9,7 @@ const everything = ['0.0.0.0/0', '::/0'];
 /** What a URL's host becomes after WHATWG parsing, as the client does it. */
 const host = (url: string): string => new URL(url).hostname;
 
-describe('exotic spellings of loopback and metadata addresses', () => {
+describe('T01 T04 exotic spellings of loopback and metadata addresses', () => {
   const urls = [
     'http://0x7f.1/',
     'http://2130706433/',

@@ -88,7 +88,7 @@ describe('names', () => {
     return { client: made, asked };
   };
 
-  it('an answer that moves inside after the first time (rebinding) is refused', async () => {
+  it('T03 an answer that moves inside after the first time (rebinding) is refused', async () => {
     const server = await receiver((socket) =>
       onRequestHead(socket, () =>
         socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'),
@@ -105,7 +105,7 @@ describe('names', () => {
     await rebound.close();
   });
 
-  it('one refused address among good ones refuses the name', async () => {
+  it('T03 one refused address among good ones refuses the name', async () => {
     const server = await receiver(() => {});
     const { client: mixed } = withLookup(['203.0.113.5', '127.0.0.1']);
     expect(await failureOf(mixed.send(get(`http://mixed.example:${server.port}/`, noList())))).toMatchObject({
@@ -115,7 +115,7 @@ describe('names', () => {
     await mixed.close();
   });
 
-  it('the address that the socket really has is checked too', async () => {
+  it('T03 the address that the socket really has is checked too', async () => {
     const server = await receiver(() => {});
     // A resolver that says one thing to the policy and another to the socket.
     let reads = 0;
@@ -138,7 +138,7 @@ describe('names', () => {
     await liar.close();
   });
 
-  it('an unknown name is a dns failure, and a resolver that hangs ends at the deadline', async () => {
+  it('H26 an unknown name is a dns failure, and a resolver that hangs ends at the deadline', async () => {
     const failing = createHttpClient({
       lookup: async (name) => {
         if (name === 'slow.example') await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -165,7 +165,7 @@ describe('names', () => {
     await failing.close();
   });
 
-  it('one hundred addresses are all checked and one that answers is found', async () => {
+  it('H26 one hundred addresses are all checked and one that answers is found', async () => {
     const server = await receiver(answer('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
     const many = Array.from({ length: 100 }, () => '127.0.0.1');
     const { client: wide } = withLookup(many);

@@ -24,7 +24,9 @@ export const resources = [
   'incidents',
   'risk',
   'mitre',
+  'events',
   'dead-letters',
+  'webhooks',
 ] as const;
 export type Resource = (typeof resources)[number];
 export type Verb = 'read' | 'write';
@@ -73,6 +75,15 @@ export function isScope(scope: string): boolean {
 /** Writing a resource does not include reading it. */
 export function can(scopes: readonly string[], scope: Scope): boolean {
   return scopes.includes('admin') || scopes.includes(scope);
+}
+
+/**
+ * The actor within one write of a webhook or SIEM integration, which is a connection and a sink under one id: whoever may write
+ * webhooks may write these two there.
+ */
+export function asWebhookWriter(actor: Actor): Actor {
+  authorize(actor, 'write:webhooks');
+  return { ...actor, scopes: [...actor.scopes, 'write:connections', 'write:sinks'] };
 }
 
 /** The actor lacks a scope. */

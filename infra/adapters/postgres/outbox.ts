@@ -12,6 +12,7 @@ import type { LogProducer, OutRecord } from '@tocsin/topologies/ports/log.ts';
 import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import type { Pool, PoolClient } from 'pg';
 import type { OutboxTopic } from './schema.ts';
+import { asSoleOwner } from './sole-owner.ts';
 
 export interface OutboxOptions {
   readonly pool: Pool;
@@ -70,12 +71,7 @@ export function startOutbox(options: OutboxOptions): OutboxPublisher {
     woken = false;
   }
 
-  // The lock lives as long as its session: a publisher that dies or loses the database gives way by itself.
-  async function own(client: PoolClient): Promise<void> {
-    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
-      lockId,
-    ]);
-    if (rows[0]?.locked !== true) return;
+  async function publish(client: PoolClient): Promise<void> {
     try {
       await waitForPredecessor(client);
       active = true;
@@ -92,7 +88,6 @@ export function startOutbox(options: OutboxOptions): OutboxPublisher {
       }
     } finally {
       active = false;
-      await client.query('select pg_advisory_unlock($1)', [lockId]).catch(() => undefined);
     }
   }
 
@@ -141,26 +136,14 @@ export function startOutbox(options: OutboxOptions): OutboxPublisher {
     return rows.length;
   }
 
-  const running = (async () => {
-    let failures = 0;
-    while (!stopping.signal.aborted) {
-      let client: PoolClient | undefined;
-      let failed: Error | undefined;
-      try {
-        client = await pool.connect();
-        await own(client);
-        failures = 0;
-      } catch (error) {
-        failed = error instanceof Error ? error : new Error(String(error));
-        failures += 1;
-        logger.warn('outbox cannot publish, trying again', { error: failed.message });
-      } finally {
-        // A client that failed may still hold the lock or an open transaction: it is closed, not reused.
-        client?.release(failed);
-      }
-      await rest(Math.min(5_000, failed === undefined ? pollMs : 200 * 2 ** Math.min(failures, 5)));
-    }
-  })();
+  const running = asSoleOwner({
+    pool,
+    lockId,
+    work: publish,
+    rest: (failures) => rest(failures === 0 ? pollMs : Math.min(5_000, 200 * 2 ** Math.min(failures, 5))),
+    onFailure: ({ message }) => logger.warn('outbox cannot publish, trying again', { error: message }),
+    signal: stopping.signal,
+  });
 
   return {
     wake() {

@@ -11,6 +11,7 @@ import type { Logger } from '@tocsin/topologies/ports/logger.ts';
 import type { MetricsPort } from '@tocsin/topologies/ports/metrics.ts';
 import type { Pool, PoolClient } from 'pg';
 import { headersOf } from './dead-letter-search.ts';
+import { asSoleOwner } from './sole-owner.ts';
 
 export interface RedriveQueueOptions {
   readonly pool: Pool;
@@ -103,39 +104,19 @@ export function startRedriveQueue(options: RedriveQueueOptions): RedriveQueue {
     return refused;
   }
 
-  // The lock lives as long as its session: who dies or loses the database gives way by itself.
-  async function own(client: PoolClient): Promise<void> {
-    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
-      lockId,
-    ]);
-    if (rows[0]?.locked !== true) return;
-    try {
+  const running = asSoleOwner({
+    pool,
+    lockId,
+    async work(client) {
       while (!stopping.signal.aborted) {
         const count = await batch(client);
         await rest(count === 0 ? pollMs : (1_000 * count) / perSecond);
       }
-    } finally {
-      await client.query('select pg_advisory_unlock($1)', [lockId]).catch(() => undefined);
-    }
-  }
-
-  const running = (async () => {
-    while (!stopping.signal.aborted) {
-      let client: PoolClient | undefined;
-      let failed: Error | undefined;
-      try {
-        client = await pool.connect();
-        await own(client);
-      } catch (error) {
-        failed = error instanceof Error ? error : new Error(String(error));
-        logger.warn('dead letters cannot be sent again now', { error: failed.message });
-      } finally {
-        // A client that failed may still hold the lock or an open transaction: it is closed, not reused.
-        client?.release(failed);
-      }
-      await rest(failed === undefined ? pollMs : 2_000);
-    }
-  })();
+    },
+    rest: (failures) => rest(failures === 0 ? pollMs : 2_000),
+    onFailure: ({ message }) => logger.warn('dead letters cannot be sent again now', { error: message }),
+    signal: stopping.signal,
+  });
 
   return {
     async stop() {

@@ -104,6 +104,8 @@ export interface Database {
     value: Buffer | null;
     headers: Written<[name: string, base64: string][]>;
   };
+  deliveries: DeliveryTable;
+  sink_states: { sink: string; paused: boolean; code: string | null; detail: string | null; at: Time };
   incidents: IncidentTable;
   incident_history: {
     incident_id: string;
@@ -114,6 +116,28 @@ export interface Database {
     comment: string | null;
     changes: Written<Record<string, unknown>[]>;
   };
+}
+
+/** bigint comes as text. */
+interface DeliveryTable {
+  seq: Generated<string>;
+  id: string;
+  sink: string;
+  at: Time;
+  sent_by: string;
+  request: string | null;
+  event_id: string | null;
+  event: string | null;
+  source: Written<{ topic: string; partition: number; offset: number } | null>;
+  events: number;
+  attempt: number;
+  status: string;
+  status_code: number | null;
+  code: string | null;
+  detail: string | null;
+  latency_ms: number;
+  response: string | null;
+  omitted: number | null;
 }
 
 interface AttemptTable {

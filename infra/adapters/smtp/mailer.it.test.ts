@@ -78,7 +78,7 @@ describe('a message', () => {
   });
 });
 
-describe('what would change recipients, headers or read files is refused before connecting', () => {
+describe('M01 M02 M03 M04 T11 what would change recipients, headers or read files is refused before connecting', () => {
   const cases: Record<string, Partial<MailMessage>> = {
     'CR LF in a recipient': { envelope: { from: 'a@x.example', to: ['b@x.example\r\nBcc: evil@y.example'] } },
     'two recipients in one': { envelope: { from: 'a@x.example', to: ['b@x.example, evil@y.example'] } },
@@ -109,7 +109,7 @@ describe('what would change recipients, headers or read files is refused before 
     expect([receiver.connections().total, receiver.recipients]).toEqual([0, []]);
   });
 
-  it('objects that name files, from a caller that bypassed the types', async () => {
+  it('T12 objects that name files, from a caller that bypassed the types', async () => {
     const receiver = await start();
     const path = { path: '/etc/passwd' } as unknown as string;
     await mailer.send(serverAt(receiver), mail({ html: path })).catch(() => {});
@@ -140,7 +140,7 @@ describe('security', () => {
     }
   });
 
-  it('STARTTLS required but not offered: nothing is sent, not even the credentials', async () => {
+  it('M13 STARTTLS required but not offered: nothing is sent, not even the credentials', async () => {
     const receiver = await start({ auth: { user: 'u', password: 'p' } });
     const server = serverAt(receiver, {
       security: 'starttls',
@@ -157,7 +157,7 @@ describe('security', () => {
     expect(receiver.mails).toHaveLength(1);
   });
 
-  it('answers injected in clear text behind STARTTLS are not taken for the server', async () => {
+  it('M13 answers injected in clear text behind STARTTLS are not taken for the server', async () => {
     let after = '';
     const receiver = await raw((socket) => {
       socket.write('220 mail\r\n');
@@ -177,7 +177,7 @@ describe('security', () => {
     expect(after).not.toContain('MAIL FROM');
   });
 
-  it('wrong credentials are an auth failure that does not name them; a temporary one is transient', async () => {
+  it('M10 wrong credentials are an auth failure that does not name them; a temporary one is transient', async () => {
     const receiver = await start({
       security: 'starttls',
       auth: { user: 'robot', password: 'right-password' },

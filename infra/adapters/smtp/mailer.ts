@@ -27,6 +27,8 @@ export interface MailerSettings {
 
 const PIECE_BYTES = 16 * 1024;
 const MAX_REPLY_BYTES = 64 * 1024;
+/** How long the end of a session is waited for after QUIT; the message is the server's already. */
+const QUIT_WAIT_MS = 500;
 
 /** See MailPort. Bound the concurrency per server outside; each call opens a connection. */
 export function createMailer(settings: MailerSettings = {}): MailPort {
@@ -107,8 +109,14 @@ function transact(
         if (over) return;
         over = true;
         clearTimeout(timer);
+        // The next session of the lane begins when this one is gone: servers count connections, and answer one too many with 421.
+        const done = (): void => resolve(receiptOf(info as SendInfo));
+        const gone = setTimeout(done, QUIT_WAIT_MS);
+        session.once('end', () => {
+          clearTimeout(gone);
+          done();
+        });
         session.quit();
-        resolve(receiptOf(info as SendInfo));
       });
     };
     // Errors outside of a command, and after the session is over, come only here.

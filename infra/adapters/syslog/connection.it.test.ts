@@ -54,7 +54,7 @@ describe.each(['tcp', 'tls'] as const)('%s', (carrier) => {
     expect(connection.heard()).toBe(50 * message.length);
   });
 
-  it('an end before ours is none', async () => {
+  it('S04: an end before ours is none', async () => {
     const connection = await connected((socket) => socket.end());
     await connection.write(message);
     expect(await connection.over).toMatchObject({ failure: expect.stringMatching(/^(ended|reset)$/) });
@@ -70,7 +70,7 @@ describe.each(['tcp', 'tls'] as const)('%s', (carrier) => {
     expect(await connection.over).toMatchObject({ failure: expect.stringMatching(/^(ended|reset)$/) });
   });
 
-  it('a reset is none, before and after our end', async () => {
+  it('S01: a reset is none, before and after our end', async () => {
     for (const end of [false, true]) {
       const connection = await connected((socket) => {
         socket.pause();
@@ -89,7 +89,7 @@ describe.each(['tcp', 'tls'] as const)('%s', (carrier) => {
     await connection.write(message);
   });
 
-  it('a receiver that does not read leaves no room', async () => {
+  it('S02: a receiver that does not read leaves no room', async () => {
     const connection = await connected((socket) => socket.pause());
     let written = 0;
     const writing = (async () => {

@@ -1,24 +1,28 @@
 // The syslog sink's receivers against Debian's rsyslog: byte for byte over every transport, and nothing lost when it is killed.
 import { readFileSync } from 'node:fs';
-import type { SyslogConnection } from '@tocsin/schemas/types.ts';
 import { createAuthority } from '@tocsin/testing/certificates.ts';
 import { normalizeCef, type Rsyslog, startRsyslog } from '@tocsin/testing/rsyslog.ts';
 import { type Scratch, scratchFolder } from '@tocsin/testing/scratch.ts';
 import type { BatchVerdict } from '@tocsin/topologies/domain/sink/define-sink.ts';
-import { SecretValue } from '@tocsin/topologies/ports/secrets.ts';
 import { frameAll } from '@tocsin/topologies/sinks/contract.ts';
 import { messagesOf } from '@tocsin/topologies/sinks/syslog/kit.ts';
-import { syslog } from '@tocsin/topologies/sinks/syslog/sink.ts';
-import { hostileTexts } from '@tocsin/topologies/testing/hostile-texts.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../clock/system.ts';
 import { createEgressPolicy } from '../http/egress-policy.ts';
 import { createSyslogClient } from './client.ts';
+import {
+  client,
+  clientCertificate,
+  difference,
+  finding,
+  hostileTitles,
+  keptOf,
+  type Over,
+  openSyslog,
+  range,
+  until,
+} from './receiver-kit.ts';
 
 const authority = createAuthority();
-const client = createSyslogClient({
-  egress: createEgressPolicy({ mode: 'open', allowCidrs: ['127.0.0.0/8'] }),
-});
 let scratch: Scratch;
 let server: Rsyslog;
 
@@ -31,93 +35,17 @@ afterAll(async () => {
   scratch?.remove();
 });
 
-type Over = Partial<SyslogConnection> & { readonly protocol: NonNullable<SyslogConnection['protocol']> };
-
 function open(over: Over, params: Record<string, unknown> = {}, secrets: Record<string, string> = {}) {
   const ports = { ...server.ports, tcp_tls: server.ports.tls, relp_tls: server.ports.relpTls };
-  const stopping = new AbortController();
-  const wire = syslog.open(
-    { proof_ms: 300, ...params },
-    {
-      config: {
-        kind: 'connection',
-        id: 'siem',
-        type: 'syslog',
-        host: '127.0.0.1',
-        port: ports[over.protocol],
-        timeout_ms: 5_000,
-        ...over,
-      },
-      secrets: Object.fromEntries(
-        Object.entries(secrets).map(([name, value]) => [name, new SecretValue(value)]),
-      ),
-    },
-    { name: 'sensor', onCut: () => undefined },
-  );
-  let resent = 0;
-  const receiver = wire.receiver(
-    { syslog: client },
-    {
-      clock: systemClock,
-      random: () => 0.1,
-      signal: stopping.signal,
-      inFlight: 8,
-      onResent: (events) => {
-        resent += events;
-      },
-      onRetry: () => undefined,
-    },
-  );
-  const stop = (): void => {
-    stopping.abort();
-    receiver.close?.();
-  };
-  return { wire, receiver, stop, resent: () => resent };
+  return openSyslog(ports[over.protocol], over, params, secrets);
 }
 
-const finding = (n: number, title = 'SQL Injection in /api/login'): string =>
-  JSON.stringify({
-    id: `e-${n}`,
-    event: 'finding.new',
-    timestamp: '2026-04-28T12:00:00Z',
-    data: { severity: 'critical', title, cvss: 9.8, asset: { name: 'api.example.com' } },
-  });
-const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, k) => from + k);
+const waitFor = (what: string, holds: () => boolean): Promise<void> =>
+  until(what, () => server.complaints(), holds);
 
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!holds()) {
-    if (performance.now() > deadline)
-      throw new Error(`not in time: ${what}; rsyslog says ${server.complaints()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+const { tls, secrets: key } = clientCertificate(authority);
 
-/** The first line that differs, and how many bytes there are: a whole difference would be megabytes. */
-function difference(received: string, expected: string): object | null {
-  if (received === expected) return null;
-  const [got, wanted] = [received.split('\n'), expected.split('\n')];
-  const at = wanted.findIndex((line, n) => line !== got[n]);
-  const part = (line = ''): string => line.slice(0, 300);
-  return {
-    line: at,
-    received: part(got[at]),
-    expected: part(wanted[at]),
-    bytes: [Buffer.byteLength(received), Buffer.byteLength(expected)],
-  };
-}
-
-const sensor = authority.issue(['DNS:sensor'], { client: true });
-const tls = { ca: authority.cert, cert: sensor.cert };
-const key = { tls_key: sensor.key };
-
-describe('byte for byte', () => {
-  const hostile = [
-    ...Object.values(hostileTexts),
-    'a=b|c\\d\n<0>1 - - - - - - forged',
-    '\ud800 é 😀',
-    'x'.repeat(90_000),
-  ];
+describe('B45, B46, B47c: byte for byte', () => {
   const carriers: [string, Over, Record<string, string>][] = [
     ['tcp, octet counting', { protocol: 'tcp' }, {}],
     ['tcp, line feeds', { protocol: 'tcp', framing: 'lf' }, {}],
@@ -130,19 +58,14 @@ describe('byte for byte', () => {
       const { wire, receiver, stop } = open(over, params, secrets);
       const body = frameAll(wire, [
         ...range(0, 300).map((n) => finding(n)),
-        ...hostile.map((text, n) => finding(n, text)),
+        ...hostileTitles.map((text, n) => finding(n, text)),
       ]);
       const before = server.read().length;
-      expect(await receiver.send(body, 300 + hostile.length)).toEqual({
+      expect(await receiver.send(body, 300 + hostileTitles.length)).toEqual({
         class: 'delivered',
         slowDown: false,
       });
-      const expected =
-        over.framing === 'lf'
-          ? body.toString()
-          : messagesOf(body)
-              .map((message) => `${message}\n`)
-              .join('');
+      const expected = keptOf(body, over);
       // Delivered means that it is written: nobody waits here.
       expect(difference(server.read().subarray(before).toString(), expected)).toBeNull();
       stop();
@@ -153,20 +76,18 @@ describe('byte for byte', () => {
     const { wire, receiver, stop } = open({ protocol: 'udp' });
     const body = frameAll(
       wire,
-      hostile.map((text, n) => finding(n, text)),
+      hostileTitles.map((text, n) => finding(n, text)),
     );
     const before = server.read().length;
-    expect(await receiver.send(body, hostile.length)).toMatchObject({ class: 'delivered' });
-    const expected = messagesOf(body)
-      .map((message) => `${message}\n`)
-      .join('');
-    await until('all datagrams', () => server.read().length - before >= Buffer.byteLength(expected));
+    expect(await receiver.send(body, hostileTitles.length)).toMatchObject({ class: 'delivered' });
+    const expected = keptOf(body, { protocol: 'udp' });
+    await waitFor('all datagrams', () => server.read().length - before >= Buffer.byteLength(expected));
     expect(difference(server.read().subarray(before).toString(), expected)).toBeNull();
     stop();
   });
 });
 
-describe('trust', () => {
+describe('S05: trust', () => {
   const before = (): number => server.read().length;
 
   it.each(['tls', 'relp_tls'] as const)(
@@ -218,7 +139,7 @@ describe('trust', () => {
   });
 });
 
-describe('killed in mid-stream', () => {
+describe('B47g, S01: killed in mid-stream', () => {
   const cleanups: (() => unknown)[] = [];
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -254,7 +175,7 @@ describe('killed in mid-stream', () => {
       };
       const all = Promise.all(range(0, 8).map(worker));
       for (const share of [0.2, 0.6]) {
-        await until('some of it', () => victim.read().length > share * batches.length * batches[0]!.length);
+        await waitFor('some of it', () => victim.read().length > share * batches.length * batches[0]!.length);
         await victim.kill();
         victim = await startRsyslog(folder.path, authority, victim.ports);
       }

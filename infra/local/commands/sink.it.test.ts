@@ -1,6 +1,10 @@
 // `./tocsin sink setup elasticsearch` on a real OpenSearch, and on a server that takes forms as Kibana does.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type OpenSearchServer, startOpenSearch } from '@tocsin/testing/opensearch-server.ts';
+import {
+  type OpenSearchServer,
+  openSearchReleases,
+  startOpenSearch,
+} from '@tocsin/testing/opensearch-server.ts';
 import { type ListeningServer, listen } from '@tocsin/testing/receivers/http-server.ts';
 import { charts } from '@tocsin/topologies/sinks/elasticsearch/setup/dashboards.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -14,10 +18,10 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
   return { code, out: out.join('\n'), err: err.join('\n') };
 }
 
-describe('the index template', () => {
+describe.each(openSearchReleases())('the index template in OpenSearch %s', (release) => {
   let server: OpenSearchServer;
   beforeAll(async () => {
-    server = await startOpenSearch();
+    server = await startOpenSearch([], release);
   });
   afterAll(async () => {
     await server?.stop();
@@ -76,7 +80,7 @@ describe('the index template', () => {
     ]);
   });
 
-  it('makes a data stream', async () => {
+  it('B36: makes a data stream', async () => {
     expect((await run(['--url', server.url, '--index', 'logs-s4e-default', '--data-stream'])).code).toBe(0);
     const body = '{"create":{}}\n{"@timestamp":"2026-04-28T12:00:00Z"}\n';
     expect(await ask('/logs-s4e-default/_bulk', body)).toMatchObject({
@@ -91,7 +95,7 @@ describe('the index template', () => {
   });
 });
 
-describe('the dashboard', () => {
+describe('B41 to B44: the dashboard', () => {
   const open: ListeningServer[] = [];
   afterEach(async () => {
     for (const server of open.splice(0)) await server.close();

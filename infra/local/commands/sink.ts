@@ -1,4 +1,4 @@
-// ./tocsin sink setup elasticsearch: the index template and the dashboard that the sink's documents need, written once.
+// ./tocsin sink run: one sink alone. ./tocsin sink setup elasticsearch: the index template and the dashboard that its documents need.
 //
 // Surprise: credentials come from the environment, so that they stand in no shell history; nothing is read from the configuration.
 import { parseArgs } from 'node:util';
@@ -8,8 +8,13 @@ import { HttpFailure, type HttpPort } from '@tocsin/topologies/ports/http.ts';
 import { savedObjects, savedObjectsFile } from '@tocsin/topologies/sinks/elasticsearch/setup/dashboards.ts';
 import { indexTemplate } from '@tocsin/topologies/sinks/elasticsearch/setup/index-template.ts';
 import { isUsageError, type RulesIo, UsageError } from './rules-io.ts';
+import { runSinkAlone } from './sink-run.ts';
 
-const usage = `usage: ./tocsin sink setup elasticsearch [--url URL] [--dashboards URL] [--index NAME] [--data-stream] [--print]
+const usage = `usage: ./tocsin sink run --config FILE
+       ./tocsin sink setup elasticsearch [--url URL] [--dashboards URL] [--index NAME] [--data-stream] [--print]
+
+  --config FILE      a YAML or JSON file with sink, connection, kafka, topics, group, dead_letters: runs that sink alone, without
+                     config API and database, until SIGTERM; prints one line of counters and lag every report_s seconds
 
   --url URL          Elasticsearch or OpenSearch: puts the index template there
   --dashboards URL   Kibana or OpenSearch Dashboards: puts the dashboard with its four charts there
@@ -33,9 +38,17 @@ export async function runSink(args: readonly string[], io: RulesIo, env: NodeJS.
     return 0;
   }
   try {
+    if (name === 'run') {
+      const { values } = parseArgs({
+        args: type === undefined ? [] : [type, ...rest],
+        options: { config: { type: 'string' } },
+      });
+      if (values.config === undefined) throw new UsageError('--config FILE is needed');
+      return await runSinkAlone(values.config, io, env);
+    }
     if (name !== 'setup' || type !== 'elasticsearch')
       throw new UsageError(
-        `no command "sink ${[name, type].join(' ').trim()}"; there is: setup elasticsearch`,
+        `no command "sink ${[name, type].join(' ').trim()}"; there are: run, setup elasticsearch`,
       );
     return await setup(rest, io, env);
   } catch (error) {

@@ -47,6 +47,11 @@ export const commands: Readonly<Record<string, Command>> = {
       'list, show, count, send again and purge what could not be handled; `dead-letters help` shows how',
     load: async () => (await import('./dead-letters.ts')).run,
   },
+  agent: {
+    usage: 'agent --config FILE',
+    summary: 'run scripts on this host for the script action, from the catalogue in FILE',
+    load: async () => (await import('./agent.ts')).run,
+  },
   topology: {
     usage: 'topology [--check]',
     summary: 'write the picture, the topic list and the lag alerts into docs/generated',

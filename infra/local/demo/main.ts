@@ -1,15 +1,15 @@
 // ./tocsin demo: everything started, example rules loaded, findings published as any producer would, and a table of what came
 // of it. Exits 0 only if every input has an outcome.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfigDirectory } from '@tocsin/adapters/config/directory.ts';
+import { parseYaml } from '@tocsin/adapters/config/yaml-text.ts';
 import { repository, tocsinHome } from '../home.ts';
 import { startServers, startServices } from '../stack.ts';
 import { type ApiClient, createApiClient } from './api.ts';
 import { openLog, untilIdle } from './observe.ts';
 import { delayScale, leadDecides, withShortDelays } from './playbooks.ts';
+import { publish, startScanner } from './producers.ts';
 import { localConnection, type Receivers, startReceivers } from './receivers.ts';
 import { printReport } from './report.ts';
 import { scrape } from './scrape.ts';
@@ -64,11 +64,15 @@ async function present(
 
   const baseUrl = services.urls['config-api'] ?? '';
   const api = createApiClient(baseUrl, readFileSync(services.firstKeyFile, 'utf8').trim());
-  say('loading the example rules, actions, connections, playbook and sink through the config API');
+  say('loading the example rules, actions, connections, playbooks and sinks through the config API');
   const rules = await loadExamples(api, receivers);
   await untilConfigured(services.urls, rules);
 
-  say('publishing: docs/examples/producer/publish.mjs');
+  const scanner = startScanner(servers.env.KAFKA_BROKERS);
+  stops.push(() => scanner.stop());
+  say(
+    'publishing: docs/examples/producer/publish.mjs; scanning again what is asked for: docs/examples/producer/scanner.mjs',
+  );
   await publish(servers.env.KAFKA_BROKERS);
   say(`a lead decides at the gates of the playbook, whose delays are ${delayScale} times shorter`);
   const runs = await leadDecides(api, baseUrl, 90_000);
@@ -89,12 +93,13 @@ async function present(
 async function loadExamples(api: ApiClient, receivers: Receivers): Promise<number> {
   const { entries, problems } = await readConfigDirectory(join(repository, 'docs/examples'));
   if (problems.length > 0) throw new Error(problems.join('\n'));
-  const documents = entries.flatMap(({ record }) =>
-    record === null ? [] : [record.document as Record<string, unknown>],
-  );
-  // The demo has no syslog receiver.
+  const playbook = readFileSync(join(repository, 'docs/playbooks/critical-finding-response.yaml'), 'utf8');
+  const documents = [
+    ...entries.flatMap(({ record }) => (record === null ? [] : [record.document as Record<string, unknown>])),
+    parseYaml(playbook) as Record<string, unknown>,
+  ];
   for (const kind of ['connection', 'action', 'sink', 'list', 'playbook', 'rule'])
-    for (const document of documents.filter((each) => each['kind'] === kind && each['type'] !== 'syslog')) {
+    for (const document of documents.filter((each) => each['kind'] === kind)) {
       const { kind: _, ...body } =
         kind === 'connection' ? localConnection(document, receivers) : withShortDelays(document);
       await api.post(`/api/${kind}s`, body);
@@ -112,14 +117,4 @@ async function untilConfigured(urls: Readonly<Record<string, string>>, rules: nu
       if (performance.now() > deadline) throw new Error(`${name} has not seen all ${rules} rules`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-}
-
-async function publish(brokers: string): Promise<void> {
-  const file = join(repository, 'docs/examples/producer/publish.mjs');
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', file], {
-    env: { ...process.env, KAFKA_BROKERS: brokers, KAFKAJS_NO_PARTITIONER_WARNING: '1' },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const [code] = (await once(child, 'exit')) as [number | null];
-  if (code !== 0) throw new Error(`the example producer ended with code ${code}`);
 }

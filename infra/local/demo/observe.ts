@@ -20,7 +20,7 @@ export function openLog(env: NodeJS.ProcessEnv): Promise<LogClient> {
 /** Everything that is in a topic now. */
 export async function readTopic(client: LogClient, topic: string): Promise<SeenRecord[]> {
   const records: SeenRecord[] = [];
-  const reader = client.table({ topic, onBatch: (batch) => records.push(...recordsOf(batch)) });
+  const reader = client.table({ topic, onBatch: (batch) => void records.push(...recordsOf(batch)) });
   await reader.start();
   await reader.stop();
   return records;

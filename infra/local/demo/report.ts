@@ -5,7 +5,8 @@ import { topics } from '@tocsin/topologies/topics.ts';
 import { percentile, readTopic, type SeenRecord } from './observe.ts';
 import { type PlayedRun, timelineOf } from './playbooks.ts';
 import type { Receivers } from './receivers.ts';
-import { type Sample, scrape } from './scrape.ts';
+import { scrape } from './scrape.ts';
+import { type Final, verdict } from './verdict.ts';
 
 export interface ReportInput {
   readonly client: LogClient;
@@ -16,14 +17,6 @@ export interface ReportInput {
   /** Folder of the `report` action. */
   readonly reports: string;
   readonly runs: readonly PlayedRun[];
-}
-
-interface Final {
-  readonly command_id: string;
-  readonly type: string;
-  readonly status: string;
-  readonly final: boolean;
-  readonly trigger: string;
 }
 
 /** Prints the report; true when nothing is missing and nothing came twice. */
@@ -37,7 +30,7 @@ export async function printReport(input: ReportInput): Promise<boolean> {
   );
   const matches = await scrape(urls['evaluator'] ?? '', 'tocsin_rule_matches_total');
   const commands = await scrape(urls['evaluator'] ?? '', 'tocsin_commands_total');
-  const { webhook, mail, hec } = receivers;
+  const { webhook, mail, slack, jira, hec, bulk, syslog } = receivers;
   const lines = readFileSync(logFile, 'utf8')
     .split('\n')
     .filter((line) => line !== '').length;
@@ -58,8 +51,12 @@ export async function printReport(input: ReportInput): Promise<boolean> {
       `${webhook.requests.length} requests, ${verified} with a valid signature, ${webhook.duplicates().size} twice`,
     ],
     ['mail', `${mail.mails.length} messages`],
+    ['Slack', `${slack.messages.length} messages`],
+    ['Jira', `${jira.jira.refs().length} issues, ${jira.requests.length} requests`],
     ['log file', `${lines} lines`],
     ['Splunk HEC', `${hec.events.length} events in ${hec.requests.length} requests`],
+    ['Elastic _bulk', `${bulk.documents.size} documents in ${bulk.requests.length} requests`],
+    ['syslog (CEF)', `${syslog.messages.length} messages`],
   ]);
   print(
     'playbook runs',
@@ -88,17 +85,12 @@ export async function printReport(input: ReportInput): Promise<boolean> {
       name === 'config-api' ? `${url}/docs` : `${url}/metrics`,
     ]),
   );
-  return verdict({
-    findings,
-    letters,
-    results,
-    commands,
-    webhook: webhook.requests.length,
-    verified,
-    hec: hec.events.length,
-    runs,
-    files: files.length,
-  });
+  const checks = verdict({ findings, letters, results, commands, receivers, runs, files });
+  print(
+    'verdict',
+    checks.map(({ text, ok }) => [ok ? 'ok' : 'WRONG', text]),
+  );
+  return checks.every(({ ok }) => ok);
 }
 
 function print(title: string, rows: readonly (readonly string[])[]): void {
@@ -126,60 +118,4 @@ function latenciesOf({ webhook }: Receivers, findings: readonly SeenRecord[]): n
     const written = writtenAt.get(event.id ?? event.data?.finding_id ?? '');
     return written === undefined ? [] : [at - written];
   });
-}
-
-interface Books {
-  readonly findings: readonly SeenRecord[];
-  readonly letters: readonly SeenRecord[];
-  readonly results: readonly Final[];
-  readonly commands: readonly Sample[];
-  readonly webhook: number;
-  readonly verified: number;
-  readonly hec: number;
-  readonly runs: readonly PlayedRun[];
-  /** Files of reports. */
-  readonly files: number;
-}
-
-function verdict(books: Books): boolean {
-  const decided = books.commands.reduce((sum, { value }) => sum + value, 0);
-  const endedBy = (trigger: string): number =>
-    new Set(
-      books.results
-        .filter((result) => result.final && result.trigger === trigger)
-        .map((one) => one.command_id),
-    ).size;
-  const ended = endedBy('rule');
-  const sent = books.runs.flatMap(({ history }) => history.filter(({ what }) => what === 'command')).length;
-  const completed = books.runs.filter(({ run }) => run.status === 'completed').length;
-  const succeeded = books.results.filter(
-    ({ type, status }) => type === 'webhook' && status === 'succeeded',
-  ).length;
-  const lettersOf = (service: string): number =>
-    books.letters.filter(({ headers }) => headers['x-dlq-service']?.startsWith(service)).length;
-  const checks: [string, boolean][] = [
-    [`${decided} commands decided, ${ended} have an outcome`, decided === ended && decided > 0],
-    [
-      `${succeeded} webhooks succeeded, ${books.webhook} arrived, ${books.verified} verified`,
-      succeeded === books.webhook && books.webhook === books.verified,
-    ],
-    [
-      `${books.findings.length} findings = ${books.hec} in Splunk + ${lettersOf('sinks')} dead letters`,
-      books.findings.length === books.hec + lettersOf('sinks'),
-    ],
-    [
-      `${books.runs.length} playbook runs, ${completed} completed, ${sent} commands, ${endedBy('playbook')} have an outcome`,
-      books.runs.length > 0 && completed === books.runs.length && sent === endedBy('playbook'),
-    ],
-    [`${books.files} report files = 3 for each run`, books.files === 3 * books.runs.length],
-    [
-      `${lettersOf('evaluator')} broken record is in the evaluator's dead letters`,
-      lettersOf('evaluator') === 1,
-    ],
-  ];
-  print(
-    'verdict',
-    checks.map(([text, ok]) => [ok ? 'ok' : 'WRONG', text]),
-  );
-  return checks.every(([, ok]) => ok);
 }

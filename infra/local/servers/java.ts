@@ -16,25 +16,26 @@ export function parseJavaVersion(text: string): { major: number; version: string
   return Number.isInteger(major) && major > 0 ? { major, version } : undefined;
 }
 
-let found: Java | undefined;
+const found = new Map<number, Java>();
 
-/** The first Java >= 17 of JAVA_HOME, PATH, the usual folders. Throws one line otherwise. */
-export function findJava(env: NodeJS.ProcessEnv = process.env): Java {
-  if (found !== undefined && env === process.env) return found;
+/** The first Java >= `minimum` of JAVA_HOME, PATH, the usual folders. Throws one line otherwise. */
+export function findJava(env: NodeJS.ProcessEnv = process.env, minimum = MINIMUM_JAVA): Java {
+  const known = found.get(minimum);
+  if (known !== undefined && env === process.env) return known;
   const seen: string[] = [];
   for (const binary of candidates(env)) {
     const java = inspect(binary, env);
     if (java === undefined) continue;
-    if (java.major < MINIMUM_JAVA) {
+    if (java.major < minimum) {
       seen.push(`${java.version} at ${binary}`);
       continue;
     }
-    if (env === process.env) found = java;
+    if (env === process.env) found.set(minimum, java);
     return java;
   }
   const have = seen.length === 0 ? 'none was found' : `found only ${seen.join(', ')}`;
   throw new Error(
-    `Java ${MINIMUM_JAVA} or newer is needed (${have}): install it (Debian: apt install openjdk-17-jre-headless, macOS: brew install openjdk) or set JAVA_HOME.`,
+    `Java ${minimum} or newer is needed (${have}): install it (Debian: apt install openjdk-${minimum}-jre-headless, macOS: brew install openjdk) or set JAVA_HOME.`,
   );
 }
 

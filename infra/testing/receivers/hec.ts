@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { type Answer, giveAnswer } from './answers.ts';
+import { createHecAcks, type HecAcks } from './hec-acks.ts';
 import { type HecEvent, parseEnvelopes } from './hec-parser.ts';
 import { createWaiter, listen, readBody } from './http-server.ts';
 
@@ -16,19 +17,24 @@ export interface HecOptions {
   /** limits.conf max_content_length; default 2 MiB. */
   readonly maxContentLength?: number;
   readonly maxEventBytes?: number;
+  /** The token has useACK: what is taken is indexed, and acknowledged, so much later. Without it no acknowledgement. */
+  readonly ackAfterMs?: number;
+  /** What taken events are answered with instead of 0: 24 and 25 are successes that ask for less. */
+  readonly successCode?: 0 | 24 | 25;
   readonly port?: number;
   readonly tls?: { cert: string; key: string };
 }
 
 /**
  * One scripted fault. `busyAfter` takes that many envelopes of the request and answers 503/9 with that number; `lost` takes the
- * whole request and breaks the connection instead of answering; `hec` is a HEC reply without looking at the body; `down` makes
+ * whole request and breaks the connection instead of answering; `lostAck` does so with the next answer to a question for acknowledgements; `hec` is a HEC reply without looking at the body; `down` makes
  * the health endpoint fail as well.
  */
 export type HecFault =
   | Answer
   | { readonly busyAfter: number }
   | { readonly lost: true }
+  | { readonly lostAck: true }
   | { readonly hec: { readonly status: number; readonly code: number; readonly text: string } };
 
 export interface HecRequest {
@@ -36,6 +42,8 @@ export interface HecRequest {
   readonly bytes: number;
   readonly status: number;
   readonly channel: string | null;
+  /** Path with its query. */
+  readonly url: string;
 }
 
 export interface HecReceiver {
@@ -51,6 +59,10 @@ export interface HecReceiver {
   failWith(fault: HecFault | null): void;
   /** 403/1 for every request, as when an administrator disables the token. */
   disableToken(disabled: boolean): void;
+  /** Where acknowledgements come from; null without useACK. */
+  readonly acks: HecAcks | null;
+  /** Questions for acknowledgements. */
+  readonly polls: readonly { readonly channel: string; readonly ids: readonly unknown[] }[];
   waitFor(count: number, timeoutMs?: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -60,6 +72,8 @@ const EVENT_PATHS = new Set([
   '/services/collector/event',
   '/services/collector/event/1.0',
 ]);
+const RAW_PATHS = new Set(['/services/collector/raw', '/services/collector/raw/1.0']);
+const ACK_PATHS = new Set(['/services/collector/ack', '/services/collector/ack/1.0']);
 const HEALTH_PATHS = new Set(['/services/collector/health', '/services/collector/health/1.0']);
 
 export async function startHecReceiver(options: HecOptions = {}): Promise<HecReceiver> {
@@ -76,11 +90,26 @@ export async function startHecReceiver(options: HecOptions = {}): Promise<HecRec
   const waiter = createWaiter();
   let always: HecFault | null = null;
   let disabled = false;
+  let ackLost = false;
+  const polls: { channel: string; ids: readonly unknown[] }[] = [];
+  const acks =
+    options.ackAfterMs === undefined
+      ? null
+      : createHecAcks(options.ackAfterMs, (indexed) => {
+          events.push(...indexed);
+          waiter.changed();
+        });
+  const successCode = options.successCode ?? 0;
 
-  const reply = (status: number, code: number, text: string, number?: number): Answer => ({
+  const reply = (status: number, code: number, text: string, number?: number, ackId?: number): Answer => ({
     status,
     headers: { 'content-type': 'application/json; charset=UTF-8', ...(splunkd ? { server: 'Splunkd' } : {}) },
-    body: JSON.stringify({ text, code, ...(number === undefined ? {} : { 'invalid-event-number': number }) }),
+    body: JSON.stringify({
+      text,
+      code,
+      ...(number === undefined ? {} : { 'invalid-event-number': number }),
+      ...(ackId === undefined ? {} : { ackId }),
+    }),
   });
   const page = (status: number, title: string): Answer => ({
     status,
@@ -97,17 +126,75 @@ export async function startHecReceiver(options: HecOptions = {}): Promise<HecRec
     return disabled ? reply(403, 1, 'Token disabled') : null;
   };
 
-  const accept = (body: Buffer, upTo = Number.POSITIVE_INFINITY): Answer => {
+  /** Indexes at once, or takes for later and gives an id. */
+  const take = (taken: readonly HecEvent[], channel: string | null): number | undefined => {
+    if (acks !== null && channel !== null) return taken.length === 0 ? undefined : acks.take(channel, taken);
+    events.push(...taken);
+    return undefined;
+  };
+
+  const accept = (body: Buffer, channel: string | null, upTo = Number.POSITIVE_INFINITY): Answer => {
     if (body.length === 0) return reply(400, 5, 'No data');
+    if (acks !== null && channel === null) return reply(400, 10, 'Data channel is missing');
     const parsed = parseEnvelopes(body, rules);
     if (parsed.problem !== null && parsed.problem.number < upTo) {
-      if (splunkd) events.push(...parsed.events);
+      const id = splunkd ? take(parsed.events, channel) : undefined;
       const { code, text, number } = parsed.problem;
-      return reply(400, code, text, splunkd || code === 15 ? number : undefined);
+      return reply(400, code, text, splunkd || code === 15 ? number : undefined, id);
     }
-    events.push(...parsed.events.slice(0, upTo));
-    if (upTo < parsed.events.length) return reply(503, 9, 'Server is busy', upTo);
-    return parsed.events.length === 0 ? reply(400, 5, 'No data') : reply(200, 0, 'Success');
+    if (parsed.events.length === 0) return reply(400, 5, 'No data');
+    const id = take(parsed.events.slice(0, upTo), channel);
+    if (upTo < parsed.events.length) return reply(503, 9, 'Server is busy', upTo, id);
+    return reply(200, successCode, successCode === 0 ? 'Success' : 'approaching capacity', undefined, id);
+  };
+
+  // One event per line, with the metadata of the query.
+  const acceptRaw = (body: Buffer, channel: string | null, query: URLSearchParams): Answer => {
+    const given = channel ?? query.get('channel');
+    if (given === null) return reply(400, 10, 'Data channel is missing');
+    if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(given))
+      return reply(400, 11, 'Invalid data channel');
+    const index = query.get('index');
+    if (index !== null && rules.indexes?.includes(index) === false) return reply(400, 7, 'Incorrect index');
+    const metadata: Record<string, string> = {};
+    for (const key of ['index', 'source', 'sourcetype', 'host']) {
+      const value = query.get(key);
+      if (value !== null) metadata[key] = value;
+    }
+    const lines = body
+      .toString('utf8')
+      .split(/[\r\n]+/)
+      .filter((line) => line !== '');
+    if (lines.length === 0) return reply(400, 5, 'No data');
+    const id = take(
+      lines.map((event) => ({ event, ...metadata })),
+      given,
+    );
+    return reply(200, successCode, 'Success', undefined, id);
+  };
+
+  const answerAck = (request: IncomingMessage, body: Buffer | null): Answer => {
+    const refused = authorise(request);
+    if (refused !== null) return refused;
+    if (acks === null) return reply(400, 14, 'ACK is disabled');
+    const channel = channelOf(request);
+    if (channel === null) return reply(400, 10, 'Data channel is missing');
+    let ids: unknown;
+    try {
+      ids = (JSON.parse(String(body)) as { acks: unknown }).acks;
+    } catch {}
+    if (!Array.isArray(ids)) return reply(400, 6, 'Invalid data format');
+    polls.push({ channel, ids });
+    const answer = acks.ask(channel, ids);
+    if (ackLost) {
+      ackLost = false;
+      return 'reset';
+    }
+    return {
+      status: 200,
+      headers: { 'content-type': 'application/json', server: 'Splunkd' },
+      body: JSON.stringify(answer),
+    };
   };
 
   const judge = async (
@@ -124,8 +211,12 @@ export async function startHecReceiver(options: HecOptions = {}): Promise<HecRec
     const plain = decoded(request.headers['content-encoding'], body);
     if (plain === 'unsupported') return page(415, 'Unsupported Media Type');
     if (plain === 'broken') return reply(400, 6, 'Invalid data format', 0);
-    if (fault !== null && 'busyAfter' in fault) return accept(plain, fault.busyAfter);
-    const answer = accept(plain);
+    const channel = channelOf(request);
+    const [path = '', query = ''] = (request.url ?? '').split('?');
+    if (fault !== null && 'busyAfter' in fault) return accept(plain, channel, fault.busyAfter);
+    const answer = RAW_PATHS.has(path)
+      ? acceptRaw(plain, channel, new URLSearchParams(query))
+      : accept(plain, channel);
     return fault !== null && 'lost' in fault ? 'reset' : answer;
   };
 
@@ -143,21 +234,22 @@ export async function startHecReceiver(options: HecOptions = {}): Promise<HecRec
       }
       const body = await readBody(request, limit).catch(() => undefined);
       if (body === undefined) return;
-      if (path === '/services/collector/ack') {
-        giveAnswer(request, response, authorise(request) ?? reply(400, 14, 'ACK is disabled'));
+      if (ACK_PATHS.has(path)) {
+        if (always === 'reset' || always === 'hang') giveAnswer(request, response, always);
+        else giveAnswer(request, response, answerAck(request, body));
         return;
       }
-      if (!EVENT_PATHS.has(path) || request.method !== 'POST') {
+      if ((!EVENT_PATHS.has(path) && !RAW_PATHS.has(path)) || request.method !== 'POST') {
         giveAnswer(request, response, reply(404, 404, 'The requested URL was not found on this server.'));
         return;
       }
       const answer = await judge(request, body, scripted.shift() ?? always);
-      const channel = request.headers['x-splunk-request-channel'];
       requests.push({
         at: Date.now(),
         bytes: body?.length ?? limit,
         status: typeof answer === 'string' ? 0 : (answer.status ?? 302),
-        channel: typeof channel === 'string' ? channel : null,
+        channel: channelOf(request),
+        url: request.url ?? '',
       });
       waiter.changed();
       giveAnswer(request, response, answer);
@@ -173,8 +265,16 @@ export async function startHecReceiver(options: HecOptions = {}): Promise<HecRec
     token,
     events,
     requests,
+    acks,
+    polls,
+    async close() {
+      acks?.close();
+      await server.close();
+    },
     script: (...faults) => {
-      scripted.push(...faults);
+      for (const fault of faults)
+        if (typeof fault === 'object' && 'lostAck' in fault) ackLost = true;
+        else scripted.push(fault);
     },
     failWith(fault) {
       always = fault;
@@ -189,6 +289,11 @@ export async function startHecReceiver(options: HecOptions = {}): Promise<HecRec
         () => `${events.length} of ${count} events`,
       ),
   };
+}
+
+function channelOf(request: IncomingMessage): string | null {
+  const channel = request.headers['x-splunk-request-channel'];
+  return typeof channel === 'string' ? channel : null;
 }
 
 // `Splunk <token>`, or Basic with the token as password; Bearer is refused.

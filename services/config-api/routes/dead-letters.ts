@@ -74,8 +74,9 @@ export function deadLetterRoutes(
     },
     async (request) => {
       const id = checkedLetterId(request.params.id);
-      const [letter, contents] = [await letters.get(id), await letters.contents(id)];
+      const letter = await letters.get(id);
       if (letter === null) throw notFound();
+      const contents = await letters.contents(id);
       return { ...letter, contents: contents === null ? null : shown(contents) };
     },
   );

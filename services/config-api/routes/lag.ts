@@ -45,7 +45,7 @@ export async function groupReaders(store: Pick<Dependencies['store'], 'list'>): 
 
 function fixedReaders(): Reader[] {
   return flows.flatMap((flow) =>
-    flow.group === null || flow.service === 'sinks'
+    flow.group === null || flow.group.id.includes('<')
       ? []
       : [{ group: flow.group.id, service: flow.service, topics: flow.reads.map((topic) => topic.name) }],
   );

@@ -41,7 +41,7 @@ describe('email: recipients', () => {
     `a@${'b.'.repeat(160)}example`,
     'b',
     '@x.example',
-  ])('refuses the address %#', async (address) => {
+  ])('M01 M03 M04 T11 T13 refuses the address %#', async (address) => {
     const ports = fakes();
     const started = performance.now();
     const { outcome } = await send({ to: ['ok@x.example', '{{data.m}}'] }, data({ m: address }), { ports });
@@ -117,7 +117,7 @@ describe('email: reserved headers', () => {
     'Auto-Submitted',
   ];
   it.each(reserved.flatMap((name) => [name, name.toUpperCase(), name.toLowerCase()]))(
-    'refuses %s',
+    'T11 M02 refuses %s',
     async (name) => {
       expect(check({ headers: [{ name, values: ['x'] }] })).toEqual(['/headers/0/name']);
       expect((await send({ headers: [{ name, values: ['x'] }] })).outcome).toMatchObject({
@@ -141,7 +141,7 @@ describe('email: reserved headers', () => {
     'Ünder',
     'X-A\t',
     '{{#a}}',
-  ])('refuses the name %j', (name) => {
+  ])('T11 refuses the name %j', (name) => {
     expect(check({ headers: [{ name, values: ['x'] }] })).toEqual(['/headers/0/name']);
   });
 

@@ -20,7 +20,7 @@ contract(email, {
 });
 
 describe('email: content', () => {
-  it('keeps the subject one line of at most 255 characters', async () => {
+  it('M05 keeps the subject one line of at most 255 characters', async () => {
     const { message } = await send(
       { subject: 'a {{data.t}}' },
       data({ t: `x\r\nBcc: evil@y.example\u2028${'😀'.repeat(1000)}` }),
@@ -95,7 +95,7 @@ describe('email: content', () => {
     expect((await send({ sign: '<b>SOC</b><br>Team' })).message.text).toContain('-- \nSOC\nTeam');
   });
 
-  it('attaches the rows as CSV or JSON under a safe name', async () => {
+  it('M06 attaches the rows as CSV or JSON under a safe name', async () => {
     const rows = rowsCommand([{ a: '=1+1', b: -5 }, { c: 'x,"y"\nz' }]);
     const csv = (await send({ send_file: true, file_name: '../../{{a}}\r\nX: y' }, rows)).message
       .attachments[0];

@@ -4,9 +4,10 @@
 // name may be written again and again, a message not; what a failed mail leaves in the folder the next attempt replaces.
 import type { Command } from '@tocsin/schemas/types.ts';
 import { checked } from '../../domain/action/check-params.ts';
-import type { ActionContext, PreviewContext } from '../../domain/action/define-action.ts';
+import type { PreviewContext } from '../../domain/action/define-action.ts';
 import { failed, isFailed, withTemplates } from '../../domain/action/fail.ts';
 import type { Failed, Json, Outcome } from '../../domain/action/outcome.ts';
+import { putFiles } from '../../domain/action/put-files.ts';
 import { sendMessage, serverOf } from '../../domain/mail/send.ts';
 import type { MailMessage, SmtpServer } from '../../ports/mail.ts';
 import { manifest } from './manifest.ts';
@@ -46,7 +47,8 @@ export const report = checked({
     if (isFailed(planned)) return planned;
     const { built, mail, warnings } = planned;
     if (delivers(command.params as ReportParams, 'store')) {
-      const refused = await store(built.files, context);
+      if (context.ports.files === undefined) throw new TypeError('report needs the file store port');
+      const refused = await putFiles(context.ports.files, built.files, 'report');
       if (refused !== null) return refused;
     }
     const output: Record<string, Json> = {
@@ -96,20 +98,4 @@ function planOf(command: Command, { connection, now }: PreviewContext): Planned 
 
 function filedOf({ name, format, content, sha256 }: ReportFile): { [key: string]: Json } {
   return { name, format, bytes: content.length, sha256 };
-}
-
-/** Why the files are not in the folder; null: they are. */
-async function store(files: readonly ReportFile[], { ports }: ActionContext): Promise<Failed | null> {
-  if (ports.files === undefined) throw new TypeError('report needs the file store port');
-  for (const { name, content } of files)
-    try {
-      await ports.files.put(name, content);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === undefined) throw error;
-      const why =
-        code === 'EDQUOT' ? 'the report folder is full' : `the report could not be written: ${code}`;
-      return failed('disk', why, 'backoff');
-    }
-  return null;
 }

@@ -10,7 +10,7 @@ const api = (error: string, headers: Record<string, string> = {}) => ({
   body: JSON.stringify({ ok: false, error }),
 });
 
-describe('slack: answers of the Web API', () => {
+describe('H06 slack: answers of the Web API', () => {
   it.each([
     ['invalid_auth', 'http_401_403', 'pause'],
     ['not_authed', 'http_401_403', 'pause'],

@@ -8,11 +8,11 @@ import { type HttpTarget, httpTarget } from '../../domain/action/http-target.ts'
 import { judgeHttp, judgeHttpFailure } from '../../domain/action/judge-http.ts';
 import type { Failed, Outcome } from '../../domain/action/outcome.ts';
 import { shownRequest } from '../../domain/action/preview.ts';
+import { keyOf } from '../../domain/delivery/sign.ts';
 import { HttpFailure } from '../../ports/http.ts';
 import { manifest } from './manifest.ts';
 import { checkWebhook, checkWebhookConnection, type WebhookParams } from './params.ts';
 import { type WebhookRequest, webhookRequest } from './request.ts';
-import { keyOf } from './sign.ts';
 
 export const webhook = checked({
   manifest,

@@ -6,13 +6,13 @@ import { isFailed } from '../../domain/action/fail.ts';
 import type { HttpTarget } from '../../domain/action/http-target.ts';
 import type { Failed } from '../../domain/action/outcome.ts';
 import { renderPath, renderQuery } from '../../domain/action/path-template.ts';
+import { bodySignature, standardSignature } from '../../domain/delivery/sign.ts';
 import type { Views } from '../../domain/templates/lookup.ts';
 import { renderText, warningsOf } from '../../domain/templates/render.ts';
 import { viewsOf } from '../../domain/templates/view.ts';
 import type { HttpRequest } from '../../ports/http.ts';
 import { webhookBody } from './body.ts';
 import { contentTypeOf, type WebhookParams } from './params.ts';
-import { bodySignature, standardSignature } from './sign.ts';
 
 export interface WebhookRequest {
   readonly request: HttpRequest;

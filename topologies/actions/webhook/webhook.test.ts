@@ -92,7 +92,7 @@ describe('webhook: request', () => {
     expect(request).toBeUndefined();
   });
 
-  it('percent-encodes tokens of the path, each inside its segment', async () => {
+  it('T09 percent-encodes tokens of the path, each inside its segment', async () => {
     const event = { event: 'x', data: { id: 'a/b?c#d%2e é', dots: '..', half: '.', empty: '' } };
     const command = eventCommand({ event });
     expect((await send({ path: '/i t/{{data.id}}/ä%20z' }, command)).request?.url).toBe(
@@ -171,7 +171,7 @@ describe('webhook: body', () => {
     event: { event: 'x', data: { title: '","admin":true,"x":"', n: 9.8, tags: ['a'], q: '{{data.n}}' } },
   });
 
-  it('keeps exactly the declared keys whatever a value says', async () => {
+  it('T09 keeps exactly the declared keys whatever a value says', async () => {
     expect(
       JSON.parse((await send({ body: { t: '{{data.title}}', m: 'x {{data.title}}' } }, hostile)).body),
     ).toEqual({

@@ -12,7 +12,9 @@ import type { MailPort } from '../../ports/mail.ts';
 import type { MitreStorePort } from '../../ports/mitre-store.ts';
 import type { RecordsPort } from '../../ports/records.ts';
 import type { RiskStorePort } from '../../ports/risk-store.ts';
+import type { ScriptHostPort } from '../../ports/script-host.ts';
 import type { SecretValue } from '../../ports/secrets.ts';
+import type { SyslogPort } from '../../ports/syslog.ts';
 import type { Outcome } from './outcome.ts';
 
 /** Every outside system that an action may touch. A worker hands an action only what its manifest needs. */
@@ -21,13 +23,26 @@ export interface ActionPorts {
   readonly mail: MailPort;
   readonly lineLog: LineLogPort;
   readonly database: DatabasePort;
+  /** Reports, under plain names. */
   readonly files: FileStorePort;
+  /** Exports, under paths. */
+  readonly lake: FileStorePort;
+  readonly syslog: SyslogPort;
   readonly records: RecordsPort;
   readonly incidents: IncidentStorePort;
   readonly risks: RiskStorePort;
   readonly mitre: MitreStorePort;
+  readonly scripts: ScriptHostPort;
   /** For those who have to wait within an attempt. */
   readonly clock: Clock;
+}
+
+export type ConnectionTypes = Connection['type'] | readonly Connection['type'][] | null;
+
+/** The types of connections that a manifest allows. */
+export function connectionTypes(allowed: ConnectionTypes): readonly Connection['type'][] {
+  if (allowed === null) return [];
+  return typeof allowed === 'string' ? [allowed] : allowed;
 }
 
 export type PortName = keyof ActionPorts;
@@ -46,8 +61,8 @@ export interface ActionManifest {
     readonly params: Readonly<Record<string, unknown>>;
   }[];
   readonly needs: readonly PortName[];
-  /** Type of the connection that the action uses; null when it needs none. */
-  readonly connection: Connection['type'] | null;
+  /** Type of the connection that the action uses, or the types of which its parameters choose one; null when it needs none. */
+  readonly connection: ConnectionTypes;
   /** What `run_once: true` means for this type. */
   readonly runOnce: 'all' | 'first';
   /** Mode when neither rule nor action says one. */
@@ -68,6 +83,11 @@ export interface ActionManifest {
    * (grants.ts). For types that reach beyond what an editor is trusted with.
    */
   readonly privileged?: true;
+  /**
+   * What it begins outside takes long and can be broken off: an attempt hears when the command is given up, keeps `timeout_ms` itself,
+   * and ends its wait when the partition of the command goes to another worker, who asks for the end.
+   */
+  readonly cancellable?: true;
   /** Where the effects ledger of this type lives: 'durable' (PostgreSQL) or 'fast' (Redis). */
   readonly ledger: 'durable' | 'fast';
 }
@@ -90,6 +110,10 @@ export interface ActionContext extends PreviewContext {
   readonly attempt: number;
   /** An earlier attempt may have had its effect: a receiver that can be asked is asked before it is repeated. */
   readonly possibleDuplicate?: boolean;
+  /** The same of an earlier attempt of this very round: nobody has asked for a repetition. */
+  readonly begun?: boolean;
+  /** Of cancellable types: whoever called for the command gives it up. */
+  readonly cancel?: AbortSignal;
   readonly signal: AbortSignal;
 }
 

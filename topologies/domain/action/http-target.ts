@@ -12,6 +12,8 @@ import type { Failed } from './outcome.ts';
 export interface HttpTarget {
   /** Scheme, host and port, for example https://siem.example.com:8443, without a final slash. */
   readonly origin: string;
+  /** All origins that are this destination: `origin` and those of the connection's `hosts`, each once. */
+  readonly origins: readonly string[];
   /** Path prefix without a final slash; empty when there is none. */
   readonly basePath: string;
   /** Path and query that are themselves a credential (secrets.secret_path), below the prefix; null without one. Never shown. */
@@ -32,6 +34,10 @@ export function checkHttpConnection(config: HttpConnection): Issue[] {
       path: '/host',
       message: 'must be a host name or an IP address, without scheme, port, path or user',
     });
+  config.hosts?.forEach((text, index) => {
+    if (hostAndPort(text) === null)
+      issues.push({ path: `/hosts/${index}`, message: 'must be host or host:port, nothing else' });
+  });
   if (protocol === 'http' && config.allow_insecure !== true)
     issues.push({ path: '/allow_insecure', message: 'must be true for protocol http' });
   if (protocol === 'http' && config.tls !== undefined)
@@ -85,14 +91,20 @@ export function httpTarget(connection: ResolvedConnection | null): HttpTarget | 
   const authorization = authorizationOf(config, connection.secrets);
   if ('status' in authorization) return authorization;
   const protocol = config.protocol ?? 'https';
-  const port = config.port === undefined ? '' : `:${config.port}`;
+  const originOf = (host: string, port: number | undefined): string =>
+    new URL(`${protocol}://${hostOf(host)}${port === undefined ? '' : `:${port}`}`).origin;
   const key = connection.secrets.tls_key?.reveal();
-  const origin = new URL(`${protocol}://${hostOf(config.host)}${port}`).origin;
+  const origin = originOf(config.host, config.port);
+  const others = (config.hosts ?? []).map((text) => {
+    const { host, port } = hostAndPort(text)!;
+    return originOf(host, port ?? config.port);
+  });
   const basePath = prefixOf(config.base_path ?? '');
   const secretPath = secretPathOf(connection, origin, basePath);
   if (secretPath !== null && typeof secretPath !== 'string') return secretPath;
   return {
     origin,
+    origins: [...new Set([origin, ...others])],
     basePath,
     secretPath,
     authorization,
@@ -172,6 +184,16 @@ export function hostOf(host: string): string | null {
   if (!labels.test(ascii)) return null;
   // Names that end in a number are addresses to a URL parser, and not every one of them is valid.
   return URL.canParse(`http://${ascii}`) ? ascii : null;
+}
+
+/** `host` or `host:port`, an IPv6 address with a port in brackets; null when it is neither. */
+export function hostAndPort(text: string): { readonly host: string; readonly port?: number } | null {
+  if (isIP(text) === 6) return { host: text };
+  const [, host = '', digits] = /^(\[[^\]]+\]|[^:]*)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  if (hostOf(host) === null) return null;
+  if (digits === undefined) return { host };
+  const port = Number(digits);
+  return port >= 1 && port <= 65_535 ? { host, port } : null;
 }
 
 function prefixOf(path: string): string {

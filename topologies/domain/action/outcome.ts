@@ -46,6 +46,15 @@ export const failureCodes = {
   index_mapping: 'The document does not fit the mapping of the index.',
   index_rejected: 'The search cluster refused the document for another reason.',
   uncertain: 'The effect may have happened and must not be repeated without a decision.',
+  script_refused:
+    'The host does not run such a script, or not with these arguments; or a value would become an option.',
+  script_failed: 'The script ended with an exit code other than 0, or by a signal.',
+  script_busy: 'The host runs as many scripts as it may.',
+  script_auth: 'The host of the scripts refused the credentials.',
+  host_key: 'The SSH server showed a host key that is not pinned.',
+  cancelled: 'Whoever called for the command gave it up before it was begun.',
+  cancelled_uncertain:
+    'It was broken off, by its time limit or by whoever called for it; a part of it may have happened.',
   topic: 'A record for another system could not be written to its topic.',
   store: 'The database that keeps what the action records did not answer.',
   disk: 'A file of the worker could not be written.',
@@ -90,6 +99,8 @@ export interface Failed {
   readonly detail: string;
   /** The effect may have happened before the failure. */
   readonly uncertain?: boolean;
+  /** What it left behind before it failed; small and secret-free. */
+  readonly output?: Json;
   /** HTTP status or SMTP code, where there was one. */
   readonly status_code?: number;
 }

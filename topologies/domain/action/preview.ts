@@ -34,7 +34,10 @@ export function shownText(text: string): string {
 }
 
 /** An HTTP request as it would be sent. */
-export function shownRequest(request: HttpRequest, target: HttpTarget): Json {
+export function shownRequest(
+  request: HttpRequest,
+  target: Pick<HttpTarget, 'authorization'>,
+): { readonly [key: string]: Json } {
   const secret = new Set([...credentials, ...target.authorization.map(([name]) => name.toLowerCase())]);
   const { method, url, headers, body } = request;
   return {

@@ -2,6 +2,7 @@
 import type { Command, EventEnvelope, Result } from '@tocsin/schemas/types.ts';
 import type { OutRecord } from '../../ports/log.ts';
 import { topics } from '../../topics.ts';
+import { keptOutput, storedOutputBytes } from './kept-output.ts';
 import type { Outcome } from './outcome.ts';
 
 export interface Attempt {
@@ -52,7 +53,9 @@ function outcomeFields(outcome: Outcome): Partial<Result> {
   if (outcome.status === 'done')
     return {
       ...(outcome.ref === undefined ? {} : { ref: outcome.ref }),
-      ...(outcome.output === undefined ? {} : { output: outcome.output as NonNullable<Result['output']> }),
+      ...(outcome.output === undefined
+        ? {}
+        : { output: keptOutput(outcome.output, storedOutputBytes) as NonNullable<Result['output']> }),
       ...(outcome.warnings === undefined || outcome.warnings.length === 0
         ? {}
         : { warnings: [...outcome.warnings] }),
@@ -60,6 +63,7 @@ function outcomeFields(outcome: Outcome): Partial<Result> {
   return {
     code: outcome.code,
     detail: outcome.detail.slice(0, 1024),
+    ...(outcome.output === undefined ? {} : { output: outcome.output as NonNullable<Result['output']> }),
     ...(outcome.status_code === undefined ? {} : { status_code: outcome.status_code }),
   };
 }

@@ -46,7 +46,7 @@ describe('retry policy', () => {
     expect(nextDelay({ max_attempts: 1 }, 50, 'c', fail('pause'))).toBeGreaterThan(0);
   });
 
-  it('does what the receiver asked for: never earlier, at most a tenth later, at most a day', () => {
+  it('H19 does what the receiver asked for: never earlier, at most a tenth later, at most a day', () => {
     fc.assert(
       fc.property(fc.integer({ min: -1000, max: 1e9 }), fc.string(), (afterMs, id) => {
         const delay = nextDelay({ max_ms: 1000 }, 1, id, fail({ afterMs })) as number;
@@ -76,7 +76,32 @@ describe('judge', () => {
     expect(judge(500)).toMatchObject({ code: 'http_5xx', retry: 'never' });
   });
 
-  it('names only the host of a redirect', () => {
+  it.each<[string, readonly number[], string]>([
+    ['H05 a redirect is a failure and is not repeated', [301, 302, 303, 307, 308], 'never'],
+    ['H17 poison is not repeated', [400, 404, 405, 413, 415, 422], 'never'],
+    ['H18 refused credentials pause the destination', [401, 403, 407], 'pause'],
+    ['H19 not now is tried again', [408, 409, 423, 425, 429], 'backoff'],
+    ['H24 what is gone for good pauses the destination', [410], 'pause'],
+    ['H25 a receiver in trouble is tried again', [500, 502, 503, 504], 'backoff'],
+  ])('%s', (_, statuses, retry) => {
+    for (const status of statuses)
+      expect(judgeHttp(answer(status), { subject: 's', now: 0 })).toMatchObject({ status: 'failed', retry });
+  });
+
+  it.each([
+    ['120', 120_000],
+    ['-5', 0],
+    ['1e9', null],
+    ['1000000000', 86_400_000],
+    ['Thu, 01 Jan 1970 00:00:30 GMT', 0],
+    ['Thu, 01 Jan 1970 00:02:00 GMT', 60_000],
+    ['soon', null],
+  ])('H19 Retry-After %j', (header, ms) => {
+    const outcome = judgeHttp(answer(429, { 'retry-after': header }), { subject: 's', now: 60_000 });
+    expect(outcome).toMatchObject({ retry: ms === null ? 'backoff' : { afterMs: ms } });
+  });
+
+  it('T02 names only the host of a redirect', () => {
     const outcome = judgeHttp(answer(302, { location: 'http://169.254.169.254/latest/meta-data?token=s' }), {
       subject: 'POST https://a',
       now: 0,

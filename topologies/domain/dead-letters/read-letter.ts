@@ -58,7 +58,6 @@ export interface Letter {
 }
 
 const original = 'x-orig-';
-const oldest = 0;
 
 export function readLetter(batch: RecordBatch, index: number): Letter {
   const about = new Map<string, string>();
@@ -72,7 +71,7 @@ export function readLetter(batch: RecordBatch, index: number): Letter {
   const stage = text('class') ?? 'unknown';
   const command = stage === 'command' && value !== null ? commandOf(value) : null;
   const redriven = readRedriven(headers);
-  const timestamp = Math.max(oldest, batch.timestamp(index));
+  const timestamp = Math.max(0, batch.timestamp(index));
   const letter = {
     place: { topic: batch.topic, partition: batch.partition, offset: batch.offset(index) },
     stage,

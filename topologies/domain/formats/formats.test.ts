@@ -78,7 +78,7 @@ describe('csv', () => {
     expect(record).toEqual([neutralised ? `'${cell}` : cell, 'x']);
   });
 
-  it('leaves numbers alone and neutralises column names', () => {
+  it('T14 leaves numbers alone and neutralises column names', () => {
     expect(csvOf([{ '=cmd': -5, n: 1e21 }]).content.toString()).toBe("'=cmd,n\r\n-5,1e+21\r\n");
   });
 
@@ -93,7 +93,7 @@ describe('csv', () => {
     expect(content.length).toBeLessThan(20_100);
   });
 
-  it('writes 30 MB of rows as 10 MiB in reasonable time', () => {
+  it('M07 writes 30 MB of rows as 10 MiB in reasonable time', () => {
     const rows = Array.from({ length: 100_000 }, (_, id) => ({ id, text: 'x'.repeat(300) }));
     const { content, leftOut } = csvOf(rows);
     expect(content.length).toBeLessThan(10 * 1024 * 1024 + 100);
@@ -137,7 +137,7 @@ describe('table', () => {
     expect(html).toContain('&lt;/td&gt;&lt;script&gt;');
   });
 
-  it('caps rows, columns, cells and the whole', () => {
+  it('M07 caps rows, columns, cells and the whole', () => {
     const rows = Array.from({ length: 100_000 }, (_, id) => ({ id, text: 'x'.repeat(1000) }));
     const html = htmlTable(rows);
     expect(html.match(/<tr>/g)).toHaveLength(501);

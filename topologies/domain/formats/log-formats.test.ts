@@ -17,7 +17,7 @@ describe('CEF', () => {
     expect(cefHeader('one\r\ntwo\nthree', 512)).toBe('one two three');
   });
 
-  it('escapes extension values as the standard does', () => {
+  it('T16 escapes extension values as the standard does', () => {
     expect(cefValue('blocked a |', 63)).toBe('blocked a |');
     expect(cefValue('blocked a \\', 63)).toBe('blocked a \\\\');
     expect(cefValue('blocked a =', 63)).toBe('blocked a \\=');
@@ -102,7 +102,7 @@ describe('RFC 5424', () => {
     expect(priority('local7', 7)).toBe('<191>');
   });
 
-  it('ranks as the SIEM guide does: critical 2, high 3, medium 4, low 5, info 6', () => {
+  it('S11: ranks as the SIEM guide does: critical 2, high 3, medium 4, low 5, info 6', () => {
     expect(Object.fromEntries(severities.map((name, rank) => [name, syslogSeverities[rank]]))).toEqual({
       informational: 6,
       low: 5,
@@ -112,14 +112,14 @@ describe('RFC 5424', () => {
     });
   });
 
-  it('keeps header fields to PRINTUSASCII and their length; nothing left is -', () => {
+  it('S08: keeps header fields to PRINTUSASCII and their length; nothing left is -', () => {
     expect(headerField('ma chine\n', 255)).toBe('machine');
     expect(headerField('größe', 255)).toBe('gre');
     expect(headerField(' \u0000é', 255)).toBe('-');
     expect(headerField('x'.repeat(300), 255)).toHaveLength(255);
   });
 
-  it('escapes PARAM-VALUE (section 6.3.3)', () => {
+  it('S09: escapes PARAM-VALUE (section 6.3.3)', () => {
     expect(paramValue('"]\\', 100)).toBe('\\"\\]\\\\');
     expect(paramValue('[=\n', 100)).toBe('[= ');
   });
@@ -153,7 +153,7 @@ describe('RFC 3164', () => {
 });
 
 describe('one line', () => {
-  it('holds no control, no line end, no turn of direction, no half of a character', () => {
+  it('T15 holds no control, no line end, no turn of direction, no half of a character', () => {
     expect(oneLine('a\u0000b\u001b[2Jc\u0085d\u2028e\r\nf')).toBe('a b [2Jc d e f');
     expect(oneLine('invoice\u202efdp.exe\u2066x\u2069')).toBe('invoicefdp.exex');
     expect(oneLine('\ud800x\udc00 😀')).toBe('\ufffdx\ufffd 😀');

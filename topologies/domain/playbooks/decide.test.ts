@@ -94,14 +94,17 @@ describe('actions', () => {
     });
   });
 
-  test('large outputs are kept as their digest', () => {
-    const run = stage([act('a'), act('b')]);
+  test('B11 large outputs: texts are cut, 16 KiB in the run and 64 KiB in its history', () => {
+    const run = stage([act('a'), act('b', { when: { 'steps.a.outputs.exit_code': 3 } })]);
     run.start();
-    run.answer('a', { output: { text: 'x'.repeat(20_000) } });
-    expect(run.state.steps['a']?.outputs).toMatchObject({
-      truncated: true,
-      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
-    });
+    const { changes } = run.answer('a', { output: { text: 'x'.repeat(800_000), exit_code: 3 } });
+    const mark = { truncated: true, exit_code: 3, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) };
+    const outputs = run.state.steps['a']?.outputs as { text: string };
+    expect(outputs).toMatchObject(mark);
+    expect(outputs.text).toMatch(/^x{8191}…$/);
+    const told = changes.find(({ what, step }) => what === 'step' && step === 'a');
+    expect(told?.['outputs']).toMatchObject({ ...mark, text: expect.stringMatching(/^x{32767}…$/) });
+    expect(run.commands.at(-1)?.playbook?.step).toBe('b#0');
   });
 });
 

@@ -4,12 +4,13 @@
 // at least one change, and none of them throws over what came from outside.
 import type { RunInput, StartInput } from '@tocsin/schemas/types.ts';
 import type { FoldMoment } from '../../run/fold/fold.ts';
+import { sizeOf } from '../action/kept-output.ts';
 import type { Json } from '../action/outcome.ts';
 import { durationMs } from './duration.ts';
 import { unknownProgram } from './fault.ts';
 import { runLimits } from './limits.ts';
 import { takeChildEnd, takeDecision, takeResult, takeTimer } from './machine/answers.ts';
-import { copyState, emit, sizeOf, tell } from './machine/draft.ts';
+import { copyState, emit, tell } from './machine/draft.ts';
 import { durationToken, endRun } from './machine/ending.ts';
 import { enterList, work } from './machine/flow.ts';
 import { cancel, pause, resume, retry, skip } from './machine/operate.ts';
@@ -233,5 +234,14 @@ function ignored(input: RunInput, reason: string): RunChange {
     input.kind === 'decision'
       ? { actor: input.actor, verdict: input.verdict, decision_id: input.decision_id }
       : {};
-  return { what: 'ignored', input: input.kind, reason, ...token, ...by, ...vote };
+  // How a command ended that the run did not wait for any more.
+  const end =
+    input.kind === 'result'
+      ? {
+          command_id: input.command_id,
+          status: input.status,
+          ...(input.code === undefined ? {} : { code: input.code }),
+        }
+      : {};
+  return { what: 'ignored', input: input.kind, reason, ...token, ...by, ...vote, ...end };
 }

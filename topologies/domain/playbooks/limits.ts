@@ -27,7 +27,7 @@ export const runLimits = {
   transitions: 10_000,
   /** UTF-8 bytes of what expressions see: the event and all that steps left behind. */
   contextBytes: 128 * 1024,
-  /** UTF-8 bytes of the outputs of one step. */
+  /** UTF-8 bytes that expressions see of the outputs of one step; the history has more of them (`storedOutputBytes`). */
   outputBytes: 16 * 1024,
   /** UTF-8 bytes of the parameters that a change tells of. */
   shownBytes: 4 * 1024,

@@ -1,5 +1,12 @@
 // For tests: a playbook from its steps, played one input after the other.
-import type { Command, CorrelationInput, Playbook, PlaybookStep, RunInput } from '@tocsin/schemas/types.ts';
+import type {
+  Command,
+  CommandCancel,
+  CorrelationInput,
+  Playbook,
+  PlaybookStep,
+  RunInput,
+} from '@tocsin/schemas/types.ts';
 import { topics } from '../../topics.ts';
 import { decideRun } from './decide.ts';
 import type { RunState } from './machine/state.ts';
@@ -23,6 +30,8 @@ export interface Stage {
   readonly state: RunState;
   /** Commands so far, `step` or `step#round`. */
   readonly commands: readonly Command[];
+  /** Commands that were given up. */
+  readonly cancels: readonly CommandCancel[];
   readonly events: readonly { readonly event: string; readonly data: Record<string, unknown> }[];
   readonly inputs: readonly { readonly key: string; readonly input: RunInput }[];
   readonly correlations: readonly { readonly key: string; readonly input: CorrelationInput }[];
@@ -66,6 +75,7 @@ export function stage(
   const options = { definitions: () => program, runsTopic: 'runs.v1' };
   const timers = new Map<string, number>();
   const commands: Command[] = [];
+  const cancels: CommandCancel[] = [];
   const events: { event: string; data: Record<string, unknown> }[] = [];
   const inputs: { key: string; input: RunInput }[] = [];
   const correlations: { key: string; input: CorrelationInput }[] = [];
@@ -84,7 +94,8 @@ export function stage(
         const content = JSON.parse(String(effect.record.value));
         if (effect.record.topic === 'runs.v1')
           inputs.push({ key: String(effect.record.key), input: content });
-        else if (effect.record.topic.startsWith('commands.')) commands.push(content);
+        else if (effect.record.topic.startsWith('commands.'))
+          (content.kind === 'cancel' ? cancels : commands).push(content);
         else if (effect.record.topic === topics.correlations.name)
           correlations.push({ key: String(effect.record.key), input: content });
         else events.push(content);
@@ -127,6 +138,7 @@ export function stage(
       return state;
     },
     commands,
+    cancels,
     events,
     inputs,
     correlations,

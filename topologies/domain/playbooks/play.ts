@@ -76,7 +76,7 @@ export function createPlayer(options: PlayerOptions): Player {
         const unknown = input.kind === 'start' && definitions(input.playbook, input.revision) === null;
         if (onStart !== undefined && unknown) for (const end of onStart(String(to), input)) send(end);
         else send({ afterMs: 0, key: String(to), input });
-      } else if (topic.startsWith('commands.'))
+      } else if (topic.startsWith('commands.') && content['kind'] !== 'cancel')
         for (const one of answer(content as unknown as Command, now)) send(one);
       else if (topic === topics.events.name) for (const one of onEvent(content, now)) send(one);
     }

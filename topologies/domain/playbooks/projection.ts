@@ -3,9 +3,11 @@
 // Invariant: the rows depend on the record alone, and a row says which version of its run it is, so that replays change nothing.
 // Surprise: a run that is over has forgotten its event; what was learnt from it at the start stays, where a column here is null.
 // One record may end a run and start the next one of its key (onDuplicate: restart); its changes belong to both.
+
+import { sizeOf } from '../action/kept-output.ts';
+import { digestOf } from '../digest.ts';
 import { lookup } from '../templates/lookup.ts';
 import { approvalId } from './gate.ts';
-import { sizeOf } from './machine/draft.ts';
 import { isOver, type Node, type RunChange, type RunState } from './machine/state.ts';
 import type {
   ApprovalEnding,
@@ -17,7 +19,7 @@ import type {
   Waiting,
 } from './projection-rows.ts';
 import type { RunEvent } from './run-change.ts';
-import { digestOf, formatToken } from './tokens.ts';
+import { formatToken } from './tokens.ts';
 
 /** UTF-8 bytes of a state that are kept as they are. */
 export const keptStateBytes = 256 * 1024;

@@ -4,8 +4,9 @@
 // Surprise: a value that is missing names nothing. Such a start is a run of its own, because two events without a fingerprint are
 // not the same finding.
 import type { Playbook } from '@tocsin/schemas/types.ts';
+import { digestOf } from '../digest.ts';
 import { lookup } from '../templates/lookup.ts';
-import { digestOf, runKey } from './tokens.ts';
+import { runKey } from './tokens.ts';
 
 /** What `dedupe.key` may name. */
 export const startRoots = ['event', 'finding', 'params'];

@@ -6,12 +6,12 @@
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig, Playbook, PlaybookVersion } from '@tocsin/schemas/types.ts';
 import { grantsNeeded } from '../action/grants.ts';
+import { digestOf } from '../digest.ts';
 import { listsOf } from '../rules/lists-of.ts';
 import { parseWhen } from '../rules/parse-condition.ts';
 import { actionUses } from './action-uses.ts';
 import { outlineOf } from './outline.ts';
 import { compileVersion } from './parse-playbook.ts';
-import { digestOf } from './tokens.ts';
 
 /** What a playbook names, in compensations too; each once, in the order of the document. */
 export interface NamedByPlaybook {

@@ -1,7 +1,7 @@
 // Waits of a sink: full jitter between 0 and a ceiling that doubles from 0.5 s to 30 s.
 import { describe, expect, it } from 'vitest';
 import { backoffMs } from './backoff.ts';
-import { defaultBatch, fits, nextLimit, whenIdle } from './batch.ts';
+import { defaultBatch, fits, whenIdle } from './batch.ts';
 
 describe('backoff', () => {
   it.each([
@@ -37,14 +37,5 @@ describe('batches', () => {
     expect(whenIdle(defaultBatch, 1, 1)).toBe('linger');
     expect(whenIdle({ ...defaultBatch, lingerMs: 0 }, 1, 1)).toBe('flush');
     expect(whenIdle(defaultBatch, 10_000, 1)).toBe('flush');
-  });
-
-  it('halve the requests in flight on a slow-down and win them back one by one', () => {
-    expect(nextLimit(8, 8, true)).toBe(4);
-    expect(nextLimit(1, 8, true)).toBe(1);
-    let limit = 4;
-    for (let success = 0; success < 5; success++) limit = nextLimit(limit, 8, false);
-    expect(Math.floor(limit)).toBe(5);
-    expect(nextLimit(8, 8, false)).toBe(8);
   });
 });

@@ -8,6 +8,8 @@ export interface BatchLimits {
   readonly lingerMs: number;
   /** Most requests at a time. */
   readonly inFlight: number;
+  /** As few requests at a time as an overloaded receiver can bring it to. */
+  readonly minInFlight: number;
 }
 
 /** The defaults of schemas/documents/sink.json. */
@@ -16,6 +18,7 @@ export const defaultBatch: BatchLimits = {
   maxEvents: 10_000,
   lingerMs: 100,
   inFlight: 4,
+  minInFlight: 1,
 };
 
 /** The limits of a document; `ofType` are those of its sink type. */
@@ -26,6 +29,7 @@ export function batchLimits(config: SinkConfig['batch'], ofType: Partial<BatchLi
     maxEvents: config?.max_events ?? otherwise.maxEvents,
     lingerMs: config?.linger_ms ?? otherwise.lingerMs,
     inFlight: config?.in_flight ?? otherwise.inFlight,
+    minInFlight: config?.min_in_flight ?? otherwise.minInFlight,
   };
 }
 
@@ -42,12 +46,4 @@ export function whenIdle(
 ): 'nothing' | 'flush' | 'linger' {
   if (events === 0) return 'nothing';
   return inFlight === 0 || limits.lingerMs === 0 || events >= limits.maxEvents ? 'flush' : 'linger';
-}
-
-/**
- * How many requests at a time, in steps of a fraction: halved when the receiver asks for less, one more per full round of
- * successes (additive increase, multiplicative decrease). Between 1 and `most`.
- */
-export function nextLimit(limit: number, most: number, slowDown: boolean): number {
-  return slowDown ? Math.max(1, limit / 2) : Math.min(most, limit + 1 / limit);
 }

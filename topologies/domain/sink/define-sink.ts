@@ -1,6 +1,7 @@
 // What a sink type is: a manifest (data), parameters compiled once, pure functions from records to frames, and a receiver that
 // takes bodies of frames and says what became of them. The runner (run/sink.ts) does the rest for all types.
 import type { Issue, JsonSchema } from '@tocsin/schemas/codecs/validate.ts';
+import type { Connection } from '@tocsin/schemas/types.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
 import type { HttpFailure, HttpPort, HttpRequest, HttpResponse } from '../../ports/http.ts';
 import type { RecordBatch } from '../../ports/log.ts';
@@ -40,6 +41,8 @@ export type BatchVerdict =
       readonly slowDown: boolean;
       /** How many of them were there before this request, by their ids; absent where the receiver does not tell. */
       readonly repeated?: number;
+      /** Taken, but not yet proved to be stored. */
+      readonly receipt?: Receipt;
     }
   | {
       /** The receiver answers for each event. */
@@ -61,6 +64,8 @@ export type BatchVerdict =
       readonly slowDown: boolean;
       /** Events from the start of the request that were stored all the same. */
       readonly accepted: number;
+      /** Of those that were accepted. */
+      readonly receipt?: Receipt;
     }
   | {
       /** The sink itself is misconfigured or refused: pause, probe, lose nothing, dead-letter nothing. */
@@ -77,6 +82,8 @@ export type BatchVerdict =
       readonly index: number | null;
       /** The events before `index` were stored and must not be sent again. */
       readonly prefixStored: boolean;
+      /** Of those before `index`. */
+      readonly receipt?: Receipt;
     }
   | {
       /** The request is too large as a whole: halve it. */
@@ -84,6 +91,12 @@ export type BatchVerdict =
       readonly code: string;
       readonly detail: string;
     };
+
+/**
+ * The proof that comes after the answer: true once the events are stored for good, false when they have to be read from the log
+ * and sent again. Never rejects. Their bytes are not kept meanwhile.
+ */
+export type Receipt = Promise<boolean>;
 
 /** What the answer to one request says about one event in it. */
 export interface EventVerdict {
@@ -94,6 +107,9 @@ export interface EventVerdict {
   readonly code: string;
   readonly detail: string;
 }
+
+/** Where records came from: what frames may say of them. A RecordBatch is one. */
+export type Origins = Pick<RecordBatch, 'topic' | 'partition' | 'offset' | 'timestamp'>;
 
 /** How events become frames, with the parameters compiled in. */
 export interface SinkFrames {
@@ -112,7 +128,7 @@ export interface SinkFrames {
     start: number,
     end: number,
     marks: Marks,
-    batch: RecordBatch,
+    batch: Origins,
     index: number,
   ): number;
 }
@@ -137,8 +153,12 @@ export interface ReceiverContext {
   readonly signal: AbortSignal;
   /** Most batches that are being delivered at a time. */
   readonly inFlight: number;
+  /** One of several hosts of the destination is up or down; `origin` as in a URL. */
+  readonly onEndpoint?: (origin: string, up: boolean) => void;
   /** Events that go out again although the receiver may have them. */
   readonly onResent: (events: number) => void;
+  /** One request was answered, or was not; from receivers that keep a log of their deliveries. */
+  readonly onDelivery?: (note: DeliveryNote) => void;
   /** A receiver that tries again by itself does so now. */
   readonly onRetry: (why: {
     readonly code: string;
@@ -147,8 +167,30 @@ export interface ReceiverContext {
   }) => void;
 }
 
+/** What became of one request. */
+export interface DeliveryNote {
+  /** When it began, epoch ms. */
+  readonly at: number;
+  /** Of the first event, and where its record is. */
+  readonly eventId: string;
+  readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
+  readonly events: number;
+  readonly attempt: number;
+  readonly status: 'delivered' | 'retrying' | 'refused' | 'paused';
+  readonly statusCode?: number;
+  readonly code?: string;
+  readonly detail?: string;
+  readonly latencyMs: number;
+  /** Text for people, without secrets. */
+  readonly response?: string;
+  /** What was sent of the event; valid during the call only. */
+  readonly payload?: Buffer;
+}
+
 /** A sink type with its parameters and connection compiled in. */
 export interface SinkWire extends SinkFrames {
+  /** Most events in one body, where that is fewer than the limits of the document. */
+  readonly mostEvents?: number;
   receiver(ports: Partial<SinkPorts>, context: ReceiverContext): SinkReceiver;
 }
 
@@ -156,6 +198,10 @@ export interface SinkWire extends SinkFrames {
 export interface HttpExchange extends SinkFrames {
   /** Compresses a body off the main thread; absent when bodies go as they are. */
   readonly compress?: (body: Buffer) => Promise<Buffer>;
+  /** All origins of the destination, the one that requests are made for first; absent when there is one. */
+  readonly origins?: readonly string[];
+  /** Proofs of delivery at one origin, for receivers that give them after their answers; absent when the answer is the proof. */
+  readonly receipts?: (ask: AskOrigin, context: ReceiverContext) => Receipts;
   /** The request that carries `body`, which holds whole frames. */
   request(body: Buffer): HttpRequest;
   /** Asks whether the receiver is there, without an event in it. */
@@ -166,6 +212,29 @@ export interface HttpExchange extends SinkFrames {
   judgeFailure(failure: HttpFailure): BatchVerdict;
   /** True when it is worth trying a request again. */
   judgeProbe(response: HttpResponse): boolean;
+}
+
+/** Sends a request to one origin of the destination, whichever its URL was made for. Rejects with HttpFailure. */
+export type AskOrigin = (request: HttpRequest) => Promise<HttpResponse>;
+
+/** Proofs of delivery of one origin. */
+export interface Receipts {
+  /** Waits until one more request may be without its proof; null when the sink stops. */
+  begin(): Promise<ReceiptAttempt | null>;
+  /** Asks, without an event, whether proofs are to be had. */
+  probe(): Promise<boolean>;
+  /** Asks for proofs now. */
+  hurry(): void;
+  close(): void;
+}
+
+/** One request on its way; exactly one of the two methods is called. */
+export interface ReceiptAttempt {
+  /** Headers beyond those of the request. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** The verdict with its receipt, or what the verdict becomes without one. */
+  answered(response: HttpResponse, verdict: BatchVerdict): BatchVerdict;
+  failed(failure: HttpFailure): void;
 }
 
 /** What a sink may know of the process when it is opened. */
@@ -179,12 +248,20 @@ export interface SinkHost {
 /** Parameters or connection cannot be used; the message names the field and holds no secret. */
 export class SinkConfigError extends Error {
   override readonly name = 'SinkConfigError';
+  /** What is to be mended. */
+  readonly about: 'params' | 'connection' | 'secret';
+  constructor(message: string, about: SinkConfigError['about'] = 'connection') {
+    super(message);
+    this.about = about;
+  }
 }
 
 export interface Sink {
   readonly manifest: SinkManifest;
   /** Checks beyond the JSON Schema. `params` already fits manifest.params. Paths are JSON Pointers into params. */
   check(params: Params): Issue[];
+  /** Contradictions between parameters and connection. */
+  checkConnection?(params: Params, connection: Connection): Issue[];
   /** Throws SinkConfigError. */
   open(params: Params, connection: ResolvedConnection, host: SinkHost): SinkWire;
 }

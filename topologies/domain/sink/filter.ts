@@ -2,9 +2,10 @@
 //
 // Invariant: exclude wins over events; an event without a severity passes unless `drop_unrated`; an event whose asset
 // carries no tags is not forwarded once tags are asked for.
-// Surprise: no filter means no parsing; the caller hands the parsed event over only when `compileFilter` gave one.
+// Surprise: no filter means no parsing; and only filters by asset tags need the whole event, the others a skim of its bytes.
 import type { SinkConfig } from '@tocsin/schemas/types.ts';
 import { severityRank } from '../rules/severity.ts';
+import { skimEvent } from './skim.ts';
 
 export type SinkFilters = NonNullable<SinkConfig['filters']>;
 export type EventFilter = (event: Readonly<Record<string, unknown>>) => boolean;
@@ -36,6 +37,24 @@ export function compileFilter(filters: SinkFilters | undefined): EventFilter | n
     checks.push((event) => tagsOf(event).some((tag) => wanted.has(tag.toLowerCase())));
   }
   return checks.length === 0 ? null : (event) => checks.every((passes) => passes(event));
+}
+
+/** The filter over the bytes of a proved event, and null when everything passes. */
+export type BytesFilter = (bytes: Buffer, start: number, end: number) => boolean;
+
+/** As `compileFilter`, for events that were not parsed. */
+export function compileBytesFilter(filters: SinkFilters | undefined): BytesFilter | null {
+  const passes = compileFilter(filters);
+  if (passes === null) return null;
+  const whole = (filters?.asset_tags ?? []).length > 0;
+  return (bytes, start, end) => {
+    const skimmed: Readonly<Record<string, unknown>> | null = whole ? null : skimEvent(bytes, start, end);
+    return passes(
+      skimmed === null
+        ? (JSON.parse(bytes.toString('utf8', start, end)) as Record<string, unknown>)
+        : skimmed,
+    );
+  };
 }
 
 /** Combinations through which nothing can pass, one line each; for whoever saves the sink. */

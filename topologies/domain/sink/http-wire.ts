@@ -14,5 +14,12 @@ export function judgeFailure(failure: HttpFailure): BatchVerdict {
   const { failure: code, message } = failure;
   if (code === 'denied' || code === 'dns' || code === 'tls')
     return { class: 'sink-fault', code, detail: message };
-  return { class: 'transient', code, detail: message, afterMs: null, slowDown: false, accepted: 0 };
+  return {
+    class: 'transient',
+    code,
+    detail: message,
+    afterMs: null,
+    slowDown: code === 'timeout',
+    accepted: 0,
+  };
 }

@@ -13,7 +13,7 @@ const refused = (text: string, kind: Escape = 'html'): string =>
 const render = (text: string, view: unknown, kind: Escape = 'none'): string =>
   renderText(text, [view], kind).text;
 
-describe('refused at save', () => {
+describe('T07 T08 C14 refused at save', () => {
   it.each([
     ['{{{x}}}', /raw tag/],
     ['{{&x}}', /raw tag/],
@@ -70,7 +70,7 @@ describe('names', () => {
     ).toBe('x t y');
   });
 
-  it('sees own fields only and calls nothing', () => {
+  it('T07 sees own fields only and calls nothing', () => {
     const view = { f: () => 'called', list: [1, 2] };
     const { text, missing } = renderText(
       '{{toString}}{{hasOwnProperty}}{{list.length}}{{f}}{{text.length}}',
@@ -86,7 +86,7 @@ describe('names', () => {
     ).toBe('');
   });
 
-  it('names what is missing once, but not sections and not null', () => {
+  it('C15 names what is missing once, but not sections and not null', () => {
     const { text, missing } = renderText(
       '{{a}}{{a}}{{b.c}}{{#s}}x{{/s}}{{^s}}y{{/s}}{{n}}',
       [{ n: null, b: 1 }],
@@ -103,7 +103,7 @@ describe('values', () => {
     expect(render('{{n}} {{t}} {{z}} {{l}} {{o}} {{m}}', view)).toBe('9.8 true 0 a, 1,  {"b":1} [{"a":1}]');
   });
 
-  it('never reads a value as a template', () => {
+  it('T07 never reads a value as a template', () => {
     expect(render('{{a}}', { a: "{{constructor.constructor('return process')()}}{{b}}", b: 'no' })).toBe(
       "{{constructor.constructor('return process')()}}{{b}}",
     );
@@ -146,7 +146,7 @@ describe('bounds', () => {
     expect(warnings).toEqual(['{{#l}} shows 1000 of 1500 items']);
   });
 
-  it('stops nested loops at the output limit', () => {
+  it('T08 stops nested loops at the output limit', () => {
     const view = { l: list(200) };
     expect(() => render('{{#l}}{{#l}}{{x}}{{/l}}{{/l}}', view)).toThrow(/longer than 262144 bytes/);
     expect(() => render('{{#l}}{{#l}}{{#l}}{{x}}{{/l}}{{/l}}{{/l}}', view)).toThrow(TemplateError);

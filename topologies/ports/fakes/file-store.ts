@@ -1,5 +1,5 @@
 // The store of files in memory.
-import { type FileStorePort, fileNamePattern } from '../file-store.ts';
+import { type FileNames, type FileStorePort, patternOf } from '../file-store.ts';
 
 export interface FakeFileStore extends FileStorePort {
   readonly files: ReadonlyMap<string, Buffer>;
@@ -7,7 +7,7 @@ export interface FakeFileStore extends FileStorePort {
   fail(...errors: readonly Error[]): void;
 }
 
-export function fakeFileStore(): FakeFileStore {
+export function fakeFileStore(names: FileNames = 'plain'): FakeFileStore {
   const files = new Map<string, Buffer>();
   const errors: Error[] = [];
   return {
@@ -16,7 +16,8 @@ export function fakeFileStore(): FakeFileStore {
       errors.push(...next);
     },
     async put(name, content) {
-      if (!fileNamePattern.test(name)) throw new RangeError('the name of a file is no plain name');
+      if (!patternOf[names].test(name))
+        throw new RangeError(`the name of the file is not of the kind ${names}`);
       const error = errors.shift();
       if (error !== undefined) throw error;
       files.set(name, Buffer.from(content));

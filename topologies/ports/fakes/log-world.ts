@@ -148,6 +148,7 @@ export class World {
       partitionCount: async (topic) => this.topic(topic).length,
       endOffsets: async (topic) =>
         new Map(this.topic(topic).map((partition, index) => [index, endOf(partition)])),
+      startOffsets: async (topic) => new Map(this.topic(topic).map(({ start }, index) => [index, start])),
       offsetsAt: async (topic, timestamp) =>
         new Map(
           this.topic(topic).map((partition, index) => {

@@ -45,7 +45,10 @@ class MemoryTable implements TableReader {
   readonly #world: World;
   readonly #options: TableReaderOptions;
   readonly #positions = new Map<number, number>();
+  /** Partitions whose handler is at work. */
+  readonly #busy = new Map<number, Promise<void>>();
   #unfollow: (() => void) | null = null;
+  #stopped = false;
 
   constructor(world: World, options: TableReaderOptions) {
     this.#world = world;
@@ -56,27 +59,48 @@ class MemoryTable implements TableReader {
     this.#world.topic(this.#options.topic);
     this.#unfollow = this.#world.follow(() => this.#read());
     this.#read();
+    await Promise.all(this.#busy.values());
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#unfollow?.();
+    await Promise.all(this.#busy.values());
   }
 
   #read(): void {
-    const { topic, partitions, from, onBatch } = this.#options;
-    this.#world.topic(topic).forEach((stored, partition) => {
-      if (partitions?.includes(partition) === false) return;
-      const position = Math.max(this.#positions.get(partition) ?? from?.get(partition) ?? 0, stored.start);
-      const records = stored.records.slice(position - stored.start);
-      if (records.length === 0) return;
-      const next = position + records.length;
-      this.#positions.set(partition, next);
-      try {
-        onBatch(memoryBatch({ topic, partition }, records, next));
-      } catch (error) {
-        this.#unfollow?.();
-        this.#options.onFailure?.(error instanceof Error ? error : new Error(String(error)));
-      }
+    this.#world.topic(this.#options.topic).forEach((_, partition) => {
+      if (this.#options.partitions?.includes(partition) !== false) this.#readPartition(partition);
     });
+  }
+
+  #readPartition(partition: number): void {
+    const { topic, from, onBatch } = this.#options;
+    if (this.#stopped || this.#busy.has(partition)) return;
+    const stored = this.#world.partition({ topic, partition });
+    const position = Math.max(this.#positions.get(partition) ?? from?.get(partition) ?? 0, stored.start);
+    const records = stored.records.slice(position - stored.start);
+    if (records.length === 0) return;
+    const next = position + records.length;
+    this.#positions.set(partition, next);
+    try {
+      const working = onBatch(memoryBatch({ topic, partition }, records, next));
+      if (working === undefined) return;
+      const settled = working
+        .catch((error: unknown) => this.#fail(error))
+        .finally(() => {
+          this.#busy.delete(partition);
+          this.#readPartition(partition);
+        });
+      this.#busy.set(partition, settled);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#stopped = true;
+    this.#unfollow?.();
+    this.#options.onFailure?.(error instanceof Error ? error : new Error(String(error)));
   }
 }

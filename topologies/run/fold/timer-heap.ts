@@ -22,6 +22,8 @@ export interface TimerHeap {
   /** Moves a timer that is pending under this token; false when none is. */
   move(token: string, due: number): boolean;
   has(token: string): boolean;
+  /** undefined when none is pending. */
+  body(token: string): string | undefined;
   /** Calls `visit` for every pending timer, in no order. */
   each(visit: (timer: PendingTimer) => void): void;
   /** Characters of the bodies and tokens that are pending. */
@@ -140,6 +142,10 @@ export function createTimerHeap(): TimerHeap {
       return true;
     },
     has: (token) => slots.has(token),
+    body(token) {
+      const slot = slots.get(token);
+      return slot === undefined ? undefined : bodies[slot];
+    },
     each(visit) {
       for (const [token, slot] of slots) visit({ token, due: due[slot]!, body: bodies[slot]! });
     },

@@ -48,6 +48,8 @@ export interface TimersOptions {
 export interface Timers extends FoldTimers {
   /** Whether a timer is pending; one on its way into the input topic is not. */
   has(partition: number, token: string): boolean;
+  /** What a pending timer carries; null when none is pending. */
+  payload(partition: number, token: string): Readonly<Record<string, unknown>> | null;
   /** A pending timer fires from `due` (epoch ms) on instead; forgotten when the owner changes. False when none is pending. */
   hasten(partition: number, token: string, due: number): boolean;
   /** Every pending timer of a partition, in no order. */
@@ -285,6 +287,10 @@ export function createTimers(options: TimersOptions): Timers {
       wakeInTime(held);
     },
     has: (partition, token) => owned.get(partition)?.heap.has(token) ?? false,
+    payload(partition, token) {
+      const body = owned.get(partition)?.heap.body(token);
+      return body === undefined ? null : payloadOf(body);
+    },
     hasten(partition, token, due) {
       const held = owned.get(partition);
       if (held === undefined || !held.heap.move(token, due)) return false;

@@ -51,7 +51,7 @@ const bodyOf = (params: Record<string, unknown>, values: readonly string[]): str
 const pairs = (params: Record<string, unknown>, values: readonly string[]): Pair[] =>
   parseBody(bodyOf(params, values));
 
-describe('the lines', () => {
+describe('B39: the lines', () => {
   it('are those of the documentation: action, document, line feed', () => {
     // Elasticsearch Guide, Bulk API: { "create" : { "_index" : "test", "_id" : "3" } } and { "field1" : "value3" }
     expect(bodyOf({ index: 'test-%{+yyyy}', timestamp: false }, ['{ "id": "3", "field1" : "value3" }'])).toBe(
@@ -59,7 +59,7 @@ describe('the lines', () => {
     );
   });
 
-  it('of the finding of the source document go into its month, with the time of the event', () => {
+  it('B35, B36: of the finding of the source document go into its month, with the time of the event', () => {
     const indented = finding.trim();
     expect(indented).toContain('\n');
     expect(bodyOf({}, [indented, '{"timestamp":"2026-05-01T00:00:00Z"}'])).toBe(
@@ -76,7 +76,7 @@ describe('the lines', () => {
     );
   });
 
-  it('of updates carry a version that grows with the log', () => {
+  it('B39: of updates carry an external version that grows with the log', () => {
     const params = { index: 'f', mode: 'update', id_field: '[data][finding_id]', timestamp: false };
     const event = '{"data":{"finding_id":"f-1"}}';
     expect(bodyOf(params, [event, event])).toBe(
@@ -89,7 +89,7 @@ describe('the lines', () => {
   });
 });
 
-describe('@timestamp', () => {
+describe('B35: @timestamp', () => {
   const stampOf = (event: string): unknown => pairs({}, [event])[0]!.document['@timestamp'];
 
   it.each([
@@ -185,7 +185,7 @@ describe('ids', () => {
   });
 });
 
-describe('answers', () => {
+describe('B39: answers', () => {
   const { judge } = open();
   const answer = (...items: object[]) => responseOf(200, { errors: true, items });
   const cases = JSON.parse(fixture('items.json')) as {
@@ -324,14 +324,14 @@ describe('requests', () => {
     ['VnVhQ2ZHY0JDZGJrUW0tZTVhT3g6dWkybHAyYXhUTm1zeWFrdzl0dk5udw==', undefined],
     ['ApiKey VnVhQ2ZHY0JDZGJrUW0tZTVhT3g6dWkybHAyYXhUTm1zeWFrdzl0dk5udw==\n', undefined],
     ['VuaCfGcBCdbkQm-e5aOx:ui2lp2axTNmsyakw9tvNnw', { type: 'none' }],
-  ])('carry the API key of the documentation (%#)', (token, auth) => {
+  ])('B37: carry the API key of the documentation (%#)', (token, auth) => {
     // Elasticsearch Guide, Create API key: id, api_key and their encoded form.
     expect(headers(connected(auth === undefined ? {} : { auth }, { token })).authorization).toBe(
       'ApiKey VnVhQ2ZHY0JDZGJrUW0tZTVhT3g6dWkybHAyYXhUTm1zeWFrdzl0dk5udw==',
     );
   });
 
-  it('carry user and password', () => {
+  it('B37: carry user and password', () => {
     const auth = { type: 'basic', username: 'elastic' };
     expect(headers(connected({ auth }, { password: 'pa:ss' })).authorization).toBe(
       `Basic ${Buffer.from('elastic:pa:ss').toString('base64')}`,
@@ -364,7 +364,7 @@ describe('parameters', () => {
     expect(elasticsearch.check(params).map((issue) => issue.path)).toEqual([path]);
   });
 
-  it('a suffix comes after a hyphen', () => {
+  it('B36: a suffix comes after a hyphen', () => {
     expect(open({ index: 's4e', index_suffix: 'prod' }).request(Buffer.alloc(0)).url).toContain(
       '/s4e-prod/_bulk',
     );

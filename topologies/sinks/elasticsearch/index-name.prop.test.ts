@@ -20,7 +20,7 @@ function isAllowed(name: string): boolean {
   );
 }
 
-describe('dates', () => {
+describe('B36: dates', () => {
   it.each([
     ['a-%{+YYYY.MM}', '2026-12-31T23:59:59Z', 'a-2026.12'],
     ['a-%{+YYYY.MM.dd}', '2026-12-31T23:59:59Z', 'a-2026.12.31'],
@@ -61,7 +61,7 @@ describe('dates', () => {
   });
 });
 
-describe('fields', () => {
+describe('B36: fields', () => {
   it('make names that the servers allow, whatever they hold', () => {
     const value = fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.jsonValue());
     fc.assert(

@@ -6,6 +6,7 @@ import type { HttpRequest } from '../../ports/http.ts';
 import type { ElasticsearchParams } from './manifest.ts';
 
 export interface BulkRequests {
+  readonly origins: readonly string[];
   request(body: Buffer): HttpRequest;
   probe(): HttpRequest;
 }
@@ -29,7 +30,8 @@ export function bulkRequests(
       `connection ${config.id}: secrets.password is the one from the manual; choose another`,
     );
   const target = httpTarget({ config: { ...config, port: config.port ?? defaultPort }, secrets });
-  if ('status' in target) throw new SinkConfigError(target.detail);
+  if ('status' in target)
+    throw new SinkConfigError(target.detail, target.code === 'secret' ? 'secret' : 'connection');
   const authorization =
     target.authorization.length > 0 || secrets.token === undefined
       ? target.authorization
@@ -54,6 +56,7 @@ export function bulkRequests(
     ...(params.gzip === true ? [['content-encoding', 'gzip'] as const] : []),
   ];
   return {
+    origins: target.origins,
     request: (body) => ({ ...common, method: 'POST', url, headers, body }),
     probe: () => ({
       ...common,
@@ -69,6 +72,6 @@ export function bulkRequests(
 function apiKey({ config, secrets }: ResolvedConnection): string {
   const given = (secrets.token?.reveal() ?? '').trim().replace(/^apikey\s+/i, '');
   if (!/^[\x21-\x7e]+$/.test(given))
-    throw new SinkConfigError(`connection ${config.id}: secrets.token is no API key`);
+    throw new SinkConfigError(`connection ${config.id}: secrets.token is no API key`, 'secret');
   return `ApiKey ${given.includes(':') ? Buffer.from(given).toString('base64') : given}`;
 }

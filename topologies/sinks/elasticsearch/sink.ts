@@ -25,7 +25,7 @@ export const elasticsearch: HttpSink = {
   open(raw, connection) {
     const params = raw as ElasticsearchParams;
     const pattern = parseIndexPattern(patternText(params));
-    if ('error' in pattern) throw new SinkConfigError(`params: /index: ${pattern.error}`);
+    if ('error' in pattern) throw new SinkConfigError(`params: /index: ${pattern.error}`, 'params');
     const isFixed = !pattern.hasDate && !pattern.hasFields;
     return overHttp({
       maxEventBytes: params.max_event_bytes ?? 1_048_576,

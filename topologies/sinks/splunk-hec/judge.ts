@@ -40,7 +40,7 @@ export function judge(response: HttpResponse, events: number, now: number): Batc
   if (status === 408 || status === 425) return transient(false);
   if (status === 429 || status === 503) return transient(known?.means !== 'transient');
   if (status >= 500) return transient(false);
-  if (status === 200) {
+  if (status >= 200 && status < 300) {
     if (known?.means === 'delivered') return { class: 'delivered', slowDown: false };
     if (known?.means === 'delivered-slow') return { class: 'delivered', slowDown: true };
     if (known === undefined) return transient(false);

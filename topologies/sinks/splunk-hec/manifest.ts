@@ -2,6 +2,7 @@
 import type { SinkManifest } from '../../domain/sink/define-sink.ts';
 
 export interface SplunkHecParams {
+  readonly endpoint?: 'event' | 'raw';
   readonly path?: string;
   readonly index?: string;
   readonly sourcetype?: string;
@@ -10,6 +11,11 @@ export interface SplunkHecParams {
   readonly time?: 'event' | 'record' | 'none';
   readonly gzip?: boolean;
   readonly track?: boolean;
+  readonly fields?: Readonly<Record<string, string | number>>;
+  readonly ack?: boolean;
+  readonly ack_poll_ms?: number;
+  readonly ack_timeout_ms?: number;
+  readonly ack_outstanding?: number;
   readonly max_event_bytes?: number;
 }
 
@@ -24,12 +30,19 @@ export const manifest: SinkManifest = {
     type: 'object',
     additionalProperties: false,
     properties: {
+      endpoint: {
+        enum: ['event', 'raw'],
+        default: 'event',
+        description:
+          'event wraps each event in an envelope. raw sends each event as one line, with source, sourcetype, index and host in the query; Splunk then takes the time from the line, as the source type says.',
+      },
       path: {
         type: 'string',
         pattern: '^/[A-Za-z0-9._~/-]*$',
         maxLength: 512,
-        default: '/services/collector/event',
-        description: 'Path of the event endpoint, after the base path of the connection.',
+        description:
+          'Path of the endpoint, after the base path of the connection; /services/collector/event or /services/collector/raw without it.',
+        examples: ['/services/collector/event'],
       },
       index: {
         type: 'string',
@@ -65,6 +78,42 @@ export const manifest: SinkManifest = {
         description:
           'Adds the indexed fields kafka_topic, kafka_partition and kafka_offset, which prove loss and duplication.',
       },
+      fields: {
+        type: 'object',
+        maxProperties: 50,
+        propertyNames: { pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,63}$' },
+        additionalProperties: { anyOf: [{ type: 'string', maxLength: 1024 }, { type: 'number' }] },
+        description: 'Indexed fields of every event, such as the site that it comes from.',
+        examples: [{ site: 'ist-1' }],
+      },
+      ack: {
+        type: 'boolean',
+        default: false,
+        description:
+          'The token has indexer acknowledgement: offsets are committed when the indexer has confirmed the events, not when it has answered.',
+      },
+      ack_poll_ms: {
+        type: 'integer',
+        minimum: 100,
+        maximum: 60_000,
+        default: 5_000,
+        description: 'Between two questions for acknowledgements.',
+      },
+      ack_timeout_ms: {
+        type: 'integer',
+        minimum: 1_000,
+        maximum: 3_600_000,
+        default: 300_000,
+        description:
+          'Events that are not acknowledged for so long are read from Kafka and sent again. Splunk writes small batches out after up to two minutes.',
+      },
+      ack_outstanding: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 100_000,
+        default: 1_000,
+        description: 'Most requests to one indexer that are not acknowledged; no more are sent meanwhile.',
+      },
       max_event_bytes: {
         type: 'integer',
         minimum: 1024,
@@ -81,5 +130,7 @@ export const manifest: SinkManifest = {
       title: 'Over a slow line, traceable',
       params: { index: 'security', sourcetype: 's4e:finding', gzip: true, track: true },
     },
+    { title: 'Committed when the indexers have it', params: { index: 'security', ack: true } },
+    { title: 'Raw lines', params: { endpoint: 'raw', index: 'security', sourcetype: 's4e:raw' } },
   ],
 };

@@ -20,13 +20,17 @@ function parseBody(body: string): unknown[] {
       values.push(JSON.parse(body.slice(from, at + 1)));
       from = at + 1;
     } catch {}
-  expect(body.slice(from)).toBe('');
+  expect(body.slice(from).trim()).toBe('');
   return values;
 }
 
 const success = responseOf(200, { text: 'Success', code: 0 });
 sinkContract('splunk-hec', splunkHec, {
-  eventOf: (frame) => (frame as { event: unknown }).event,
+  // A raw line is the event itself; envelopes always have a source type.
+  eventOf: (frame) => {
+    const object = frame as Record<string, unknown>;
+    return Object.hasOwn(object, 'sourcetype') ? object.event : object;
+  },
   parseBody,
   success,
 });
@@ -38,11 +42,11 @@ const frames = (params: Record<string, unknown>, values: readonly string[]): Rec
   >[];
 
 describe('envelope', () => {
-  it('is that of the source document, with time and host', () => {
+  it('B26, B28 to B30: is that of the source document, with time and host', () => {
     expect(frames({ index: 'security' }, [finding])).toEqual([JSON.parse(fixture('envelope.json'))]);
   });
 
-  it('leaves the index to the token when none is set', () => {
+  it('B27: leaves the index to the token when none is set', () => {
     expect(Object.keys(frames({}, [finding])[0]!).sort()).toEqual([
       'event',
       'host',
@@ -71,7 +75,7 @@ describe('envelope', () => {
     );
   });
 
-  it('takes the time from the event, else from the record, and changes it from event to event', () => {
+  it('B28: takes the time from the event, else from the record, and changes it from event to event', () => {
     const times = [
       '2026-04-28T12:00:00.123Z',
       '2026-04-28T14:00:00.5+02:00',
@@ -110,6 +114,17 @@ describe('envelope', () => {
       { kafka_topic: 'findings.v1', kafka_partition: '0', kafka_offset: '0' },
       { kafka_topic: 'findings.v1', kafka_partition: '0', kafka_offset: '1' },
     ]);
+  });
+
+  it('adds the fields of the parameters to every event, beside those of tracking', () => {
+    const fields = { site: 'İst "1"', shard: 7 };
+    expect(frames({ fields }, ['{}', finding]).map((frame) => frame.fields)).toEqual([fields, fields]);
+    expect(frames({ fields, track: true }, ['{}'])[0]!.fields).toEqual({
+      ...fields,
+      kafka_topic: 'findings.v1',
+      kafka_partition: '0',
+      kafka_offset: '0',
+    });
   });
 
   it('compresses only when asked', async () => {
@@ -187,7 +202,7 @@ describe('requests', () => {
     wire.probe().url,
   ];
 
-  it('go to port 8088 over https unless the connection says otherwise', () => {
+  it('B24: go to port 8088 over https unless the connection says otherwise', () => {
     expect(urls(open({}))).toEqual([
       'https://splunk.example.com:8088/services/collector/event',
       'https://splunk.example.com:8088/services/collector/health/1.0',
@@ -201,7 +216,7 @@ describe('requests', () => {
     );
   });
 
-  it('take a path that is given twice once', () => {
+  it('B24: take a path that is given twice once', () => {
     for (const base_path of ['/services/collector/event', '/services/collector', '/services/collector/'])
       expect(urls(open({ base_path }))[0]).toBe('https://splunk.example.com:8088/services/collector/event');
     expect(urls(open({ base_path: '/splunk' }))).toEqual([
@@ -213,13 +228,16 @@ describe('requests', () => {
     );
   });
 
-  it.each(['abc-1', 'Splunk abc-1', 'splunk   abc-1', ' abc-1\n'])('token %j becomes one header', (token) => {
-    for (const auth of [undefined, { type: 'none' }, { type: 'splunk' }])
-      expect(open(auth === undefined ? {} : { auth }, token).request(Buffer.alloc(0)).headers[0]).toEqual([
-        'authorization',
-        'Splunk abc-1',
-      ]);
-  });
+  it.each(['abc-1', 'Splunk abc-1', 'splunk   abc-1', ' abc-1\n'])(
+    'B25: token %j becomes one header',
+    (token) => {
+      for (const auth of [undefined, { type: 'none' }, { type: 'splunk' }])
+        expect(open(auth === undefined ? {} : { auth }, token).request(Buffer.alloc(0)).headers[0]).toEqual([
+          'authorization',
+          'Splunk abc-1',
+        ]);
+    },
+  );
 
   it('refuse a missing or broken token, and never print it', () => {
     expect(() => open({}, null)).toThrow(SinkConfigError);
@@ -227,9 +245,62 @@ describe('requests', () => {
     expect(() => open({ protocol: 'http' })).toThrow('allow_insecure');
   });
 
-  it('the raw endpoint is refused', () => {
+  it('B24: a path of the other endpoint is refused, and so is what the endpoint cannot do', () => {
     expect(splunkHec.check({ path: '/services/collector/raw' })).toHaveLength(1);
+    expect(splunkHec.check({ endpoint: 'raw', path: '/services/collector/raw' })).toEqual([]);
+    expect(
+      splunkHec
+        .check({ endpoint: 'raw', path: '/services/collector/event', time: 'none', track: true, fields: {} })
+        .map(({ path }) => path),
+    ).toEqual(['/path', '/time', '/track', '/fields']);
+    expect(splunkHec.check({ ack_poll_ms: 500 })).toEqual([
+      { path: '/ack_poll_ms', message: 'is for ack: true only' },
+    ]);
     expect(splunkHec.check({ path: '/a/../b' })).toHaveLength(1);
     expect(splunkHec.check({ path: '/services/collector' })).toEqual([]);
+  });
+
+  it('to the raw endpoint carry the metadata in the query and always a channel', () => {
+    const wire = open({}, contractToken, { endpoint: 'raw', index: 'sec', host: 'a b', sourcetype: 'x&y' });
+    const { url, headers } = wire.request(Buffer.alloc(0));
+    expect([...new URL(url).searchParams]).toEqual([
+      ['source', 's4e'],
+      ['sourcetype', 'x&y'],
+      ['index', 'sec'],
+      ['host', 'a b'],
+    ]);
+    expect(new URL(url).pathname).toBe('/services/collector/raw');
+    expect(new Map(headers).get('x-splunk-request-channel')).toMatch(
+      /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+    );
+    expect(wire.probe().url).toContain('/services/collector/health/1.0');
+  });
+
+  it('name all hosts of the destination, each with the port of the connection unless it has its own', () => {
+    const wire = open({ hosts: ['idx2.example.com', '10.1.2.3:9088', '[::1]:1', 'splunk.example.com:8088'] });
+    expect(wire.origins).toEqual([
+      'https://splunk.example.com:8088',
+      'https://idx2.example.com:8088',
+      'https://10.1.2.3:9088',
+      'https://[::1]:1',
+    ]);
+    for (const host of ['a/b', 'user@a', 'a:0', 'a:99999', 'https://a'])
+      expect(() => open({ hosts: [host] })).toThrow('/hosts/0 must be host or host:port');
+  });
+});
+
+describe('raw lines', () => {
+  it('are one line each, whatever white space the event has', () => {
+    const pretty = JSON.stringify({ event: 'finding.new', data: { text: 'a\nb' } }, null, 2).replaceAll(
+      '\n',
+      '\r\n',
+    );
+    const body = frameAll(splunkHec.open({ endpoint: 'raw' }, contractConnection), [
+      pretty,
+      '{"a":1}',
+    ]).toString();
+    const lines = body.split(/[\r\n]/);
+    expect(lines).toHaveLength(3);
+    expect(lines.slice(0, 2).map((line) => JSON.parse(line))).toEqual([JSON.parse(pretty), { a: 1 }]);
   });
 });

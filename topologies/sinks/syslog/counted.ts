@@ -17,3 +17,8 @@ function lengthAt(body: Buffer, start: number): number {
   for (let at = start; body[at] !== 0x20; at++) length = length * 10 + body[at]! - 0x30;
   return length;
 }
+
+/** The text of a body of one message. */
+export function countedText(body: Buffer): string {
+  return body.toString('utf8', messageStart(body, 0));
+}

@@ -5,7 +5,7 @@ import { fakeClock } from '../../ports/fakes/clock.ts';
 import { type FakeSyslog, type FakeSyslogConnection, fakeSyslog } from '../../ports/fakes/syslog.ts';
 import { SyslogFailure } from '../../ports/syslog.ts';
 import { syslogConnection } from '../../testing/fixtures.ts';
-import { host } from './kit.ts';
+import { host, librelp } from './kit.ts';
 import type { SyslogParams } from './manifest.ts';
 import { relpWindow } from './relp.ts';
 import { syslog } from './sink.ts';
@@ -58,7 +58,7 @@ function setup(
   return { port, clock, receiver, send, verdicts, classes, retries, resent: () => resent, stop };
 }
 
-describe('over TCP', () => {
+describe('B47g: over TCP', () => {
   it('nothing is delivered before the receiver has ended its side after ours', async () => {
     const { port, clock, send, classes } = setup('tcp');
     port.polite = false;
@@ -120,7 +120,7 @@ describe('over TCP', () => {
     expect(resent()).toBe(2);
   });
 
-  it('a loss between our end and that of the receiver is a loss', async () => {
+  it('S01, S04: a loss between our end and that of the receiver is a loss', async () => {
     const { port, clock, send, classes } = setup('tcp');
     port.polite = false;
     send(1);
@@ -144,7 +144,7 @@ describe('over TCP', () => {
     expect(port.connections.slice(2).flatMap((each) => numbersIn(each.received()))).toEqual(range(0, 6));
   });
 
-  it('a receiver that never ends its side is given up after the timeout, for ever again', async () => {
+  it('S03: a receiver that never ends its side is given up after the timeout, for ever again', async () => {
     const { port, clock, send, classes, retries } = setup('tcp');
     port.polite = false;
     send(1);
@@ -154,7 +154,7 @@ describe('over TCP', () => {
     expect(classes()).toEqual([undefined]);
   });
 
-  it('a receiver that reads nothing is given up after the timeout', async () => {
+  it('S02: a receiver that reads nothing is given up after the timeout', async () => {
     const { port, clock, send, retries } = setup('tcp');
     port.full = true;
     send(1);
@@ -206,7 +206,7 @@ describe('over TCP', () => {
     },
   );
 
-  it('a certificate that the receiver refuses late is a fault of the sink too', async () => {
+  it('S05: a certificate that the receiver refuses late is a fault of the sink too', async () => {
     const { port, clock, send, classes } = setup('tcp');
     send(1);
     await clock.advance(0);
@@ -240,7 +240,7 @@ describe('over TCP', () => {
     expect(port.connections).toHaveLength(1);
   });
 
-  describe('with proof: window', () => {
+  describe('B47g: with proof: window', () => {
     const params = { proof: 'window', window_bytes: 65_536, proof_ms: 10_000 } as const;
 
     it('believes what is old enough, and never ends the connection', async () => {
@@ -270,31 +270,7 @@ describe('over TCP', () => {
   });
 });
 
-describe('over RELP', () => {
-  /** Answers as librelp does; `answer` says what to each message. */
-  function librelp(port: FakeSyslog, answer: (message: string) => string | null = () => '200 OK'): void {
-    const rests = new Map<FakeSyslogConnection, string>();
-    port.onWrite = (connection, bytes) => {
-      let rest = (rests.get(connection) ?? '') + bytes.toString('latin1');
-      for (;;) {
-        const found = /^(\d+) (\w+) (\d+) ?/.exec(rest);
-        if (found === null) break;
-        const [head, number, command, length] = found as unknown as [string, string, string, string];
-        const end = (length === '0' ? head.trimEnd().length : head.length) + Number(length);
-        if (rest.length <= end) break;
-        expect(rest[end]).toBe('\n');
-        const data = rest.slice(end - Number(length), end);
-        rest = rest.slice(end + 1);
-        const text =
-          command === 'open'
-            ? `200 OK\nrelp_version=0\nrelp_software=librelp\ncommands=syslog`
-            : answer(data);
-        if (text !== null) connection.send(`${number} rsp ${text.length} ${text}\n`);
-      }
-      rests.set(connection, rest);
-    };
-  }
-
+describe('B47c: over RELP', () => {
   it('opens, numbers its commands, and counts a batch when each message was answered', async () => {
     const { port, clock, send, classes } = setup('relp');
     const held: string[] = [];
@@ -436,7 +412,7 @@ describe('over RELP', () => {
   });
 });
 
-describe('over UDP', () => {
+describe('B47c: over UDP', () => {
   it('is one datagram for each message, without its length', async () => {
     const { port, clock, send, classes } = setup('udp');
     send(1, 2);
@@ -446,7 +422,7 @@ describe('over UDP', () => {
     expect(classes()).toEqual(['delivered', 'delivered']);
   });
 
-  it('says how far it got when sending fails, and pauses where a name or a policy is in the way', async () => {
+  it('S13: says how far it got when sending fails, and pauses where a name or a policy is in the way', async () => {
     const { port, clock, receiver, send, verdicts } = setup('udp');
     send(0);
     await clock.advance(0);

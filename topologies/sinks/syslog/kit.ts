@@ -1,4 +1,5 @@
 // Messages of the syslog sink, as its tests ask for them.
+import type { FakeSyslog, FakeSyslogConnection } from '../../ports/fakes/syslog.ts';
 import { syslogConnection } from '../../testing/fixtures.ts';
 import { frameAll } from '../contract.ts';
 import type { SyslogParams } from './manifest.ts';
@@ -36,4 +37,26 @@ export function messagesOf(body: Buffer): string[] {
 /** One message of one event. */
 export function messageOf(params: SyslogParams, event: unknown, connection = syslogConnection()): string {
   return messagesOf(bodyOf(params, [JSON.stringify(event)], connection))[0]!;
+}
+
+/** Answers as librelp does; `answer` says what to each message. */
+export function librelp(port: FakeSyslog, answer: (message: string) => string | null = () => '200 OK'): void {
+  const rests = new Map<FakeSyslogConnection, string>();
+  port.onWrite = (connection, bytes) => {
+    let rest = (rests.get(connection) ?? '') + bytes.toString('latin1');
+    for (;;) {
+      const found = /^(\d+) (\w+) (\d+) ?/.exec(rest);
+      if (found === null) break;
+      const [head, number, command, length] = found as unknown as [string, string, string, string];
+      const end = (length === '0' ? head.trimEnd().length : head.length) + Number(length);
+      if (rest.length <= end) break;
+      if (rest[end] !== '\n') throw new Error(`no line feed at ${end}`);
+      const data = rest.slice(end - Number(length), end);
+      rest = rest.slice(end + 1);
+      const text =
+        command === 'open' ? `200 OK\nrelp_version=0\nrelp_software=librelp\ncommands=syslog` : answer(data);
+      if (text !== null) connection.send(`${number} rsp ${text.length} ${text}\n`);
+    }
+    rests.set(connection, rest);
+  };
 }

@@ -41,9 +41,15 @@ export const syslog: Sink = {
     const layout = layoutOf(params, host.name);
     const maxMessageBytes = params.max_message_bytes ?? defaultMessageBytes[destination.carrier];
     if (destination.carrier === 'datagram' && maxMessageBytes > mostDatagramBytes)
-      throw new SinkConfigError(`params: /max_message_bytes must be at most ${mostDatagramBytes} over UDP`);
+      throw new SinkConfigError(
+        `params: /max_message_bytes must be at most ${mostDatagramBytes} over UDP`,
+        'params',
+      );
     if (maxMessageBytes < layout.leastBytes)
-      throw new SinkConfigError(`params: /max_message_bytes must be at least ${layout.leastBytes} here`);
+      throw new SinkConfigError(
+        `params: /max_message_bytes must be at least ${layout.leastBytes} here`,
+        'params',
+      );
     const most = params.max_event_bytes ?? 1_048_576;
     return {
       ...syslogFrame({

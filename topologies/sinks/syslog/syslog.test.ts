@@ -25,8 +25,8 @@ const nothing = (keys: readonly string[]): Record<string, null> =>
 const bare = (params: SyslogParams, event: unknown): string =>
   messageOf({ header: 'none', ...params }, event);
 
-describe('CEF', () => {
-  it("prints the guide's own line with profile seed", () => {
+describe('B46: CEF', () => {
+  it("B48a to B48d: prints the guide's own line with profile seed", () => {
     // The guide wraps it; its name and dst are not in its event, so they are given here.
     const event = withData({
       vuln_name: 'SQL Injection Detected',
@@ -40,7 +40,7 @@ describe('CEF', () => {
     );
   });
 
-  it('keeps to the dictionary with profile strict: the host name is a host name, the id is the id', () => {
+  it('B48b: keeps to the dictionary with profile strict: the host name is a host name, the id is the id', () => {
     expect(bare({}, finding)).toBe(
       'CEF:0|S4E|Platform|2.4.0|finding.new|New finding|9|rt=1777377600000 dhost=api.example.com externalId=f-91827 ' +
         'msg=SQL Injection in /api/login cs1Label=severity cs1=critical cs2Label=cvss cs2=9.8 ' +
@@ -48,7 +48,7 @@ describe('CEF', () => {
     );
   });
 
-  it('travels as the message of RFC 5424, or behind the header of RFC 3164', () => {
+  it('B45: travels as the message of RFC 5424, or behind the header of RFC 3164', () => {
     const line = bare({}, finding);
     expect(messageOf({}, finding)).toBe(
       `<130>1 2026-04-28T12:00:00.000Z sensor.example.com s4e - finding.new - ${line}`,
@@ -85,13 +85,13 @@ describe('CEF', () => {
     [undefined, '0', 134],
     ['ludicrous', '0', 134],
     [7, '0', 134],
-  ])('severity %j: %s of 10, PRI %i', (severity, expected, pri) => {
+  ])('S11: severity %j: %s of 10, PRI %i', (severity, expected, pri) => {
     const message = messageOf({}, withData({ severity }));
     expect(message.split('|')[6]).toBe(expected);
     expect(message.startsWith(`<${pri}>1 `)).toBe(true);
   });
 
-  it('escapes what could forge a field, and leaves pipes of values alone', () => {
+  it('S10: escapes what could forge a field, and leaves pipes of values alone', () => {
     const title = 'a=b|c\\d\ncs1=fake';
     const line = bare({ fields: { cs2: null, cs3: null } }, withData({ title, vuln_name: 'n|a\\m\ne' }));
     expect(line.split('\n')).toHaveLength(1);
@@ -99,7 +99,7 @@ describe('CEF', () => {
     expect(line).toContain(' msg=a\\=b|c\\\\d\\ncs1\\=fake cs1Label=');
   });
 
-  it('leaves out what is empty, null, or of another kind', () => {
+  it('S10: leaves out what is empty, null, or of another kind', () => {
     const line = bare(
       {},
       { event: 'x', data: { title: '', severity: null, cvss: 'high', asset: { name: [] } } },
@@ -114,7 +114,7 @@ describe('CEF', () => {
     expect(bare({}, { data: { title: ['a', 'b', 3] } })).toContain(' msg=a, b, 3');
   });
 
-  it('takes fields of its own, and refuses what the dictionary does not have', () => {
+  it('B48d: takes fields of its own, and refuses what the dictionary does not have', () => {
     const fields = {
       cs4: { label: 'asset_id', from: 'data.asset.id' },
       msg: null,
@@ -144,7 +144,7 @@ describe('CEF', () => {
   });
 });
 
-describe('RFC 5424', () => {
+describe('B45: RFC 5424', () => {
   it('prints example 3 of section 6.5, byte order mark included', () => {
     const params: SyslogParams = {
       format: 'rfc5424',
@@ -177,7 +177,7 @@ describe('RFC 5424', () => {
     );
   });
 
-  it('is read by a parser of others as it was meant, quotes and brackets included', () => {
+  it('S09: is read by a parser of others as it was meant, quotes and brackets included', () => {
     const title = 'a "b" [c]';
     const event = withData({ title, asset: { name: 'x"]y\\z' } });
     const parsed = glossy.Parse.parse(messageOf({ format: 'rfc5424' }, event));
@@ -203,7 +203,7 @@ describe('RFC 5424', () => {
     expect(messageOf({ format: 'rfc5424' }, event).endsWith(` ${title}`)).toBe(true);
   });
 
-  it('writes - for a time that nobody knows, and cuts the message id to 32', () => {
+  it('S12: writes - for a time that nobody knows, and cuts the message id to 32', () => {
     const message = messageOf({ format: 'json' }, { event: 'x'.repeat(40), timestamp: '9999-99-99' });
     expect(message).toMatch(/^<134>1 2026-04-28T12:00:00.000Z sensor.example.com s4e - x{32} - \{/);
   });
@@ -219,7 +219,7 @@ describe('RFC 5424', () => {
   });
 });
 
-describe('LEEF', () => {
+describe('B47e: LEEF 2.0', () => {
   it("is like IBM's own example", () => {
     const params: SyslogParams = {
       format: 'leef',
@@ -267,7 +267,7 @@ describe('LEEF', () => {
   });
 });
 
-describe('whatever an event holds', () => {
+describe('S07: whatever an event holds', () => {
   const formats: readonly SyslogParams[] = [
     {},
     { profile: 'seed' },
@@ -335,7 +335,7 @@ describe('sizes', () => {
     data: { title: 't'.repeat(1023), cvss: 'c'.repeat(4000), finding_id: 'f'.repeat(4000) },
   };
 
-  it('cuts the longest texts first, says so, and counts it', () => {
+  it('S06: cuts the longest texts first, says so, and counts it', () => {
     let cuts = 0;
     const body = bodyOf({ max_message_bytes: 2000 }, [JSON.stringify(long)], syslogConnection(), () => {
       cuts += 1;
@@ -350,7 +350,7 @@ describe('sizes', () => {
     expect(lengthOf('cs2')).toBeGreaterThan(100);
   });
 
-  it('drops whole fields when shorter texts are not enough, and never splits an escape', () => {
+  it('S06: drops whole fields when shorter texts are not enough, and never splits an escape', () => {
     const fields = Object.fromEntries(
       [1, 2, 3, 4, 5].map((n) => [`cs${n}`, { label: `l${n}`, from: `data.v${n}` }]),
     );
@@ -361,7 +361,7 @@ describe('sizes', () => {
     expect(message).toMatch(/ cs1=(\\=)+ .*cs6=true$/);
   });
 
-  it('is 1400 bytes over UDP, and refuses what no datagram or no header fits in', () => {
+  it('S13: is 1400 bytes over UDP, and refuses what no datagram or no header fits in', () => {
     const udp = syslogConnection({ protocol: 'udp' });
     expect(Buffer.byteLength(messageOf({}, long, udp))).toBeLessThanOrEqual(1400);
     expect(Buffer.byteLength(messageOf({}, long))).toBeGreaterThan(1400);

@@ -37,7 +37,7 @@ export function syslogDestination({ config, secrets }: ResolvedConnection): Dest
   const protocol = config.protocol ?? 'tls';
   const key = secrets.tls_key?.reveal();
   if (config.tls?.cert !== undefined && key === undefined)
-    throw new SinkConfigError(`connection ${config.id}: secrets.tls_key is missing`);
+    throw new SinkConfigError(`connection ${config.id}: secrets.tls_key is missing`, 'secret');
   return {
     carrier: protocol === 'udp' ? 'datagram' : protocol.startsWith('relp') ? 'relp' : 'stream',
     framing: config.framing ?? 'octet-counting',

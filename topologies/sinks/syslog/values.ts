@@ -1,14 +1,14 @@
 // What a message needs to know of an event, read from the bytes of its record.
 import { elementsAt } from '../../domain/rules/path.ts';
+import type { Origins } from '../../domain/sink/define-sink.ts';
 import { epochMsOf } from '../../domain/sink/event-time.ts';
 import type { Marks } from '../../domain/sink/splice-check.ts';
-import type { RecordBatch } from '../../ports/log.ts';
 import { elementsText } from './kinds.ts';
 import { eventSlot, type Layout, severitySlot } from './layout.ts';
 import { rankOf, type Values } from './message.ts';
 
 /** The event's own time, or its record's, epoch ms; NaN without either. */
-export function timeOf(source: Buffer, marks: Marks, batch: RecordBatch, record: number): number {
+export function timeOf(source: Buffer, marks: Marks, batch: Origins, record: number): number {
   if (marks.timeStart >= 0) {
     const own = epochMsOf(source, marks.timeStart + 1, marks.timeEnd - 1);
     if (!Number.isNaN(own)) return own;
@@ -17,7 +17,7 @@ export function timeOf(source: Buffer, marks: Marks, batch: RecordBatch, record:
   return stamped >= 0 ? stamped : Number.NaN;
 }
 
-export function positionOf(batch: RecordBatch, record: number): string {
+export function positionOf(batch: Origins, record: number): string {
   return `${batch.topic}/${batch.partition}/${batch.offset(record)}`;
 }
 

@@ -540,7 +540,11 @@ export const cases: readonly Case[] = [
       expect(await read(await admin.offsetsAt(topic, at(7)))).toEqual(range(7, 20));
       expect(await read(await admin.offsetsAt(topic, at(20)))).toEqual([]);
       expect(await read(new Map(), [1])).toEqual(range(0, 20).filter((n) => n % 2 === 1));
+      const startsAre = async (...expected: [number, number][]) =>
+        expect([...(await admin.startOffsets(topic))].sort()).toEqual(expected);
+      await startsAre([0, 0], [1, 0]);
       await subject.deleteBefore({ topic, partition: 0 }, 8);
+      await startsAre([0, 8], [1, 0]);
       expect(await read(new Map([[0, 2]]))).toEqual(range(0, 20).filter((n) => n % 2 === 1 || n >= 16));
       await Promise.all([producer.close(), admin.close()]);
     },
@@ -579,6 +583,37 @@ export const cases: readonly Case[] = [
       expect(last.seen[0]?.offset).toBe(20);
       await last.consumer.stop();
       await producer.close();
+    },
+  },
+  {
+    number: 19,
+    title:
+      'a table waits for its handler: one batch of a partition at a time, and the start means that all were taken',
+    run: async (subject) => {
+      const log = subject.create();
+      const topic = await createTopic(subject, log, 'patient', 1);
+      await fill(log, topic, 300);
+      const taken: number[] = [];
+      let atWork = 0;
+      let most = 0;
+      const table = log.table({
+        topic,
+        maxBufferedBytes: 4_096,
+        onBatch: async (batch) => {
+          atWork += 1;
+          most = Math.max(most, atWork);
+          await sleep(30);
+          for (let index = 0; index < batch.count; index++) taken.push(batch.offset(index));
+          atWork -= 1;
+        },
+      });
+      await table.start();
+      expect(taken).toEqual(range(0, 300));
+      await fill(log, topic, 100);
+      await until('follows', () => taken.length === 400);
+      expect(taken).toEqual(range(0, 400));
+      expect(most).toBe(1);
+      await table.stop();
     },
   },
 ];

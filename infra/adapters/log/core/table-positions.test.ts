@@ -56,20 +56,16 @@ it('begins where it was asked to, as far as the log still reaches back', () => {
   expect(startsOf({ from: map(5, 1) }, map(3, 4))).toEqual(map(5, 4));
 });
 
-it('a handler that throws ends the table: reading again does not heal it', () => {
-  const options = {
-    topic: 't',
-    onBatch: () => {
+it.each([
+  [
+    'throws',
+    () => {
       throw new Error('defect');
     },
-  };
-  const thrown = (() => {
-    try {
-      handOver(options, {} as RecordBatch);
-    } catch (error) {
-      return error;
-    }
-  })();
+  ],
+  ['rejects', () => Promise.reject(new Error('defect'))],
+])('a handler that %s ends the table: reading again does not heal it', async (_, onBatch) => {
+  const thrown = await handOver({ topic: 't', onBatch }, {} as RecordBatch).catch((error: unknown) => error);
   expect(thrown).toBeInstanceOf(LogError);
   expect(thrown).toMatchObject({ retriable: false, message: 'table handler of t failed: defect' });
 });

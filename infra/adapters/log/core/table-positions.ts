@@ -68,9 +68,12 @@ export function startsOf(
 }
 
 /** Gives a batch to the table. What it throws is a bug that reading again does not heal. */
-export function handOver({ topic, onBatch }: TableReaderOptions, batch: RecordBatch): void {
+export async function handOver(
+  { topic, onBatch }: Pick<TableReaderOptions, 'topic' | 'onBatch'>,
+  batch: RecordBatch,
+): Promise<void> {
   try {
-    onBatch(batch);
+    await onBatch(batch);
   } catch (error) {
     throw new LogError(`table handler of ${topic} failed: ${describe(error)}`, {
       retriable: false,

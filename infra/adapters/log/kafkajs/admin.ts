@@ -63,14 +63,12 @@ export class KafkaJsAdmin implements LogAdmin {
     return (await this.#partitions(topic)).length;
   }
 
-  async endOffsets(topic: string): Promise<Map<number, number>> {
-    return await this.#do(
-      'end offsets',
-      async (admin) =>
-        new Map(
-          (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, Number(high)]),
-        ),
-    );
+  endOffsets(topic: string): Promise<Map<number, number>> {
+    return this.#bounds('end offsets', topic, ({ high }) => high);
+  }
+
+  startOffsets(topic: string): Promise<Map<number, number>> {
+    return this.#bounds('start offsets', topic, ({ low }) => low);
   }
 
   async offsetsAt(topic: string, timestamp: number): Promise<Map<number, number>> {
@@ -89,6 +87,20 @@ export class KafkaJsAdmin implements LogAdmin {
   async close(): Promise<void> {
     await this.#admin?.then((admin) => admin.disconnect()).catch(() => undefined);
     await this.#cluster?.then((cluster) => cluster.disconnect()).catch(() => undefined);
+  }
+
+  #bounds(
+    what: string,
+    topic: string,
+    boundOf: (offsets: { low: string; high: string }) => string,
+  ): Promise<Map<number, number>> {
+    return this.#do(
+      what,
+      async (admin) =>
+        new Map(
+          (await admin.fetchTopicOffsets(topic)).map((each) => [each.partition, Number(boundOf(each))]),
+        ),
+    );
   }
 
   async #topicLag(group: string, topic: string): Promise<GroupLag[]> {

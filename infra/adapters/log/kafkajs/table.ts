@@ -10,6 +10,7 @@ import { toLogError } from './errors.ts';
 import { createCluster, createKafka, type RawCluster } from './library.ts';
 import { toBatches } from './records.ts';
 
+const FETCH_BYTES = 8 * 1024 * 1024;
 const MAX_BYTES_PER_PARTITION = 1024 * 1024;
 
 /** The life of a table: connects, follows the topic, disconnects. */
@@ -91,12 +92,12 @@ class TableLife {
   }
 
   async #fetch(cluster: RawCluster, nodeId: string, partitions: readonly number[]): Promise<void> {
-    const { topic } = this.#options;
+    const { topic, maxBufferedBytes: bound = FETCH_BYTES } = this.#options;
     const broker = await cluster.findBroker({ nodeId });
     const { responses } = await broker.fetch({
       maxWaitTime: 500,
       minBytes: 1,
-      maxBytes: 8 * 1024 * 1024,
+      maxBytes: bound,
       isolationLevel: 0,
       rackId: '',
       topics: [
@@ -105,7 +106,7 @@ class TableLife {
           partitions: partitions.map((partition) => ({
             partition,
             fetchOffset: String(this.#positions.of(partition) ?? 0),
-            maxBytes: MAX_BYTES_PER_PARTITION,
+            maxBytes: Math.min(bound, MAX_BYTES_PER_PARTITION),
           })),
         },
       ],
@@ -116,7 +117,7 @@ class TableLife {
       const position = this.#positions.of(answer.partition) ?? 0;
       const next = Number(last.offset) + 1;
       for (const batch of toBatches(topic, answer.partition, answer.messages, position, next)) {
-        if (batch.count > 0) handOver(this.#options, batch);
+        if (batch.count > 0) await handOver(this.#options, batch);
       }
       this.#positions.advance(answer.partition, Math.max(position, next));
     }

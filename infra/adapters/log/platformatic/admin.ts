@@ -63,6 +63,12 @@ export class PlatformaticAdmin implements LogAdmin {
     );
   }
 
+  startOffsets(topic: string): Promise<Map<number, number>> {
+    return this.#retry('start offsets', async () =>
+      this.#cluster.listOffsets(topic, await this.#partitions(topic), EARLIEST),
+    );
+  }
+
   offsetsAt(topic: string, timestamp: number): Promise<Map<number, number>> {
     return this.#retry('offsets by time', async () => {
       const partitions = await this.#partitions(topic);

@@ -53,7 +53,8 @@ class TableLife {
   async run(healthy: () => void, signal: AbortSignal): Promise<void> {
     const { topic } = this.#options;
     const cluster = new Cluster(this.#settings);
-    const budget = new ByteBudget(BUDGET_BYTES);
+    const bound = this.#options.maxBufferedBytes ?? BUDGET_BYTES;
+    const budget = new ByteBudget(bound);
     const partitions: OwnedPartition[] = [];
     const fatal = Promise.withResolvers<never>();
     fatal.promise.catch(() => undefined);
@@ -62,7 +63,7 @@ class TableLife {
       cluster,
       partitions: () => partitions,
       budget,
-      maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
+      maxBytesPerPartition: Math.min(bound, MAX_BYTES_PER_PARTITION),
       clock: this.#clock,
       random: this.#random,
       onRetry: () => undefined,
@@ -86,7 +87,7 @@ class TableLife {
           position,
           budget,
           clock: this.#clock,
-          handler: { onBatch: async (batch) => handOver(this.#options, batch) },
+          handler: { onBatch: (batch) => handOver(this.#options, batch) },
           onPosition: (next) => this.#positions.advance(partition, next),
           after: undefined,
           onSpace: () => fetcher.poke(),

@@ -4,7 +4,7 @@
 // are not in playbooks, so none leave. Surprise: identifiers and times are made once: `meta` has to be stored with the playbook, and with
 // it the next export of the same playbook is the same document.
 import type { CacaoMeta, Playbook } from '@tocsin/schemas/types.ts';
-import { digestOf } from '../tokens.ts';
+import { digestOf } from '../../digest.ts';
 import { type CacaoPlaybook, extensionDefinition, extensionId, type Variable } from './document.ts';
 import { variableOf } from './names.ts';
 import { places } from './places.ts';

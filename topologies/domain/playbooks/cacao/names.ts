@@ -1,7 +1,7 @@
 // Names of variables, and texts that name them: `{{finding.title}}` here, `__finding_title__:value` there (section 10.18).
 //
 // Invariant: the same path has the same name in every export, and two paths have different names.
-import { digestOf } from '../tokens.ts';
+import { digestOf } from '../../digest.ts';
 
 const roots: ReadonlySet<string> = new Set([
   'event',

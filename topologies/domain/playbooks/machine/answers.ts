@@ -8,6 +8,7 @@ import type { Json } from '../../action/outcome.ts';
 import { runLimits } from '../limits.ts';
 import { parseToken } from '../tokens.ts';
 import { approvalTimer, decideApproval } from './approval.ts';
+import { giveUpCommand } from './command.ts';
 import { stepAt, tell } from './draft.ts';
 import { durationToken, endRun } from './ending.ts';
 import { begin, execute } from './execute.ts';
@@ -52,7 +53,13 @@ export function takeResult(draft: Draft, input: ResultInput): void {
     !open ||
     (!well && (named?.node !== node || !named?.current || node.s !== 'running'))
   ) {
-    stale(draft, 'result', { command_id, status, ...(attempt === undefined ? {} : { attempt }) });
+    const { code } = input;
+    stale(draft, 'result', {
+      command_id,
+      status,
+      ...(attempt === undefined ? {} : { attempt }),
+      ...(code === undefined ? {} : { code }),
+    });
     return;
   }
   if (!well) {
@@ -131,11 +138,12 @@ function tryAgain(draft: Draft, place: string, node: Node): void {
 function missDeadline(draft: Draft, place: string, node: Node): void {
   const { step, kind } = stepAt(draft, place);
   const expires = kind === 'approve' && step.approve?.onTimeout !== 'fail' && node.s === 'open';
+  const stopped = giveUpCommand(draft, place, node, 'the deadline of the step has passed');
   fail(
     draft,
     place,
-    expires ? 'expired' : 'deadline',
-    'the deadline has passed',
+    stopped ?? (expires ? 'expired' : 'deadline'),
+    `the deadline has passed${stopped === undefined ? '' : '; the command is being stopped'}`,
     expires ? 'expired' : 'failed',
   );
 }

@@ -5,11 +5,11 @@
 
 import type { Approve, DecisionInput } from '@tocsin/schemas/types.ts';
 import type { Json } from '../../action/outcome.ts';
+import { digestOf } from '../../digest.ts';
 import { durationMs } from '../duration.ts';
 import { approvalId, type Gate, gateRefusal } from '../gate.ts';
 import { runLimits } from '../limits.ts';
 import type { ProgramStep } from '../program.ts';
-import { digestOf } from '../tokens.ts';
 import { resolveText } from '../values.ts';
 import { prepare } from './command.ts';
 import { viewsAt } from './context.ts';

@@ -1,13 +1,14 @@
 // The command of an action step: what it would send, its digest for approvals, and the record.
-import type { ActionConfig, Command, InlineAction } from '@tocsin/schemas/types.ts';
+import type { ActionConfig, Command, CommandCancel, InlineAction } from '@tocsin/schemas/types.ts';
 import { commandTopic } from '../../../topics.ts';
 import { commandGrants } from '../../action/grants.ts';
 import type { Json } from '../../action/outcome.ts';
-import { wholeRunTypes } from '../../action/whole-run.ts';
+import { cancellableTypes, wholeRunTypes } from '../../action/whole-run.ts';
+import { digestOf } from '../../digest.ts';
 import { durationMs } from '../duration.ts';
 import { runLimits } from '../limits.ts';
 import type { ProgramStep } from '../program.ts';
-import { digestOf, stepCommandId } from '../tokens.ts';
+import { stepCommandId } from '../tokens.ts';
 import { namesIn, resolveReferences } from '../values.ts';
 import { contextOf, type RunContext, viewsAt } from './context.ts';
 import { produce, shown, stepAt, tell, tokenOf } from './draft.ts';
@@ -88,7 +89,7 @@ function wholeOf(draft: Draft, named: Record<string, Json>, views: RunContext): 
   const { state, program } = draft;
   const { name } = program.version.document;
   const outline = [...program.steps.values()].map(({ id, path, kind, step }) => {
-    const type = typeof step.action === 'object' ? step.action.type : actionType(draft, step.action);
+    const type = typeOf(draft, step);
     return {
       id,
       path,
@@ -122,8 +123,35 @@ function wholeOf(draft: Draft, named: Record<string, Json>, views: RunContext): 
   };
 }
 
-function actionType({ program }: Draft, id: string | undefined): string | undefined {
-  return id === undefined ? undefined : program.version.actions[id]?.document.type;
+function typeOf({ program }: Draft, { action = '' }: ProgramStep['step']): string | undefined {
+  return typeof action === 'object' ? action.type : program.version.actions[action]?.document.type;
+}
+
+/**
+ * Gives up the command that a step waits for, where its type can be broken off. It follows the command in its partition. The code that
+ * the step ends with; undefined: nothing is stopped.
+ */
+export function giveUpCommand(
+  draft: Draft,
+  place: string,
+  node: Node,
+  reason: string,
+): 'cancelled_uncertain' | undefined {
+  const { state, moment } = draft;
+  const { step, id } = stepAt(draft, place);
+  const type = typeOf(draft, step);
+  if (node.command === undefined || node.s !== 'running' || state.dry_run === true) return undefined;
+  if (type === undefined || !cancellableTypes.has(type)) return undefined;
+  const cancel: CommandCancel = {
+    kind: 'cancel',
+    command_id: node.command,
+    round: node.e,
+    reason,
+    at: moment.now,
+  };
+  produce(draft, commandTopic(type).name, moment.key, cancel);
+  tell(draft, { what: 'command', place, step: id, command_id: node.command, type, cancel: reason });
+  return 'cancelled_uncertain';
 }
 
 /** The members of the context that templates name; of steps only those. */

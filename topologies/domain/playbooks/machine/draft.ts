@@ -2,10 +2,12 @@
 
 import type { EventEnvelope } from '@tocsin/schemas/types.ts';
 import { topics } from '../../../topics.ts';
+import { sizeOf } from '../../action/kept-output.ts';
 import type { Json } from '../../action/outcome.ts';
+import { digestOf } from '../../digest.ts';
 import { runLimits } from '../limits.ts';
 import type { ProgramStep } from '../program.ts';
-import { digestOf, formatToken } from '../tokens.ts';
+import { formatToken } from '../tokens.ts';
 import type { Draft, Node, RunChange, RunState, StepFact } from './state.ts';
 
 /**
@@ -85,20 +87,6 @@ export function nextEpoch(draft: Draft, place: string, node: Node): void {
 /** At most so many characters, with a mark where the rest was. */
 export function shortened(text: string, chars: number): string {
   return text.length <= chars ? text : `${text.slice(0, chars - 1).toWellFormed()}…`;
-}
-
-export function sizeOf(value: unknown): number {
-  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
-}
-
-/** The outputs as they are kept: those of more than `max` bytes as their size and digest. */
-export function keptOutputs(
-  outputs: Json | undefined,
-  max: number = runLimits.outputBytes,
-): Json | undefined {
-  const bytes = sizeOf(outputs);
-  if (bytes <= max) return outputs;
-  return { truncated: true, bytes, sha256: digestOf(outputs) };
 }
 
 export function shown(value: Json): Json {

@@ -1,4 +1,5 @@
 // How a step starts: its delay, its condition, then what it is.
+import { sizeOf } from '../../action/kept-output.ts';
 import type { Json } from '../../action/outcome.ts';
 import { readInstant } from '../../rules/instant.ts';
 import { TemplateError } from '../../templates/parse.ts';
@@ -10,7 +11,7 @@ import { resolveText, resolveValue } from '../values.ts';
 import { openApproval } from './approval.ts';
 import { prepare, sendCommand } from './command.ts';
 import { askAt, viewsAt } from './context.ts';
-import { nextEpoch, produceInput, setFact, setTimer, sizeOf, stepAt, tell, tokenOf } from './draft.ts';
+import { nextEpoch, produceInput, setFact, setTimer, stepAt, tell, tokenOf } from './draft.ts';
 import { completeRun, endRun } from './ending.ts';
 import { close, fail, succeed } from './flow.ts';
 import { nextRound, startForEach, startIf, startParallel, startSwitch } from './loops.ts';

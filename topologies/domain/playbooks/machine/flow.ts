@@ -3,15 +3,16 @@
 // Invariant: a step ends once at each place; with its end every timer and child of it is gone. Lists go on through the agenda, so
 // that a long playbook is no deep recursion.
 import type { Goto, OnError } from '@tocsin/schemas/types.ts';
+import { keptOutput, storedOutputBytes } from '../../action/kept-output.ts';
 import type { Json } from '../../action/outcome.ts';
 import { runLimits } from '../limits.ts';
 import type { ProgramStep, StepList } from '../program.ts';
+import { giveUpCommand } from './command.ts';
 import { loopOf } from './context.ts';
 import {
   cancelTimers,
   emit,
   iterationOf,
-  keptOutputs,
   nextEpoch,
   pathOf,
   produceInput,
@@ -96,8 +97,7 @@ function listDone(draft: Draft, key: string, cursor: Cursor): void {
 export function succeed(draft: Draft, place: string, { outputs }: End = {}): void {
   const { step } = stepAt(draft, place);
   if (step.compensate !== undefined) draft.state.undo.push({ place, ...loopOf(draft, place) });
-  const kept = keptOutputs(outputs);
-  close(draft, place, 'succeeded', kept === undefined ? {} : { outputs: kept });
+  close(draft, place, 'succeeded', outputs === undefined ? {} : { outputs });
 }
 
 /** A step ends badly: its policy decides what that means. */
@@ -198,7 +198,7 @@ function conclude(
     status,
     at: draft.moment.now,
     started_at: node.at,
-    ...(outputs === undefined ? {} : { outputs }),
+    ...(outputs === undefined ? {} : { outputs: keptOutput(outputs, runLimits.outputBytes) as Json }),
     ...(code === undefined ? {} : { code }),
     ...(detail === undefined || detail === '' ? {} : { detail: shortened(detail, runLimits.detailChars) }),
     ...command,
@@ -210,7 +210,7 @@ function conclude(
     place,
     step: id,
     status,
-    ...(outputs === undefined ? {} : { outputs }),
+    ...(outputs === undefined ? {} : { outputs: keptOutput(outputs, storedOutputBytes) as Json }),
     ...(code === undefined ? {} : { code }),
     ...(detail === undefined ? {} : { detail }),
     ...command,
@@ -238,6 +238,7 @@ function cancelList(draft: Draft, key: string): void {
 export function cancelStep(draft: Draft, place: string, node: Node): void {
   cancelWithin(draft, place);
   const inFlight = node.command !== undefined && node.s === 'running';
+  const code = giveUpCommand(draft, place, node, 'the step was cancelled');
   if (node.child !== undefined)
     produceInput(draft, node.child, {
       kind: 'cancel',
@@ -249,7 +250,11 @@ export function cancelStep(draft: Draft, place: string, node: Node): void {
     place,
     node,
     'cancelled',
-    inFlight ? { detail: 'the command may still be carried out' } : {},
+    code !== undefined
+      ? { code, detail: 'the command is being stopped' }
+      : inFlight
+        ? { detail: 'the command may still be carried out' }
+        : {},
   );
 }
 

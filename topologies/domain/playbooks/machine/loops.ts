@@ -1,10 +1,11 @@
 // Steps that run lists of steps: if, switch, parallel, forEach, while. One file, because all of them end when their lists have.
+import { sizeOf } from '../../action/kept-output.ts';
 import type { Json } from '../../action/outcome.ts';
 import { TemplateError } from '../../templates/parse.ts';
 import { runLimits } from '../limits.ts';
 import { resolveValue } from '../values.ts';
 import { askAt, viewsAt } from './context.ts';
-import { iterationOf, sizeOf, stepAt, tell } from './draft.ts';
+import { iterationOf, stepAt, tell } from './draft.ts';
 import { close, enterList, fail, succeed } from './flow.ts';
 import type { Cursor, Draft, Node } from './state.ts';
 

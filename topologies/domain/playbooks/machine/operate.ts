@@ -3,7 +3,8 @@
 import type { CancelInput, PauseInput, ResumeInput, RetryInput, SkipInput } from '@tocsin/schemas/types.ts';
 import type { Json } from '../../action/outcome.ts';
 import { playbookLimits } from '../limits.ts';
-import { keptOutputs, nextEpoch, setTimer, stepAt, tell } from './draft.ts';
+import { giveUpCommand } from './command.ts';
+import { nextEpoch, setTimer, stepAt, tell } from './draft.ts';
 import { endRun, nextUndo } from './ending.ts';
 import { begin, execute, setDeadline } from './execute.ts';
 import { close } from './flow.ts';
@@ -101,8 +102,8 @@ export function skip(draft: Draft, { step, output, by }: SkipInput): void {
     ignore(draft, 'skip', by, `no step ${step} has begun and not ended`);
     return;
   }
-  const [place] = first;
+  const [place, node] = first;
+  giveUpCommand(draft, place, node, `skipped by ${by}`);
   tell(draft, { what: 'operator', status: 'skip', by, place, step: stepAt(draft, place).id });
-  const outputs = keptOutputs(output as Json | undefined);
-  close(draft, place, 'skipped', outputs === undefined ? {} : { outputs });
+  close(draft, place, 'skipped', output === undefined ? {} : { outputs: output as Json });
 }

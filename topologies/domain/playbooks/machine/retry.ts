@@ -10,6 +10,8 @@ const never = new Set([
   'template',
   'denied',
   'uncertain',
+  'cancelled',
+  'cancelled_uncertain',
   'digest_mismatch',
   'deadline',
   'unknown_action',

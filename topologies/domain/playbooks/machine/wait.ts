@@ -3,16 +3,19 @@
 // Invariant: an event that came before its wait ends the first wait that it fits; one that comes later ends every wait that it fits;
 // one that comes again counts once. Surprise: the correlator keeps events for waits to come, and the run does so too: what came while
 // it waited at another step is with the run already.
+
 import type { CorrelationWait, WaitFor } from '@tocsin/schemas/types.ts';
 import { topics } from '../../../topics.ts';
+import { sizeOf } from '../../action/kept-output.ts';
 import type { Json } from '../../action/outcome.ts';
+import { digestOf } from '../../digest.ts';
 import { TemplateError } from '../../templates/parse.ts';
 import { runLimits } from '../limits.ts';
-import { correlationKey, digestOf } from '../tokens.ts';
+import { correlationKey } from '../tokens.ts';
 import { resolveText, resolveValue } from '../values.ts';
 import { defaultWaitPath } from '../waits-of.ts';
 import { viewsAt } from './context.ts';
-import { produce, sizeOf, stepAt, tell, tokenOf } from './draft.ts';
+import { produce, stepAt, tell, tokenOf } from './draft.ts';
 import { fail, succeed } from './flow.ts';
 import type { Draft, Node } from './state.ts';
 
