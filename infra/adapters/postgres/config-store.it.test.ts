@@ -45,10 +45,7 @@ it('many services migrate an empty database at once, and one of them does it', a
     '0011_risk',
     '0012_mitre',
     '0013_dead_letters',
-<<<<<<< HEAD
-=======
     '0014_deliveries',
->>>>>>> main
   ]);
   expect(await migrate(all[0]!)).toEqual([]);
   await Promise.all(all.map((each) => each.destroy()));
