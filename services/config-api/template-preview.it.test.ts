@@ -72,34 +72,48 @@ describe('a template alone', () => {
     );
   });
 
-  it.each([
-    [{ event: findingNew }, ''],
-    [{ template: 'x', type: 'log', event: findingNew }, ''],
-    [{ template: 'x' }, ''],
-    [{ template: 'x', event: findingNew, rows }, ''],
-    [{ template: '{{#open}}', event: findingNew }, '/template'],
-    [{ template: '{{{raw}}}', escape: 'html', event: findingNew }, '/template'],
-    [{ template: 'x', rows, row_index: 2 }, '/row_index'],
-    [{ template: 'x', rows: [] }, '/row_index'],
-    [{ template: 'x', rows, mode: 'all', row_index: 0 }, '/row_index'],
-    [{ type: 'nope', rows }, '/type'],
-    [{ type: 'constructor', rows }, '/type'],
-    [{ type: 'log', params: { surprise: 1 }, rows }, '/params/surprise'],
-    [{ type: 'webhook', params: {}, rows, connection: 'none' }, '/connection'],
+  it.each<[string, object, string]>([
+    ['no template', { event: findingNew }, ''],
+    ['template and type', { template: 'x', type: 'log', event: findingNew }, ''],
+    ['no subject', { template: 'x' }, ''],
+    ['event and rows', { template: 'x', event: findingNew, rows }, ''],
+    ['an open section', { template: '{{#open}}', event: findingNew }, '/template'],
+    ['a raw tag in HTML', { template: '{{{raw}}}', escape: 'html', event: findingNew }, '/template'],
+    ['a row that is not there', { template: 'x', rows, row_index: 2 }, '/row_index'],
+    ['no rows', { template: 'x', rows: [] }, '/row_index'],
+    ['row_index in mode all', { template: 'x', rows, mode: 'all', row_index: 0 }, '/row_index'],
+    ['an unknown type', { type: 'nope', rows }, '/type'],
+    ['a type that is a member of every object', { type: 'constructor', rows }, '/type'],
+    ['an unknown parameter', { type: 'log', params: { surprise: 1 }, rows }, '/params/surprise'],
+    ['an unknown connection', { type: 'webhook', params: {}, rows, connection: 'none' }, '/connection'],
     [
-      { type: 'email', params: { to: 'a@example.org', subject: 's', text: 't' }, rows, connection: 'hook' },
+      'a connection of another type',
+      {
+        type: 'email',
+        params: { to: 'a@example.org', subject: 's' },
+        rows,
+        connection: 'hook',
+      },
       '/connection',
     ],
-  ])('%j is refused at %s', async (body, path) => {
+  ])('%s is refused', async (_, body, path) => {
     const answer = await preview(body);
     expect([answer.statusCode, answer.json().error.issues[0].path]).toEqual([422, path]);
   });
 
   it('cannot be made to work for ever', async () => {
-    const deep = '{{#rows}}'.repeat(8) + 'x'.repeat(1_000) + '{{/rows}}'.repeat(8);
+    const deep = `${'{{#rows}}'.repeat(3)}x${'{{/rows}}'.repeat(3)}`;
     const many = Array.from({ length: 900 }, () => ({ a: 1 }));
     const answer = await preview({ template: deep, rows: many, mode: 'all' });
-    expect(answer.json().error.issues).toMatchObject([{ path: '/template' }]);
+    expect(answer.json().error.issues).toEqual([
+      { path: '/template', message: 'the template takes too many steps to render' },
+    ]);
+    const body = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`k${index}`, '{{a}}']));
+    const texts = await preview({ type: 'webhook', params: { path: '/', body }, rows });
+    expect([texts.statusCode, texts.json().error.issues]).toEqual([
+      422,
+      [{ path: '/params', message: 'has more than 100 texts with tokens; try out a part of them' }],
+    ]);
   });
 });
 
@@ -165,7 +179,7 @@ describe('an action', () => {
       const answer = await preview({ type, params, ...subject });
       expect(answer.statusCode).toBe(200);
       expect(['done', 'failed']).toContain(answer.json().outcome.status);
-      expect(answer.json().outcome.code).not.toBe('bug');
+      expect(['bug', 'unknown_connection', 'secret']).not.toContain(answer.json().outcome.code);
     }
   });
 

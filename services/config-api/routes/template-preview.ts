@@ -6,13 +6,19 @@ import { authorize } from '@tocsin/adapters/postgres/access.ts';
 import type { Connection } from '@tocsin/schemas/types.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import { checked, checkParams } from '@tocsin/topologies/domain/action/check-params.ts';
-import type { Action, ResolvedConnection } from '@tocsin/topologies/domain/action/define-action.ts';
+import {
+  type Action,
+  connectionTypes,
+  type ResolvedConnection,
+} from '@tocsin/topologies/domain/action/define-action.ts';
 import {
   commandToTry,
   standInConnections,
   type TryMode,
   type TrySubject,
+  tooManyTexts,
   tryParams,
+  tryTexts,
   withStandIns,
 } from '@tocsin/topologies/domain/action/try-out.ts';
 import { checkTemplate } from '@tocsin/topologies/domain/templates/check.ts';
@@ -99,6 +105,10 @@ export function templatePreviewRoutes(app: FastifyInstance, { store }: Pick<Depe
       const issues = checkParams(action, params);
       if (issues.length > 0)
         throw unprocessable(issues.map((issue) => ({ ...issue, path: `/params${issue.path}` })));
+      if (tooManyTexts(params)) {
+        const message = `has more than ${tryTexts} texts with tokens; try out a part of them`;
+        throw unprocessable([{ path: '/params', message }]);
+      }
       if (body.connection !== undefined) authorize(actor, 'read:connections');
       const connection = await connectionOf(action, params, body.connection);
       const command = commandOf(body, action, params, now);
@@ -114,19 +124,21 @@ export function templatePreviewRoutes(app: FastifyInstance, { store }: Pick<Depe
     params: Fields,
     id: string | undefined,
   ): Promise<ResolvedConnection | null> {
-    const { connection: type } = action.manifest;
+    const types = connectionTypes(action.manifest.connection);
     if (id !== undefined) {
       const stored = await store.get('connection', id);
       if (stored === null) throw unprocessable([{ path: '/connection', message: `no connection ${id}` }]);
       const config = stored.document as unknown as Connection;
-      if (config.type !== type)
+      if (!types.includes(config.type)) {
+        const needed = types.join(' or ') || 'none';
         throw unprocessable([
-          { path: '/connection', message: `is of type ${config.type}, the action needs ${type ?? 'none'}` },
+          { path: '/connection', message: `is of type ${config.type}, the action needs ${needed}` },
         ]);
+      }
       return withStandIns(config);
     }
-    if (type === null || action.needsConnection?.(params) === false) return null;
-    const candidates = standInConnections(type);
+    if (types.length === 0 || action.needsConnection?.(params) === false) return null;
+    const candidates = types.flatMap(standInConnections);
     const fits = ({ config }: ResolvedConnection) =>
       (action.checkConnection?.(params, config) ?? []).length === 0;
     return candidates.find(fits) ?? candidates[0] ?? null;
@@ -134,12 +146,12 @@ export function templatePreviewRoutes(app: FastifyInstance, { store }: Pick<Depe
 }
 
 function previewText(body: Body, template: string, now: number): Record<string, unknown> {
-  const escape = body.escape ?? 'text';
-  const [issue] = checkTemplate(template, escape, '/template');
+  const kind = body.escape ?? 'text';
+  const [issue] = checkTemplate(template, kind, '/template');
   if (issue !== undefined) throw unprocessable([issue]);
   const command = commandOf(body, null, {}, now);
   try {
-    const { text, missing, ...rest } = renderText(template, viewsOf(command, { now }), escape);
+    const { text, missing, ...rest } = renderText(template, viewsOf(command, { now }), kind);
     return { text, missing, warnings: warningsOf('template', { missing, ...rest }) };
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;

@@ -83,6 +83,20 @@ export interface TriedText {
   readonly error?: string;
 }
 
+/** Texts with tokens that are tried out at a time: each may take as many steps as templateLimits allows. */
+export const tryTexts = 100;
+
+/** Whether the parameters hold more than `tryTexts` of them. */
+export function tooManyTexts(params: Command['params']): boolean {
+  let count = 0;
+  const visit = (value: unknown): void => {
+    if (typeof value === 'string') count += value.includes('{{') ? 1 : 0;
+    else if (typeof value === 'object' && value !== null) Object.values(value).forEach(visit);
+  };
+  visit(params);
+  return count > tryTexts;
+}
+
 /** Every text of the parameters that holds tokens. Texts of `local_params` are names for the others, as where they are used. */
 export function tryParams(params: Command['params'], command: Command, now: number): TriedText[] {
   const views = viewsOf(command, { now });
@@ -154,6 +168,7 @@ export function standInConnections(type: Connection['type']): ResolvedConnection
     const account = { engine: 'postgres', database: 'preview', user: 'preview' } as const;
     return [withStandIns({ ...common, ...account, type, secrets: credentials })];
   }
+  if (type === 'script-host') return [withStandIns({ ...common, type, secrets: { token: standInRef } })];
   if (type === 'syslog') return [withStandIns({ ...common, type })];
   return [
     withStandIns({ ...common, type, auth: { type: 'bearer' }, secrets: credentials }),
