@@ -76,6 +76,7 @@ export const manifest: ActionManifest = {
   ],
   needs: ['http', 'clock'],
   connection: 'http',
+  whoami: { path: '/api/v4/user' },
   runOnce: 'all',
   defaultMode: 'each',
   idempotency: 'key',

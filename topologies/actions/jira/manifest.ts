@@ -66,6 +66,7 @@ export const manifest: ActionManifest = {
   ],
   needs: ['http', 'clock'],
   connection: 'http',
+  whoami: { path: '/rest/api/2/myself' },
   runOnce: 'all',
   defaultMode: 'each',
   idempotency: 'key',

@@ -110,6 +110,7 @@ export const manifest: ActionManifest = {
   ],
   needs: ['http'],
   connection: 'http',
+  whoami: { path: '/api/v4/users/me' },
   runOnce: 'all',
   defaultMode: 'each',
   idempotency: 'key',

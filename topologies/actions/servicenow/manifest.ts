@@ -67,6 +67,7 @@ export const manifest: ActionManifest = {
   ],
   needs: ['http', 'clock'],
   connection: 'http',
+  whoami: { path: '/api/now/table/incident?sysparm_limit=1&sysparm_fields=sys_id' },
   runOnce: 'all',
   defaultMode: 'each',
   idempotency: 'key',

@@ -105,6 +105,7 @@ export const manifest: ActionManifest = {
   ],
   needs: ['http'],
   connection: 'http',
+  whoami: { path: '/api/auth.test', member: 'ok' },
   runOnce: 'all',
   defaultMode: 'each',
   idempotency: 'key',
