@@ -33,6 +33,7 @@ const table: Record<string, Expected> = {
   ...document('lists', editors),
   ...document('playbooks', editors),
   ...document('connections', admins),
+  'POST /api/connections/:id/test': admins,
   'POST /api/rules/explain': everyone,
   'POST /api/templates/preview': everyone,
   'GET /api/secrets/:id': everyone,
