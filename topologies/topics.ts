@@ -201,6 +201,15 @@ export const topics = {
     retentionHours: 24,
     schema: 'sink-request.json',
   }),
+  connectionChecks: topic({
+    id: 'connection-checks',
+    name: 'connection-checks.v1',
+    key: 'connection',
+    content: 'checks of connections that people ask for',
+    partitions: 3,
+    retentionHours: 24,
+    schema: 'connection-check.json',
+  }),
   deadLetters: topic({
     id: 'dead-letters',
     name: 'dead-letters.v1',

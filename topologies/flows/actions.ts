@@ -1,6 +1,6 @@
 // Commands are carried out: one flow per action type, each with its own topic and group.
 import { manifests } from '../actions/registry.ts';
-import { actionGroup } from '../groups.ts';
+import { actionGroup, groups } from '../groups.ts';
 import { commandTopic, topics } from '../topics.ts';
 import type { PerformFlow } from './flow.ts';
 
@@ -22,3 +22,15 @@ export const actionFlows: readonly PerformFlow[] = [...manifests.values()].map((
   group: actionGroup(manifest.id),
   touches: [manifest.title],
 }));
+
+/** Checks of connections that people ask for; any process of the actions checks any connection. */
+export const connectionChecksFlow: PerformFlow = {
+  kind: 'perform',
+  service: 'actions',
+  title: 'checks of connections',
+  reads: [topics.connectionChecks],
+  tables: [topics.config],
+  writes: [],
+  group: groups.connectionChecks,
+  touches: ['destinations of connections', 'PostgreSQL'],
+};

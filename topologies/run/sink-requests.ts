@@ -17,6 +17,7 @@ import type { BatchHandler, RecordBatch } from '../ports/log.ts';
 import { compileSink } from './compile-sink.ts';
 import type { SinkResources } from './open-sink.ts';
 import { readRecord } from './read-record.ts';
+import { serveRequests } from './serve-requests.ts';
 import type { LetterBox } from './sink-letters.ts';
 import { createSinkNews } from './sink-news.ts';
 
@@ -120,22 +121,7 @@ export function createSinkRequests(options: SinkRequestsOptions): BatchHandler &
   }
 
   return {
-    async onBatch(batch, assignment) {
-      for (let index = 0; index < batch.count; index += 1) {
-        const value = batch.value(index);
-        const offset = batch.offset(index);
-        const done = (): void => assignment.complete(offset, offset + 1);
-        if (value === null) done();
-        // Apart from each other: one receiver that does not answer must not hold the others back.
-        else
-          void serve(Buffer.from(value))
-            .catch((error: unknown) => logger.error('a sink request failed', { error: String(error) }))
-            .then(done);
-      }
-      const last = batch.count === 0 ? null : batch.offset(batch.count - 1) + 1;
-      if (last === null || last < batch.nextOffset)
-        assignment.complete(last ?? batch.nextOffset, batch.nextOffset);
-    },
+    ...serveRequests(serve, { logger, what: 'sink request' }),
     stop: () => stopping.abort(),
   };
 }

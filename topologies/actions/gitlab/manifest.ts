@@ -84,6 +84,7 @@ export const manifest: ActionManifest = {
   failures: ['bad_response', 'missing_ref', 'not_found', 'wrong_state'],
   needs: ['http', 'clock'],
   connection: 'http',
+  whoami: { path: '/api/v4/user' },
   runOnce: 'all',
   defaultMode: 'each',
   idempotency: 'key',

@@ -74,6 +74,7 @@ export const manifest: ActionManifest = {
   failures: ['bad_response', 'missing_ref', 'not_found', 'wrong_state'],
   needs: ['http', 'clock'],
   connection: 'http',
+  whoami: { path: '/rest/api/2/myself' },
   runOnce: 'all',
   defaultMode: 'each',
   idempotency: 'key',

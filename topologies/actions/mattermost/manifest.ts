@@ -115,6 +115,7 @@ export const manifest: ActionManifest = {
   failures: ['bad_response', 'invalid_body', 'too_large'],
   needs: ['http'],
   connection: 'http',
+  whoami: { path: '/api/v4/users/me' },
   runOnce: 'all',
   defaultMode: 'each',
   idempotency: 'key',

@@ -75,6 +75,7 @@ export const manifest: ActionManifest = {
   failures: ['bad_response', 'missing_ref', 'not_found', 'wrong_state'],
   needs: ['http', 'clock'],
   connection: 'http',
+  whoami: { path: '/api/now/table/incident?sysparm_limit=1&sysparm_fields=sys_id' },
   runOnce: 'all',
   defaultMode: 'each',
   idempotency: 'key',

@@ -111,6 +111,7 @@ export const manifest: ActionManifest = {
   failures: ['bad_response', 'invalid_body', 'too_large'],
   needs: ['http'],
   connection: 'http',
+  whoami: { path: '/api/auth.test', member: 'ok' },
   runOnce: 'all',
   defaultMode: 'each',
   idempotency: 'key',

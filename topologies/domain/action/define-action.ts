@@ -70,6 +70,11 @@ export interface ActionManifest {
   readonly asks?: readonly Topic[];
   /** Type of the connection that the action uses, or the types of which its parameters choose one; null when it needs none. */
   readonly connection: ConnectionTypes;
+  /**
+   * What the product reads with GET to say who a credential is, changing nothing: checks of connections ask it. `member`: the member of
+   * the JSON answer that must be true as well.
+   */
+  readonly whoami?: { readonly path: string; readonly member?: string };
   /** What `run_once: true` means for this type. */
   readonly runOnce: 'all' | 'first';
   /** Mode when neither rule nor action says one. */
