@@ -57,7 +57,8 @@ describe('C04 C05 fields', () => {
     expect(read.headers['x-content-type-options']).toBe('nosniff');
     expect(read.json().document.name).toBe(name);
     const listed = await api.call({ url: '/api/rules?limit=200' });
-    expect(listed.json().items.map((item: { name?: string }) => item.name)).toContain(name);
+    const names = listed.json().items.map((item: { document: { name?: string } }) => item.document.name);
+    expect(names).toContain(name);
   });
 
   it('C10 a name of 100,000 characters is refused by its length', async () => {
@@ -67,13 +68,18 @@ describe('C04 C05 fields', () => {
   });
 
   it.each([
-    ['^(a+)+$', 201, null],
-    ['(?<=x)', 422, /lookaround is not possible/],
-    ['[', 422, /is no regular expression/],
-    ['a'.repeat(5_000), 422, /at most 1024 bytes/],
-    ['(a)\\1', 422, /a backreference is not possible/],
-  ] as const)('C12 regex %.20s: %i', async (regex, status, message) => {
-    const body = { ...rule, match_all: undefined, id: 'by-regex', when: { 'data.title': { regex } } };
+    ['that backtracks elsewhere', '^(a+)+$', 201, null],
+    ['with lookbehind', '(?<=x)', 422, /lookaround is not possible/],
+    ['that does not end', '[', 422, /is no regular expression/],
+    ['of 5,000 characters', 'a'.repeat(5_000), 422, /at most 1024 bytes/],
+    ['with a backreference', '(a)\\1', 422, /a backreference is not possible/],
+  ] as const)('C12 a regular expression %s', async (_title, regex, status, message) => {
+    const body = {
+      ...rule,
+      match_all: undefined,
+      id: `regex-${regex.length}`,
+      when: { 'data.title': { regex } },
+    };
     const response = await api.call({ method: 'POST', url: '/api/rules', body });
     expect(response.statusCode).toBe(status);
     if (message === null) return;
