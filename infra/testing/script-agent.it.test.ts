@@ -106,7 +106,7 @@ function processesThatShow(text: string): string[] {
 }
 
 describe('what a script gets', () => {
-  test('arguments as they are, no environment of the agent, rows on standard input', async () => {
+  test('C80, C84: arguments as they are, no environment of the agent, rows on standard input', async () => {
     const path = writeScript(
       folder,
       'show.py',
@@ -208,7 +208,7 @@ print(json.dumps({'argv': sys.argv[1:], 'env': dict(os.environ), 'stdin': [json.
     expect(agent.log()).not.toContain(canary);
   });
 
-  test('the command line of the source document, and a shell text only where it is allowed', async () => {
+  test('C82: the command line of the source document, and a shell text only where it is allowed', async () => {
     const path = writeScript(folder, 'test.py', 'import sys\nprint("|".join(sys.argv[1:]))', 0o644);
     const agent = await start({ scripts: { test: { path, interpreter: 'python3' } } });
     const command = `python3 ${path} --index logs-* --limit 100`;
@@ -233,7 +233,7 @@ print(json.dumps({'argv': sys.argv[1:], 'env': dict(os.environ), 'stdin': [json.
     });
   });
 
-  test('exit codes, signals, a missing interpreter, a file that cannot be executed', async () => {
+  test('C83: exit codes, signals, a missing interpreter, a file that cannot be executed', async () => {
     const agent = await start({
       scripts: {
         three: { path: writeScript(folder, 'three.sh', '#!/bin/sh\necho oops >&2\nexit 3') },

@@ -114,7 +114,7 @@ describe('C51 severity', () => {
 });
 
 describe('C55 record', () => {
-  it('says of what it is: rule, run, row, index of the month', () => {
+  it('C45, C47, C48, C49, C53: says of what it is: rule, run, row, index of the month', () => {
     const source = { ...rowsCommand([]).source, timestamp: Date.UTC(2026, 4, 31, 23, 59, 59, 999) };
     const record = recordOf(
       { rule: 'Named', additional_fields: { host: 'none' } },

@@ -42,7 +42,7 @@ async function ask(
 const check = (params: Record<string, unknown>) => checkParams(runJob, params).map(({ path }) => path);
 
 describe('run-job: record', () => {
-  it('is the documented one, under the key of the job', async () => {
+  it('C71: is the documented one, under the key of the job', async () => {
     const { append, request, outcome } = await ask({
       job: 'logins-of-{{team}}',
       parameters: { address: '{{source.ip}}', limit: 500, deep: { names: ['{{rule.id}}', true] } },
@@ -241,5 +241,5 @@ describe('run-job: parameters', () => {
     [{ job: 'a', via: 'http', path: '/../x' }, ['/path']],
   ])('%j: %j', (params, paths) => expect(check(params)).toEqual(paths));
 
-  it('runs once for the first result', () => expect(runJob.manifest.runOnce).toBe('first'));
+  it('C72: runs once for the first result', () => expect(runJob.manifest.runOnce).toBe('first'));
 });

@@ -96,7 +96,7 @@ describe('ticket: requests', () => {
     ['{}', null],
     ['', null],
     ['null', null],
-  ])('reads the reference in %s', async (body, ref) => {
+  ])('A14: reads the reference in %s', async (body, ref) => {
     const { outcome } = await send({ create }, eventCommand(), { answers: [{ status: 201, body }] });
     if (ref === null) expect(outcome).toMatchObject({ status: 'failed', code: 'bad_response' });
     else expect(outcome).toMatchObject({ status: 'done', ref });
