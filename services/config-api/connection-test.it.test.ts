@@ -31,7 +31,6 @@ import type { OutRecord } from '@tocsin/topologies/ports/log.ts';
 import { createConnectionChecks } from '@tocsin/topologies/run/connection-checks.ts';
 import { assignmentOf, batchOf } from '@tocsin/topologies/testing/batches.ts';
 import { topics } from '@tocsin/topologies/topics.ts';
-import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestApi, type TestApi } from './test-api.ts';
 
@@ -105,10 +104,10 @@ beforeAll(async () => {
   sshd = await startSshd(scratch.path);
   agent = await startAgent(`${scratch.path}/agent`, { scripts: {} });
   closedPort = await freePort();
-  await sql.raw(`create role ${role} login password '${password}'`).execute(api.db);
+  await api.pool.query(`create role ${role} login password '${password}'`);
 });
 afterAll(async () => {
-  await sql.raw(`drop role ${role}`).execute(api.db);
+  await api.pool.query(`drop role ${role}`);
   await api.close();
   await http.close();
   database.close();
