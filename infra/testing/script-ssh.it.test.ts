@@ -64,7 +64,7 @@ function run(params: Record<string, unknown>, parts: Parts = {}): Promise<Outcom
   });
 }
 
-test('words, variables and rows arrive as they are; nothing is run that is no script', async () => {
+test('T17: words, variables and rows arrive as they are; nothing is run that is no script', async () => {
   const path = writeScript(
     folder,
     'show.py',

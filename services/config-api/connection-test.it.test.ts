@@ -104,10 +104,10 @@ beforeAll(async () => {
   sshd = await startSshd(scratch.path);
   agent = await startAgent(`${scratch.path}/agent`, { scripts: {} });
   closedPort = await freePort();
-  await api.pool.query(`create role ${role} login password '${password}'`);
+  await runnerOf(api.db).query(`create role ${role} login password '${password}'`);
 });
 afterAll(async () => {
-  await api.pool.query(`drop role ${role}`);
+  await runnerOf(api.db).query(`drop role ${role}`);
   await api.close();
   await http.close();
   database.close();

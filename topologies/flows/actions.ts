@@ -1,17 +1,10 @@
 // Commands are carried out: one flow per action type, each with its own topic and group.
-import { actions } from '../actions/registry.ts';
+import { manifests } from '../actions/registry.ts';
 import { actionGroup, groups } from '../groups.ts';
-import { commandTopic, type Topic, topics } from '../topics.ts';
+import { commandTopic, topics } from '../topics.ts';
 import type { PerformFlow } from './flow.ts';
 
-/** Types that write to topics which systems outside read. */
-const asking: Readonly<Record<string, readonly Topic[]>> = {
-  rescan: [topics.scanRequests],
-  'run-job': [topics.jobRequests],
-  tag: [topics.assetUpdates],
-};
-
-export const actionFlows: readonly PerformFlow[] = Object.values(actions).map(({ manifest }) => ({
+export const actionFlows: readonly PerformFlow[] = [...manifests.values()].map((manifest) => ({
   kind: 'perform',
   service: 'actions',
   title: manifest.id,
@@ -24,7 +17,7 @@ export const actionFlows: readonly PerformFlow[] = Object.values(actions).map(({
     topics.deadLetters,
     topics.timers,
     commandTopic(manifest.id),
-    ...(asking[manifest.id] ?? []),
+    ...(manifest.asks ?? []),
   ],
   group: actionGroup(manifest.id),
   touches: [manifest.title],

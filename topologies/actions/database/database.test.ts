@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { DatabaseFailure, type DatabaseFailureClass } from '../../ports/database.ts';
 import { column } from '../../ports/fakes/database.ts';
+import { contractNow, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, httpConnection, rowsCommand } from '../../testing/fixtures.ts';
-import { contract, contractNow, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { database } from './execute.ts';
 import { check, databaseConnection, send, textTable } from './fixtures/send.ts';
 

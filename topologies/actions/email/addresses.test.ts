@@ -1,8 +1,8 @@
 // Who gets a mail and which headers it may have: nothing that a value or a configuration says adds a recipient.
 import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
+import { fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, smtpConnection } from '../../testing/fixtures.ts';
-import { fakes } from '../contract.ts';
 import { email } from './execute.ts';
 import { check, data, send } from './fixtures/send.ts';
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { MailFailure, type MailFailureClass } from '../../ports/mail.ts';
+import { contractNow, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand, smtpConnection } from '../../testing/fixtures.ts';
-import { contract, contractNow, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { safeFileName } from './content.ts';
 import { email } from './execute.ts';
 import { check, data, send } from './fixtures/send.ts';

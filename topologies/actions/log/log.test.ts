@@ -1,8 +1,9 @@
 // Event logging: one line per row, and no value can forge a line or move a terminal.
 import { describe, expect, it } from 'vitest';
 import { fakeLineLog } from '../../ports/fakes/line-log.ts';
+import { contextFor, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, findingNew, rowsCommand } from '../../testing/fixtures.ts';
-import { contextFor, contract, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { log } from './execute.ts';
 import { logLines } from './request.ts';
 

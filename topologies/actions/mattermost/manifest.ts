@@ -108,6 +108,11 @@ export const manifest: ActionManifest = {
       },
     },
   ],
+  outputs: {
+    status_code: 'Status of the answer.',
+    post_id: 'Id of the post; with a bot token only.',
+  },
+  failures: ['bad_response', 'invalid_body', 'too_large'],
   needs: ['http'],
   connection: 'http',
   whoami: { path: '/api/v4/users/me' },

@@ -1,8 +1,9 @@
 // The MITRE ATT&CK risk action: which entities are scored, and by how much.
 import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
+import { contextFor, contractNow, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand } from '../../testing/fixtures.ts';
-import { contextFor, contract, contractNow, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { mitreRisk } from './execute.ts';
 import type { MitreRiskParams } from './params.ts';
 import { mitreRiskRequest } from './request.ts';

@@ -6,10 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
 import type { ResolvedConnection } from '../../domain/action/define-action.ts';
 import { LogError } from '../../ports/log.ts';
+import { contextFor, contractNow, type Fakes, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, httpConnection, rowsCommand } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
 import { sendCommand } from '../../testing/send-command.ts';
-import { contextFor, contract, contractNow, type Fakes, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { rescan } from './execute.ts';
 import { startOf } from './request.ts';
 

@@ -3,10 +3,11 @@ import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, JobRequest } from '@tocsin/schemas/types.ts';
 import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
+import { contextFor, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, httpConnection, rowsCommand } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
 import { sendCommand } from '../../testing/send-command.ts';
-import { contextFor, contract, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { runJob } from './execute.ts';
 
 const scheduler = httpConnection({ auth: { type: 'bearer' } }, { token: 'x' });

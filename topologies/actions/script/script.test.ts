@@ -3,8 +3,9 @@ import { checkParams } from '../../domain/action/check-params.ts';
 import type { ActionContext } from '../../domain/action/define-action.ts';
 import type { scriptEnd } from '../../ports/fakes/script-host.ts';
 import { ScriptHostFailure, type ScriptHostFailureClass } from '../../ports/script-host.ts';
+import { contextFor, type Fakes, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand } from '../../testing/fixtures.ts';
-import { contextFor, contract, type Fakes, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { script } from './execute.ts';
 import { agentConnection, sshConnection } from './fixtures/host.ts';
 

@@ -103,6 +103,12 @@ export const manifest: ActionManifest = {
       params: { max_rows: 20, link: 'https://siem.example.com/jobs/{{search.job_id}}' },
     },
   ],
+  outputs: {
+    status_code: 'Status of the answer.',
+    ts: 'Timestamp of the message, for answers in its thread; with a bot token only.',
+    channel: 'Id of its channel; with a bot token only.',
+  },
+  failures: ['bad_response', 'invalid_body', 'too_large'],
   needs: ['http'],
   connection: 'http',
   whoami: { path: '/api/auth.test', member: 'ok' },

@@ -4,10 +4,11 @@ import type { AssetUpdate, Command } from '@tocsin/schemas/types.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
+import { contextFor, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, httpConnection, rowsCommand } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
 import { sendCommand } from '../../testing/send-command.ts';
-import { contextFor, contract, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { tag } from './execute.ts';
 import { foldOf, tagOf } from './params.ts';
 

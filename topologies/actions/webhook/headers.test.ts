@@ -1,8 +1,8 @@
 // Headers, credentials and signatures of webhooks.
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { contractNow } from '../../testing/action-fakes.ts';
 import { eventCommand, httpConnection } from '../../testing/fixtures.ts';
-import { contractNow } from '../contract.ts';
 import { webhook } from './execute.ts';
 import { check, send } from './fixtures/send.ts';
 
