@@ -257,6 +257,14 @@ test('says so when it does not come', async () => {
   expect(one.stored).toMatchObject([{ ok: false, detail: 'the worker does not have revision 2 yet' }]);
 });
 
+test('an older revision is never checked in its place', async () => {
+  const one = world(null);
+  one.connections.set('c', { document: smtp, revision: 1 });
+  await one.ask();
+  await one.clock.advance(5_100);
+  expect([one.stored[0]?.code, one.mail.greeted]).toEqual(['invalid_params', []]);
+});
+
 test.each([
   ['too old', { at: 0 }],
   ['not one', { v: 2 }],
