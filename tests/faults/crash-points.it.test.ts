@@ -177,18 +177,11 @@ const before = { ticket: once, mail: once, chat: once, script: notBegun };
 const between = { ticket: once, mail: again, chat: again, script: once };
 const recorded = { ticket: once, mail: once, chat: once, script: once };
 
-test('x1: claimed, nothing sent', async () => {
-  hold(() => ({ what: 'request', after: null }));
-  const cases = await send(before);
-  await untilHeld(each);
-  await kill(cases.length);
-  await expectLedger(cases, 'uncertain');
-  await restart();
-  await expectEnds(cases, true);
-});
-
-test('x2: the first bytes sent', async () => {
-  hold(({ begin }) => ({ what: 'request', after: begin }));
+test.each<[string, (destination: Destination) => Hold]>([
+  ['x1: claimed, nothing sent', () => ({ what: 'request', after: null })],
+  ['x2: the first bytes sent', ({ begin }) => ({ what: 'request', after: begin })],
+])('%s', async (_, at) => {
+  hold(at);
   const cases = await send(before);
   await untilHeld(each);
   await kill(cases.length);
