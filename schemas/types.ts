@@ -119,6 +119,7 @@ export interface AllDocuments {
   'command-cancel.json': CommandCancel;
   'command.json': Command;
   'config-record.json': ConfigRecord;
+  'connection-check.json': ConnectionCheck;
   'connection.json': Connection;
   'correlation-input.json': CorrelationInput;
   'dead-letter.json': DeadLetterHeaders;
@@ -510,6 +511,23 @@ export interface ConfigRecord {
   };
 }
 /**
+ * A check of a connection that somebody asks for, as written to connection-checks.v1; the record key is the connection. A process of the actions connects with its own network and secrets and stores what became of it.
+ */
+export interface ConnectionCheck {
+  v: 1;
+  id: string;
+  connection: string;
+  /**
+   * The one to check; a worker that does not have it yet waits.
+   */
+  revision: number;
+  /**
+   * Epoch ms.
+   */
+  at: number;
+  by: string;
+}
+/**
  * secrets: token or password for auth, tls_key for a client certificate, hmac and hmac_previous for signatures, and secret_path for an address that is a credential itself: the path and query of a Slack, Teams or Mattermost webhook, or its whole address, which must be on this host; and headers, of a webhook sink: a JSON object of header names and values.
  */
 export interface HttpConnection {
@@ -539,6 +557,10 @@ export interface HttpConnection {
    * Prefix of every path, for products that live below one.
    */
   base_path?: string;
+  /**
+   * Path below base_path that a check of the connection reads with GET: one that answers 2xx only to a valid credential. Without it the path by which the product says who one is, where an action of one type uses the connection; else /.
+   */
+  check_path?: string;
   auth?: {
     /**
      * basic uses username and secrets.password; bearer and splunk use secrets.token; header sends secrets.token in the named header.

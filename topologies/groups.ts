@@ -14,6 +14,7 @@ export const groups = {
   correlations: { id: 'tocsin.correlations', service: 'playbooks', maxLagSeconds: 30 },
   recorder: { id: 'tocsin.recorder', service: 'recorder', maxLagSeconds: 300 },
   sinkRequests: { id: 'tocsin.sink-requests', service: 'sinks', maxLagSeconds: 30 },
+  connectionChecks: { id: 'tocsin.connection-checks', service: 'actions', maxLagSeconds: 30 },
   deliveryRecorder: { id: 'tocsin.recorder.deliveries', service: 'recorder', maxLagSeconds: 300 },
   runRecorder: { id: 'tocsin.recorder.runs', service: 'recorder', maxLagSeconds: 60 },
   letterRecorder: { id: 'tocsin.recorder.dead-letters', service: 'recorder', maxLagSeconds: 300 },

@@ -201,6 +201,15 @@ export const topics = {
     retentionHours: 24,
     schema: 'sink-request.json',
   }),
+  connectionChecks: topic({
+    id: 'connection-checks',
+    name: 'connection-checks.v1',
+    key: 'connection',
+    content: 'checks of connections that people ask for',
+    partitions: 3,
+    retentionHours: 24,
+    schema: 'connection-check.json',
+  }),
   deadLetters: topic({
     id: 'dead-letters',
     name: 'dead-letters.v1',
@@ -220,4 +229,16 @@ export function commandTopic(type: string): Topic {
     content: `commands for the action type ${type}; one that waited comes back as its timer, {kind: timer, command, ...}`,
     schema: 'command.json',
   });
+}
+
+const names = new Map(Object.values(topics).map(({ id, name }) => [id as string, name]));
+
+/** Name in Kafka of the topic with this id; null when there is none. */
+export function topicNameOf(id: string): string | null {
+  return names.get(id) ?? null;
+}
+
+/** Ids of the topics that a sink reads: findings, where its document names none. */
+export function sinkTopicIds(sink: object): readonly string[] {
+  return (sink as { readonly topics?: readonly string[] }).topics ?? [topics.findings.id];
 }

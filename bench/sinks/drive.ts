@@ -7,11 +7,11 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { createInterface } from 'node:readline';
-import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
 import { startKafka } from '@tocsin/local/servers/kafka.ts';
 import type { Connection } from '@tocsin/schemas/types.ts';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
-import type { OutRecord } from '@tocsin/topologies/ports/log.ts';
+import { finding, findingBytes, preload } from './load.ts';
+import { type PeerMapping, peerProgram, runPeer } from './peer.ts';
 import type { Plan, RoundResult } from './sink.child.ts';
 
 const overHttp: Connection = {
@@ -22,36 +22,6 @@ const overHttp: Connection = {
   allow_insecure: true,
   host: '127.0.0.1',
 };
-const partitions = 4;
-const findingBytes = 407;
-
-/** A finding of exactly 407 bytes, in the shape of the SIEM guide's own example. */
-function finding(number: number): string {
-  const id = String(number).padStart(8, '0');
-  const severity = ['critical', 'high', 'medium', 'low'][number % 4]!;
-  const event = (description: string): string =>
-    JSON.stringify({
-      event: 'finding.new',
-      timestamp: new Date(1_777_377_600_000 + number).toISOString(),
-      data: {
-        finding_id: `f-${id}`,
-        title: 'SQL Injection in /api/login',
-        severity,
-        cvss: 9.8,
-        asset: { id: `a-${number % 1000}`, name: `host${number % 1000}.example.com`, type: 'domain' },
-        scan_id: 'sc-44021',
-        description,
-        remediation: 'Use parameterized queries or an ORM.',
-      },
-    });
-  const text = 'User input is passed directly to SQL query without parameterization. ';
-  return event(
-    text
-      .padEnd(text.length + findingBytes - Buffer.byteLength(event(text)), '.')
-      .slice(0, text.length + findingBytes - event(text).length),
-  );
-}
-
 const children: ChildProcess[] = [];
 
 function start(
@@ -75,27 +45,10 @@ async function* lines(child: ChildProcess): AsyncGenerator<Record<string, unknow
     yield JSON.parse(line) as Record<string, unknown>;
 }
 
-async function preload(brokers: string, topic: string, events: number): Promise<void> {
-  const client = await openLogClient(
-    parseLogSettings({ ...process.env, KAFKA_BROKERS: brokers }, 'bench-producer'),
-  );
-  const admin = client.admin();
-  await admin.ensureTopics([{ name: topic, partitions, replicationFactor: 1, config: {} }]);
-  await admin.close();
-  const producer = client.producer();
-  for (let from = 0; from < events; from += 5_000) {
-    const records: OutRecord[] = [];
-    for (let n = from; n < Math.min(events, from + 5_000); n++)
-      records.push({ topic, key: `a-${n % 1000}`, value: finding(n), partition: n % partitions });
-    await producer.send(records);
-  }
-  await producer.close();
-}
-
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /**
- * Runs the benchmark with `[--gzip] [--filters] [events] [rounds] [flags of node…]` of the command line and prints one JSON object. KAFKA_BROKERS uses a
+ * Runs the benchmark with `[--gzip] [--filters] [--peer] [events] [rounds] [flags of node…]` of the command line and prints one JSON object. KAFKA_BROKERS uses a
  * running broker. `receiverFile` is in infra/testing/receivers: it prints its port, answers GET /stats with its totals there or on `statsPort`,
  * and prints its authority as `ca` when it speaks TLS.
  */
@@ -114,6 +67,7 @@ export async function benchSink(
   const params = { ...sink.params, ...(option('--gzip') ? { gzip: true } : {}) };
   // All findings of the topic pass, so that all of them are counted by the receiver.
   const filters = option('--filters') ? { min_severity: 'low' as const, events: ['finding.*'] } : undefined;
+  const withPeer = option('--peer');
   const [eventsText = '500000', roundsText = '4', ...nodeArguments] = words;
   const events = Number(eventsText);
   const rounds = Number(roundsText);
@@ -158,6 +112,25 @@ export async function benchSink(
       broken: number;
       bytes: number;
     };
+    const peers: Record<string, object> = {};
+    if (withPeer) {
+      const program = peerProgram(say);
+      const url = `http://127.0.0.1:${port}/services/collector/event`;
+      const peerPlan = { brokers, topic, url, events, gzip: 'gzip' in params };
+      for (const mapping of ['fast', 'parse'] as const satisfies readonly PeerMapping[]) {
+        const runs = [];
+        for (let number = 0; number < rounds; number += 1) {
+          runs.push(await runPeer(program, peerPlan, mapping, `${topic}.${mapping}.${number}`));
+          say(`peer, ${mapping}: ${JSON.stringify(runs.at(-1))}`);
+        }
+        peers[mapping] = {
+          events_per_cpu_second: Math.round(
+            (events * rounds) / runs.reduce((total, { cpuSeconds }) => total + cpuSeconds, 0),
+          ),
+          rss_mb: Math.round(Math.max(...runs.map(({ rssMb }) => rssMb))),
+        };
+      }
+    }
     const counted = results.slice(1);
     const sum = (of: (result: RoundResult) => number): number =>
       counted.reduce((total, result) => total + of(result), 0);
@@ -177,6 +150,7 @@ export async function benchSink(
         ),
         rss_mb: Math.round(Math.max(...results.map(({ rssMb }) => rssMb))),
         event_bytes: findingBytes,
+        ...(withPeer ? { peers } : {}),
         // Every event passed the splice check, and the receiver counted each of them once per round, none cut off.
         validated: totals.events === events * (rounds + 1) && totals.broken === 0,
         received: totals.events,

@@ -186,11 +186,13 @@ it('B24, B37, B47c, B50, B56: every command of docs/sinks.md, and the first even
   expect(findings.sort()).toEqual(ids);
   expect(hec.events[0]).toMatchObject({ index: 'security', sourcetype: '_json', source: 's4e' });
 
-  const found = await until(
+  // Shards of a new index refuse a search until they have started.
+  const { output: found } = await until(
     'Elasticsearch',
-    () => run(search1),
-    (seen) => seen.includes('"_id"'),
+    () => shell.run(join(scratch.path, 'block.sh'), search1),
+    ({ failed, output }) => !failed && output.includes('"_id"'),
   );
+  outputs.push(found);
   expect(found).toContain('SQL Injection in /api/login');
   expect(found).toContain('"_index":"s4e-events-2026.04"');
 

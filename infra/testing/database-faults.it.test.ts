@@ -47,7 +47,7 @@ describe.each(engines)('faults of a database action on %s', (engine) => {
     expect(await run(engine, row({ host: 'a', n: 6 }), params)).toMatchObject({ status: 'done' });
   });
 
-  it('pauses for refused credentials and an unknown database, and never says the password', async () => {
+  it('C38: pauses for refused credentials and an unknown database, and never says the password', async () => {
     const options: Options[] = [{ password: 'wrong-password', over: { user: 'nobody_here' } }];
     if (engine === 'mariadb') options.push({ over: { database: 'no_such' } });
     else options.push({ over: { url: `${places.postgres.config.url}_gone` } });
@@ -70,7 +70,7 @@ describe.each(engines)('faults of a database action on %s', (engine) => {
     });
   });
 
-  it('speaks TLS to the server of the certificate, and to no other', async () => {
+  it('C39: speaks TLS to the server of the certificate, and to no other', async () => {
     await execute(engine, 'CREATE TABLE safe (host varchar(50))');
     const relay = engine === 'postgres' ? await tlsRelay(server(engine).port, certificate) : null;
     const { security: _, allow_insecure: __, ...config } = places[engine].config;
@@ -114,7 +114,7 @@ describe.each(engines)('faults of a database action on %s', (engine) => {
     });
   });
 
-  it('goes on over a new session when the server ended the old one, and stops when told to', async () => {
+  it('C39: goes on over a new session when the server ended the old one, and stops when told to', async () => {
     const kill =
       engine === 'postgres'
         ? 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()'

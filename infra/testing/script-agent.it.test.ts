@@ -90,8 +90,23 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
+/** Command lines and environments, of all processes, that hold the text. */
+function processesThatShow(text: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => [`/proc/${pid}/cmdline`, `/proc/${pid}/environ`])
+    .filter((file) => {
+      try {
+        return readFileSync(file).includes(text);
+      } catch {
+        // It has ended, or belongs to somebody else.
+        return false;
+      }
+    });
+}
+
 describe('what a script gets', () => {
-  test('arguments as they are, no environment of the agent, rows on standard input', async () => {
+  test('C80, C84: arguments as they are, no environment of the agent, rows on standard input', async () => {
     const path = writeScript(
       folder,
       'show.py',
@@ -147,7 +162,53 @@ print(json.dumps({'argv': sys.argv[1:], 'env': dict(os.environ), 'stdin': [json.
     expect(existsSync(marker)).toBe(false);
   });
 
-  test('the command line of the source document, and a shell text only where it is allowed', async () => {
+  test('T17: what would be an option, or a line of its own, is one argument or refused', async () => {
+    const marker = join(folder, 'pwned');
+    const path = writeScript(folder, 'words.sh', '#!/bin/sh\nfor word; do printf "%s|" "$word"; done');
+    const agent = await start({ scripts: { words: { path, arguments: { pattern: '(?s).*' } } } });
+    const values = ['$(id)', '; id', `\n touch ${marker}\n`, `' ; touch ${marker}`];
+    for (const value of values) {
+      const command = { ...eventCommand({ event: { event: 'x', data: { value } } }), type: 'script' };
+      const params = { script: 'words', arguments: ['{{data.value}}', '--name={{data.value}}'] };
+      const outcome = await run(agent, params, { over: { ...command, command_id: nextId(), params } });
+      expect(outputOf(outcome)['stdout']).toBe(`${value}|--name=${value}|`);
+    }
+    const params = { script: 'words', arguments: ['{{data.value}}'] };
+    const option = {
+      ...eventCommand({ event: { event: 'x', data: { value: '--config=/x' } } }),
+      type: 'script',
+    };
+    expect(await run(agent, params, { over: { ...option, command_id: nextId(), params } })).toMatchObject({
+      status: 'failed',
+      code: 'script_refused',
+      retry: 'never',
+    });
+    expect(existsSync(marker)).toBe(false);
+  });
+
+  test('T18: neither the credential nor what comes on standard input is in the command line or environment of any process', async () => {
+    const gate = join(folder, 'gate');
+    const path = writeScript(
+      folder,
+      'slow.sh',
+      '#!/bin/sh\ncat\ntouch "$1.open"\nwhile [ ! -e "$1" ]; do sleep 0.05; done',
+    );
+    const agent = await start({ scripts: { slow: { path } } });
+    const canary = 'canary-3f9c1e77-of-a-row';
+    const params = { script: 'slow', arguments: [gate] };
+    const ended = run(agent, params, {
+      over: { ...rowsCommand([{ password: canary }]), type: 'script', command_id: nextId(), params },
+    });
+    await eventually(() => existsSync(`${gate}.open`));
+    // The gate itself is an argument: whoever looks finds it.
+    expect(processesThatShow(gate).length).toBeGreaterThan(0);
+    expect([...processesThatShow(canary), ...processesThatShow(agentToken)]).toEqual([]);
+    writeFileSync(gate, '');
+    expect(outputOf(await ended)['stdout']).toContain(canary);
+    expect(agent.log()).not.toContain(canary);
+  });
+
+  test('C82: the command line of the source document, and a shell text only where it is allowed', async () => {
     const path = writeScript(folder, 'test.py', 'import sys\nprint("|".join(sys.argv[1:]))', 0o644);
     const agent = await start({ scripts: { test: { path, interpreter: 'python3' } } });
     const command = `python3 ${path} --index logs-* --limit 100`;
@@ -172,7 +233,7 @@ print(json.dumps({'argv': sys.argv[1:], 'env': dict(os.environ), 'stdin': [json.
     });
   });
 
-  test('exit codes, signals, a missing interpreter, a file that cannot be executed', async () => {
+  test('C83: exit codes, signals, a missing interpreter, a file that cannot be executed', async () => {
     const agent = await start({
       scripts: {
         three: { path: writeScript(folder, 'three.sh', '#!/bin/sh\necho oops >&2\nexit 3') },

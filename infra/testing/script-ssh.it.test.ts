@@ -64,7 +64,7 @@ function run(params: Record<string, unknown>, parts: Parts = {}): Promise<Outcom
   });
 }
 
-test('words, variables and rows arrive as they are; nothing is run that is no script', async () => {
+test('T17, C80, C84: words, variables and rows arrive as they are; nothing is run that is no script', async () => {
   const path = writeScript(
     folder,
     'show.py',
@@ -221,7 +221,7 @@ describe('once', () => {
   const counting = '#!/bin/sh\necho "$TOCSIN_COMMAND_ID" >> "$1"\nsleep "$2"\necho done >> "$1"';
   const config = () => ({ scripts: { count: { path: writeScript(folder, 'count.sh', counting) } } });
 
-  test('five at once and one later are one run', async () => {
+  test('C80: five at once and one later are one run', async () => {
     const mark = join(folder, 'five');
     const command_id = nextId();
     const once = () =>

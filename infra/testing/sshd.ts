@@ -102,20 +102,42 @@ SetEnv HOME=${home}
     clientKey: client.key,
     log: () => said,
     killSessions() {
-      for (const each of sessionsOf(pid)) process.kill(each, 'SIGKILL');
+      for (const each of sessionsOf(pid)) kill(each);
     },
     async stop() {
-      for (const each of sessionsOf(pid)) process.kill(each, 'SIGKILL');
+      for (const each of sessionsOf(pid)) kill(each);
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
       await exited;
     },
   };
 }
 
-/** Children of the server: one process for each connection. */
+/** Processes of sshd for its connections: of each a monitor, and under it the one that holds the connection. */
 function sessionsOf(pid: number): number[] {
   const path = `/proc/${pid}/task/${pid}/children`;
-  return existsSync(path) ? readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number) : [];
+  if (!existsSync(path)) return [];
+  return readFileSync(path, 'utf8')
+    .trim()
+    .split(' ')
+    .filter((each) => each !== '' && isSshd(each))
+    .flatMap((each) => [...sessionsOf(Number(each)), Number(each)]);
+}
+
+/** The end of its child may have ended a monitor already. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function isSshd(pid: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'sshd';
+  } catch {
+    return false;
+  }
 }
 
 async function answers(port: number): Promise<boolean> {

@@ -40,6 +40,7 @@ const documentNames: readonly DocumentName[] = [
   'search-result.json',
   'secret-ref.json',
   'sink-request.json',
+  'connection-check.json',
   'sink.json',
 ];
 

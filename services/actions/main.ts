@@ -1,4 +1,5 @@
 // The action workers: commands in, effects, results and dead letters out; one consumer group per type.
+import { hostname } from 'node:os';
 import { createConfigSource } from '@tocsin/adapters/config/config-source.ts';
 import { createDatabaseClient } from '@tocsin/adapters/database/client.ts';
 import { createPostgresEffects, pruneEffects } from '@tocsin/adapters/effects/postgres.ts';
@@ -8,6 +9,7 @@ import { createHttpClient } from '@tocsin/adapters/http/client.ts';
 import { createEgressPolicy } from '@tocsin/adapters/http/egress-policy.ts';
 import { createLineLog } from '@tocsin/adapters/line-log/file.ts';
 import { openLogClient } from '@tocsin/adapters/log/client.ts';
+import { createCheckStore } from '@tocsin/adapters/postgres/check-store.ts';
 import { createIncidentStore } from '@tocsin/adapters/postgres/incident-store.ts';
 import { openDatabase } from '@tocsin/adapters/postgres/migrate.ts';
 import { createMitreStore } from '@tocsin/adapters/postgres/mitre-store.ts';
@@ -22,13 +24,16 @@ import { createSyslogClient } from '@tocsin/adapters/syslog/client.ts';
 import { actions } from '@tocsin/topologies/actions/registry.ts';
 import type { ActionPorts } from '@tocsin/topologies/domain/action/define-action.ts';
 import { actionFlows } from '@tocsin/topologies/flows/actions.ts';
+import { groups } from '@tocsin/topologies/groups.ts';
+import { createConnectionChecks } from '@tocsin/topologies/run/connection-checks.ts';
 import { createConnectionLookup, laneSettingsOf } from '@tocsin/topologies/run/connections.ts';
 import { createTimers } from '@tocsin/topologies/run/fold/timers.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createPerformer } from '@tocsin/topologies/run/perform.ts';
 import { keepMsOf, pruneHourly } from '@tocsin/topologies/run/prune.ts';
 import { recordsOf } from '@tocsin/topologies/run/records.ts';
-import { commandTopic } from '@tocsin/topologies/topics.ts';
+import { startRequestConsumer } from '@tocsin/topologies/run/request-consumer.ts';
+import { commandTopic, topics } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
 
 const config = readConfig();
@@ -76,19 +81,22 @@ await runService(config.service, async (context) => {
   onStop(() => outbox.stop());
   // Not destroyed: that would end the pool, which is ended above.
   const db = openDatabase(pool);
+  const mail = createMailer({ egress });
+  const syslog = createSyslogClient({ egress });
+  const scripts = createScriptHosts({ http, egress });
   const ports: ActionPorts = {
     http,
-    mail: createMailer({ egress }),
+    mail,
     lineLog,
     database,
     files,
     lake,
-    syslog: createSyslogClient({ egress }),
+    syslog,
     records: recordsOf(outbox),
     incidents: createIncidentStore(db),
     risks: createRiskStore(db),
     mitre: createMitreStore(db),
-    scripts: createScriptHosts({ http, egress }),
+    scripts,
     clock,
   };
   const ledgers = { fast: createRedisEffects(redis), durable: createPostgresEffects(pool) };
@@ -148,4 +156,24 @@ await runService(config.service, async (context) => {
     onStop(() => consumer.stop());
     await consumer.start();
   }
+
+  const asked = startRequestConsumer({
+    client,
+    group: groups.connectionChecks.id,
+    topic: topics.connectionChecks.name,
+    handler: createConnectionChecks({
+      table: () => source.table,
+      secrets,
+      ports: { http, mail, database, syslog, scripts },
+      store: createCheckStore(db),
+      actions,
+      worker: hostname(),
+      clock,
+      logger,
+    }),
+    what: 'connection check',
+    clock,
+    logger,
+  });
+  onStop(() => asked.stop());
 });

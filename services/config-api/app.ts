@@ -11,6 +11,7 @@ import { maxBodyBytes, readJsonBodies } from './json-body.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { approvePageRoutes } from './routes/approve-page.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { connectionTestRoutes } from './routes/connection-test.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { deadLetterOperateRoutes } from './routes/dead-letters-operate.ts';
 import { serveDocs } from './routes/docs.ts';
@@ -30,6 +31,7 @@ import { runVerbRoutes } from './routes/run-verbs.ts';
 import { runRoutes } from './routes/runs.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { siemRoutes } from './routes/siem.ts';
+import { templatePreviewRoutes } from './routes/template-preview.ts';
 import { typeRoutes } from './routes/types.ts';
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
@@ -48,8 +50,8 @@ export interface AppSettings {
   readonly requestTimeoutMs?: number;
   /** Longest wait for what becomes of a decision at a gate, ms; default 2,000. */
   readonly decisionWaitMs?: number;
-  /** Longest wait for what becomes of a test or a redelivery of a sink, ms; default 20,000. */
-  readonly sinkWaitMs?: number;
+  /** Longest wait for what becomes of a test or a redelivery of a sink, or of a test of a connection, ms; default 20,000. */
+  readonly testWaitMs?: number;
   /** Requests per minute and client address for the pages of approval links; default 60. */
   readonly linkRateLimit?: number;
 }
@@ -115,10 +117,12 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
   await serveDocs(http);
   const inputs = createRunInputs(dependencies.store, dependencies.producer);
   const deciding = { runs: dependencies.runs, inputs, waitMs: settings.decisionWaitMs ?? 2_000 };
-  const calls = createSinkCalls(dependencies, settings.sinkWaitMs ?? 20_000);
+  const testWaitMs = settings.testWaitMs ?? 20_000;
+  const calls = createSinkCalls(dependencies, testWaitMs);
   await http.register(async (scope) => {
     healthRoutes(scope, dependencies);
     documentRoutes(scope, dependencies);
+    connectionTestRoutes(scope, dependencies, testWaitMs);
     ruleExplainRoutes(scope, dependencies);
     secretRoutes(scope, dependencies);
     keyRoutes(scope, dependencies);
@@ -134,10 +138,11 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     incidentRoutes(scope, dependencies);
     riskRoutes(scope, dependencies);
     mitreRoutes(scope, dependencies);
+    templatePreviewRoutes(scope, dependencies);
     eventStreamRoutes(scope, dependencies);
     deadLetterRoutes(scope, dependencies);
     deadLetterOperateRoutes(scope, dependencies);
-    webhookRoutes(scope, dependencies);
+    webhookRoutes(scope, dependencies, calls);
     webhookDeliveryRoutes(scope, dependencies, calls);
     siemRoutes(scope, dependencies, calls);
   });

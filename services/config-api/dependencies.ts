@@ -3,6 +3,7 @@
 import type { Keyring } from '@tocsin/adapters/postgres/api-keys.ts';
 import type { ApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts';
 import type { AuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
+import type { CheckStore } from '@tocsin/adapters/postgres/check-store.ts';
 import type { ConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import type { DeadLetterSearch } from '@tocsin/adapters/postgres/dead-letter-search.ts';
 import type { DeliveryStore } from '@tocsin/adapters/postgres/delivery-store.ts';
@@ -58,6 +59,8 @@ export interface Dependencies {
   readonly events: StreamHub;
   readonly letters: DeadLetterSearch;
   readonly deliveries: DeliveryStore;
+  /** What became of checks of connections. */
+  readonly checks: Pick<CheckStore, 'ofRequest'>;
   /** Inputs of runs go to the log directly. */
   readonly producer: Pick<LogProducer, 'send'>;
   /** The published revision of a playbook that a run would start with; null when there is none. */

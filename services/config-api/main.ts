@@ -5,6 +5,7 @@ import { loadPepper, openKeyring } from '@tocsin/adapters/postgres/api-keys.ts';
 import { createApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts';
 import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
+import { createCheckStore } from '@tocsin/adapters/postgres/check-store.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createDeadLetterSearch } from '@tocsin/adapters/postgres/dead-letter-search.ts';
 import { createDeliveryStore } from '@tocsin/adapters/postgres/delivery-store.ts';
@@ -107,6 +108,7 @@ await runService(config.service, async ({ logger, metrics, clock, signal, fail, 
       events,
       letters: createDeadLetterSearch(db),
       deliveries: createDeliveryStore(db),
+      checks: createCheckStore(db),
       producer,
       playbookHead:
         config.configDir === null ? (id) => publishedHead(db, id) : (id) => store.get('playbook', id),

@@ -69,7 +69,7 @@ describe('history', () => {
     }
     expect(seen).toEqual(expected);
   });
-  it('shows one command with its attempts, and nothing for ids that are none', async () => {
+  it('A33: shows one command with its attempts, and nothing for ids that are none', async () => {
     const found = (await api.call({ url: `/api/executions/${'1'.padStart(32, '0')}` })).json();
     expect(found).toMatchObject({ status: 'failed', attempts: [{ attempt: 1, status: 'failed' }] });
     for (const id of ['f'.repeat(32), 'x', `${'1'.padStart(32, '0')}'`])

@@ -5,11 +5,8 @@ import type { DeliveryRow } from '@tocsin/adapters/postgres/delivery-store.ts';
 import type { SinkRequest } from '@tocsin/schemas/types.ts';
 import { topics } from '@tocsin/topologies/topics.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { awaitAnswer, createCallLimit } from './call-limit.ts';
 import type { Dependencies } from './dependencies.ts';
-import { ApiError } from './errors.ts';
-
-const callsPerMinute = 5;
-const pollMs = 100;
 
 type Call =
   | { readonly verb: 'test'; readonly event: Record<string, unknown> }
@@ -24,17 +21,7 @@ export function createSinkCalls(
   { store, producer, deliveries }: Pick<Dependencies, 'store' | 'producer' | 'deliveries'>,
   waitMs: number,
 ): SinkCalls {
-  const recent = new Map<string, number[]>();
-
-  function take(sink: string, now: number): void {
-    for (const [id, times] of recent) if ((times.at(-1) ?? 0) <= now - 60_000) recent.delete(id);
-    const times = (recent.get(sink) ?? []).filter((time) => time > now - 60_000);
-    if (times.length >= callsPerMinute)
-      throw new ApiError(429, 'rate_limited', `more than ${callsPerMinute} tests a minute`, {
-        headers: { 'retry-after': String(Math.max(1, Math.ceil((times[0]! + 60_000 - now) / 1000))) },
-      });
-    recent.set(sink, [...times, now]);
-  }
+  const take = createCallLimit();
 
   return {
     async ask(request, reply, sink, call) {
@@ -47,13 +34,9 @@ export function createSinkCalls(
         writer.audit({ verb: call.verb, object: `sink/${sink}`, detail: { request: id } }),
       );
       await producer.send([{ topic: topics.sinkRequests.name, key: sink, value: JSON.stringify(value) }]);
-      for (;;) {
-        const found = await deliveries.ofRequest(id);
-        if (found !== null)
-          return { data: { delivered: found.status === 'delivered', ...shownDelivery(found, true) } };
-        if (Date.now() - now >= waitMs) break;
-        await new Promise((resolve) => setTimeout(resolve, pollMs));
-      }
+      const found = await awaitAnswer(() => deliveries.ofRequest(id), now + waitMs);
+      if (found !== null)
+        return { data: { delivered: found.status === 'delivered', ...shownDelivery(found, true) } };
       reply.code(202);
       return { data: { delivered: null, request: id, detail: 'not answered yet; see the delivery log' } };
     },

@@ -42,6 +42,52 @@ describe('C04 C05 fields', () => {
     expect(response.json().error.issues.map((issue: { path: string }) => issue.path)).toContain(path);
   });
 
+  it.each([
+    "'; DROP TABLE rules;--",
+    '<script>alert(1)</script>',
+    '\u202eevil.txt',
+    'a\u200b\u200db\ufeff',
+    '\\"{{constructor}}%00\\u0000',
+  ])('C10 name %j is stored as it is, and comes back as JSON', async (name) => {
+    const id = `named-${Buffer.from(name).toString('hex').slice(0, 40)}`;
+    const body = { ...rule, id, name };
+    expect((await api.call({ method: 'POST', url: '/api/rules', body })).statusCode).toBe(201);
+    const read = await api.call({ url: `/api/rules/${id}` });
+    expect(read.headers['content-type']).toMatch(/^application\/json/);
+    expect(read.headers['x-content-type-options']).toBe('nosniff');
+    expect(read.json().document.name).toBe(name);
+    const listed = await api.call({ url: '/api/rules?limit=200' });
+    const names = listed.json().items.map((item: { document: { name?: string } }) => item.document.name);
+    expect(names).toContain(name);
+  });
+
+  it('C10 a name of 100,000 characters is refused by its length', async () => {
+    const body = { ...rule, name: 'n'.repeat(100_000) };
+    const response = await api.call({ method: 'POST', url: '/api/rules', body });
+    expect([response.statusCode, response.json().error.issues[0].path]).toEqual([400, '/name']);
+  });
+
+  it.each([
+    ['that backtracks elsewhere', '^(a+)+$', 201, null],
+    ['with lookbehind', '(?<=x)', 422, /lookaround is not possible/],
+    ['that does not end', '[', 422, /is no regular expression/],
+    ['of 5,000 characters', 'a'.repeat(5_000), 422, /at most 1024 bytes/],
+    ['with a backreference', '(a)\\1', 422, /a backreference is not possible/],
+  ] as const)('C12 a regular expression %s', async (_title, regex, status, message) => {
+    const body = {
+      ...rule,
+      match_all: undefined,
+      id: `regex-${regex.length}`,
+      when: { 'data.title': { regex } },
+    };
+    const response = await api.call({ method: 'POST', url: '/api/rules', body });
+    expect(response.statusCode).toBe(status);
+    if (message === null) return;
+    const [issue] = response.json().error.issues;
+    expect(issue.path).toBe('/when/data.title/regex');
+    expect(issue.message).toMatch(message);
+  });
+
   it.each([0, -1, 65536, 1e9, 443.5, '443', null])('C06 port %s is refused', async (value) => {
     const response = await api.call({
       method: 'POST',

@@ -8,6 +8,7 @@ import { loadPepper, openKeyring } from '@tocsin/adapters/postgres/api-keys.ts';
 import { createApprovalStore } from '@tocsin/adapters/postgres/approval-store.ts';
 import { createAuditStore } from '@tocsin/adapters/postgres/audit-store.ts';
 import { createFirstKey } from '@tocsin/adapters/postgres/bootstrap-key.ts';
+import { createCheckStore } from '@tocsin/adapters/postgres/check-store.ts';
 import { createConfigStore } from '@tocsin/adapters/postgres/config-store.ts';
 import { createDeadLetterSearch } from '@tocsin/adapters/postgres/dead-letter-search.ts';
 import { createDeliveryStore } from '@tocsin/adapters/postgres/delivery-store.ts';
@@ -106,6 +107,7 @@ export async function openTestApi(
     events: memoryStreams(),
     letters: createDeadLetterSearch(db),
     deliveries: createDeliveryStore(db),
+    checks: createCheckStore(db),
     producer: { send: async () => undefined },
     playbookHead: (id) => publishedHead(db, id),
     publicUrl: null,

@@ -65,7 +65,7 @@ beforeAll(async () => {
   api = await openTestApi(
     await newDatabase(),
     { producer: { send: async (records) => void sinks(records) } },
-    { sinkWaitMs: 8_000 },
+    { testWaitMs: 8_000 },
   );
   receiver = await startWebhookReceiver({ secret });
 });

@@ -1,8 +1,6 @@
 // The registry and the folders are the same list.
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { ActionManifest } from '../domain/action/define-action.ts';
-import { cancellableTypes, wholeRunTypes } from '../domain/action/whole-run.ts';
 import { actions } from './registry.ts';
 
 test('every folder is a registered type and the other way round, in alphabetical order', () => {
@@ -14,10 +12,18 @@ test('every folder is a registered type and the other way round, in alphabetical
   for (const [name, action] of Object.entries(actions)) expect(action.manifest.id).toBe(name);
 });
 
-test('the types that ask for the whole run are those that the state machine knows', () => {
-  const manifests: ActionManifest[] = Object.values(actions).map(({ manifest }) => manifest);
-  const asking = manifests.filter(({ runContext }) => runContext === 'whole').map(({ id }) => id);
-  expect(asking).toEqual([...wholeRunTypes]);
-  const stoppable = manifests.filter(({ cancellable }) => cancellable === true).map(({ id }) => id);
-  expect(stoppable).toEqual([...cancellableTypes]);
+// The words of the source document for "Run Once": all results collectively, or the first result only. The contract shows the effect.
+test.each([
+  ['C9', 'email', 'all'],
+  ['C27', 'incident', 'all'],
+  ['C37', 'index', 'first'],
+  ['C42', 'database', 'first'],
+  ['C52', 'mitre', 'first'],
+  ['C68', 'mitre-risk', 'first'],
+  ['C72', 'run-job', 'first'],
+  ['C85', 'script', 'all'],
+  ['C93', 'webhook', 'first'],
+] as const)('%s: run once of %s is %s, without it each', (_, type, mode) => {
+  const { runOnce, defaultMode } = actions[type].manifest;
+  expect([runOnce, defaultMode]).toEqual([mode, 'each']);
 });

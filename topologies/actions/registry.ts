@@ -1,5 +1,5 @@
 // The action types that exist, alphabetical; a new type is its folder and one line here.
-import type { Action } from '../domain/action/define-action.ts';
+import type { Action, ActionManifest } from '../domain/action/define-action.ts';
 import { database } from './database/execute.ts';
 import { email } from './email/execute.ts';
 import { exportAction } from './export/execute.ts';
@@ -11,6 +11,7 @@ import { log } from './log/execute.ts';
 import { mattermost } from './mattermost/execute.ts';
 import { mitre } from './mitre/execute.ts';
 import { mitreRisk } from './mitre-risk/execute.ts';
+import { pagerduty } from './pagerduty/execute.ts';
 import { report } from './report/execute.ts';
 import { rescan } from './rescan/execute.ts';
 import { risk } from './risk/execute.ts';
@@ -35,6 +36,7 @@ export const actions = {
   mattermost,
   mitre,
   'mitre-risk': mitreRisk,
+  pagerduty,
   report,
   rescan,
   risk,
@@ -49,3 +51,8 @@ export const actions = {
 } satisfies Record<string, Action>;
 
 export type ActionType = keyof typeof actions;
+
+/** What the types say of themselves, by id. */
+export const manifests: ReadonlyMap<string, ActionManifest> = new Map(
+  Object.values(actions).map(({ manifest }) => [manifest.id, manifest]),
+);

@@ -1,5 +1,5 @@
 // The whole system as data, in the order in which a finding travels.
-import { actionFlows } from './actions.ts';
+import { actionFlows, connectionChecksFlow } from './actions.ts';
 import { collectorFlow } from './collector.ts';
 import { configApiFlow } from './config-api.ts';
 import { evaluatorFlow } from './evaluator.ts';
@@ -15,6 +15,7 @@ export const flows: readonly Flow[] = [
   runsFlow,
   correlationsFlow,
   ...actionFlows,
+  connectionChecksFlow,
   ...sinkFlows,
   sinkRequestsFlow,
   recorderFlow,

@@ -17,6 +17,7 @@ export const configApiFlow: PerformFlow = {
     topics.playbookVersions,
     topics.audit,
     topics.sinkRequests,
+    topics.connectionChecks,
     ...redriveTopics,
     ...Object.keys(actions).map(commandTopic),
   ],

@@ -128,3 +128,9 @@ export interface DatabasePort {
     signal?: AbortSignal,
   ): Promise<WriteReceipt>;
 }
+
+/** For checks of connections. */
+export interface DatabaseCheckPort {
+  /** A session of its own logs in and selects 1. Rejects with DatabaseFailure only. */
+  ping(server: DatabaseServer, signal?: AbortSignal): Promise<void>;
+}

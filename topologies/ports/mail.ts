@@ -71,3 +71,9 @@ export interface MailPort {
   /** Resolves when at least one recipient was accepted; rejects with MailFailure only. */
   send(server: SmtpServer, message: MailMessage): Promise<MailReceipt>;
 }
+
+/** For checks of connections. */
+export interface MailCheckPort {
+  /** Greets, encrypts, logs in and leaves, without a message. Rejects with MailFailure only. */
+  greet(server: SmtpServer): Promise<void>;
+}

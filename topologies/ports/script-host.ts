@@ -115,3 +115,9 @@ export interface ScriptHostPort {
   /** Begins the run unless the host knows it, and waits for its end. Rejects with ScriptHostFailure only. */
   run(host: ScriptHost, run: ScriptRun, signals: ScriptSignals): Promise<ScriptEnd>;
 }
+
+/** For checks of connections. */
+export interface ScriptHostCheckPort {
+  /** Whether the host lets us in; nothing is begun there. Rejects with ScriptHostFailure only. */
+  greet(host: ScriptHost, signal: AbortSignal): Promise<void>;
+}

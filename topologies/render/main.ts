@@ -2,12 +2,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { renderAll } from './pages.ts';
+import { renderAll, withActionTable } from './pages.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const check = process.argv.includes('--check');
 let stale = 0;
-for (const [path, content] of renderAll()) {
+const pages = renderAll();
+pages.set('README.md', withActionTable(readFileSync(join(root, 'README.md'), 'utf8')));
+for (const [path, content] of pages) {
   const target = join(root, path);
   let held = '';
   try {

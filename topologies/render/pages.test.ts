@@ -1,12 +1,13 @@
 // The committed pages are what the topology says today; the topology itself is consistent.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { manifests } from '../actions/registry.ts';
 import { allTopics } from '../all-topics.ts';
 import { flows } from '../flows/all.ts';
 import { topics } from '../topics.ts';
-import { renderAll } from './pages.ts';
+import { renderAll, withActionTable } from './pages.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -16,9 +17,19 @@ describe('generated pages', () => {
       expect(readFileSync(join(root, path), 'utf8')).toBe(content);
     });
 
+  test('the table of action types in README.md is up to date', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    expect(withActionTable(readme)).toBe(readme);
+    for (const type of manifests.keys()) expect(readme).toContain(`](docs/generated/actions/${type}.md)`);
+    expect(() => withActionTable('# Tocsin')).toThrow('once, in this order');
+  });
+
   test('nothing else lies in docs/generated', () => {
     const expected = [...renderAll().keys()].map((path) => path.replace('docs/generated/', '')).sort();
-    expect(readdirSync(join(root, 'docs/generated')).sort()).toEqual(expected);
+    const held = readdirSync(join(root, 'docs/generated'), { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => relative(join(root, 'docs/generated'), join(entry.parentPath, entry.name)));
+    expect(held.sort()).toEqual(expected);
   });
 });
 

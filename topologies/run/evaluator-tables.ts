@@ -1,11 +1,10 @@
 // The evaluator's tables over the action types of this release: one call for the service and for the in-memory system.
-import { actions } from '../actions/registry.ts';
+import { actions, manifests } from '../actions/registry.ts';
 import type { Action } from '../domain/action/define-action.ts';
 import type { VersionOrigin } from '../domain/evaluate/playbook-heads.ts';
 import { type EvaluatorConfig, followConfig, type LiveTables } from '../domain/evaluate/tables.ts';
 
 const types = new Map<string, Action>(Object.entries(actions));
-const manifests = new Map([...types].map(([type, { manifest }]) => [type, manifest]));
 
 /** Tables that follow a configuration; see followConfig. `seed`: 32 random bits. */
 export function evaluatorTables(

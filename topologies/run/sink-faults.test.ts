@@ -1,7 +1,7 @@
 // Bad settings pause the sink and lose nothing; bad events go alone to the dead letters.
 import { describe, expect, it } from 'vitest';
 import { assignmentOf, batchOf } from '../testing/batches.ts';
-import { badToken, range, receiver, reply, setup, sorted, value, values } from '../testing/sink-kit.ts';
+import { badToken, busy, range, receiver, reply, setup, sorted, value, values } from '../testing/sink-kit.ts';
 
 describe('sink faults', () => {
   it('pauses on a refused token: one prober, nothing lost, nothing dead-lettered, resumed by itself', async () => {
@@ -89,6 +89,33 @@ describe('sink faults', () => {
     expect(assignment.completed).toEqual([]);
     expect(letters).toEqual([]);
   });
+});
+
+it('H09: busy is tried again later, the bad event 10 is a letter and the rest is sent, a refused token pauses', async () => {
+  const { target, clock, onBatch, letters, letterOf, runner } = setup();
+  target.state.fault = () => busy;
+  const assignment = assignmentOf();
+  await onBatch(batchOf(values(0, 20, [10])), assignment);
+  await clock.advance(60_000);
+  // Later and later, and nobody is blamed.
+  expect(target.sizes.length).toBeGreaterThan(1);
+  expect(target.sizes.length).toBeLessThan(60);
+  expect([assignment.completed, letters, runner.paused()]).toEqual([[], [], null]);
+  target.state.fault = null;
+  await clock.advance(120_000);
+  expect(sorted(target.stored)).toEqual(range(0, 20).filter((n) => n !== 10));
+  expect(letters.map((_, k) => [letterOf(k)['x-dlq-reason'], letterOf(k)['x-dlq-source']])).toEqual([
+    ['hec_6', 'findings.v1/0/10'],
+  ]);
+  expect(assignment.watermark()).toBe(20);
+  target.state.fault = () => badToken;
+  await onBatch(batchOf(values(20, 25), { offset: 20 }), assignment);
+  await clock.advance(1_000);
+  expect(runner.paused()).toMatchObject({ code: 'hec_4' });
+  expect(letters).toHaveLength(1);
+  target.state.fault = null;
+  await clock.advance(60_000);
+  expect(sorted(target.stored)).toEqual(range(0, 25).filter((n) => n !== 10));
 });
 
 describe('bad events', () => {

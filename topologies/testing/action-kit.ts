@@ -26,6 +26,7 @@ export const probeManifest: ActionManifest = {
   since: '0.1.0',
   params: { type: 'object' },
   examples: [],
+  outputs: {},
   needs: [],
   connection: null,
   runOnce: 'first',

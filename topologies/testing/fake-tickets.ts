@@ -1,12 +1,13 @@
 // What the in-memory ticket systems of tests share: answers that get lost, and outcomes of commands sent to them.
 import type { Command } from '@tocsin/schemas/types.ts';
-import { contextFor, type Fakes, fakes } from '../actions/contract.ts';
 import type { Action, ActionContext, ResolvedConnection } from '../domain/action/define-action.ts';
 import type { Outcome } from '../domain/action/outcome.ts';
 import { settleMs } from '../domain/action/ticket/run.ts';
 import type { FakeClock } from '../ports/fakes/clock.ts';
 import { type FakeAnswer, type FakeHttp, fakeHttp } from '../ports/fakes/http.ts';
 import { HttpFailure, type HttpRequest } from '../ports/http.ts';
+import { contextFor, type Fakes, fakes } from './action-fakes.ts';
+import { checkStated } from './stated.ts';
 
 export interface FakeTicketSystem {
   answer(request: HttpRequest): FakeAnswer;
@@ -60,7 +61,7 @@ export function ticketWorld(
       const ports: Fakes = { ...fakes(), http, clock };
       const outcome = action.execute(command, contextFor(action, ports, { connection, ...context }));
       await clock.advance(settleMs);
-      return outcome;
+      return checkStated(action, await outcome);
     },
   };
 }

@@ -1,10 +1,11 @@
 // Runs one HTTP action on fakes and shows what it sent, for the tests of action types.
 import type { Command } from '@tocsin/schemas/types.ts';
-import { contextFor, type Fakes, fakes } from '../actions/contract.ts';
 import type { Action, ActionContext, ResolvedConnection } from '../domain/action/define-action.ts';
 import type { Outcome } from '../domain/action/outcome.ts';
 import type { FakeAnswer } from '../ports/fakes/http.ts';
 import type { HttpRequest } from '../ports/http.ts';
+import { contextFor, type Fakes, fakes } from './action-fakes.ts';
+import { checkStated } from './stated.ts';
 
 export interface SentJson {
   readonly outcome: Outcome;
@@ -30,7 +31,7 @@ export async function sendCommand(
   );
   const request = ports.http.requests.at(-1);
   return {
-    outcome,
+    outcome: checkStated(action, outcome),
     requests: ports.http.requests,
     request,
     body: request?.body === undefined ? null : JSON.parse(request.body.toString()),

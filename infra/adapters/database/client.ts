@@ -3,6 +3,7 @@
 // Invariant: a write that failed has not happened, unless its commit was sent and nothing came back: that one is 'uncertain'.
 // Surprise: a kept session may have been ended by the server; the transaction then begins once more on a new one.
 import {
+  type DatabaseCheckPort,
   type DatabaseEngine,
   DatabaseFailure,
   type DatabasePort,
@@ -30,7 +31,7 @@ export interface DatabaseClientSettings {
   readonly shapeMs?: number;
 }
 
-export interface DatabaseClient extends DatabasePort {
+export interface DatabaseClient extends DatabasePort, DatabaseCheckPort {
   close(): void;
 }
 
@@ -40,6 +41,8 @@ const maxShapes = 1_000;
 interface Work<T> {
   readonly server: DatabaseServer;
   readonly signal: AbortSignal | undefined;
+  /** On a session that logs in now. */
+  readonly fresh?: boolean;
   /** `sealing` is called right before the commit goes out. */
   readonly run: (session: Session, driver: Driver, sealing: () => void) => Promise<T>;
 }
@@ -54,7 +57,7 @@ export function createDatabaseClient(settings: DatabaseClientSettings = {}): Dat
   const shapes = new Map<string, { readonly shape: TableShape; readonly until: number }>();
 
   /** The work in a transaction, within the time of the server; the session is given back or ended. */
-  async function inTransaction<T>({ server, signal, run }: Work<T>): Promise<T> {
+  async function inTransaction<T>({ server, signal, fresh = false, run }: Work<T>): Promise<T> {
     const driver = drivers[server.engine];
     let lease: Lease | null = null;
     let sealed = false;
@@ -78,8 +81,8 @@ export function createDatabaseClient(settings: DatabaseClientSettings = {}): Dat
     // A driver may leave a call open for ever when its session is ended under it.
     const guarded = <Value>(call: Promise<Value>): Promise<Value> => Promise.race([call, ended]);
     // Also when this call is over by then: a session that comes late goes back to the pool.
-    const take = async (fresh: boolean): Promise<Lease> => {
-      const taking = pool.take(server, driver, fresh);
+    const take = async (isNew: boolean): Promise<Lease> => {
+      const taking = pool.take(server, driver, isNew);
       void taking.then(
         ({ session }) => stopped !== null && pool.give(server, session),
         () => undefined,
@@ -87,7 +90,7 @@ export function createDatabaseClient(settings: DatabaseClientSettings = {}): Dat
       return guarded(taking);
     };
     try {
-      lease = await take(false);
+      lease = await take(fresh);
       try {
         await guarded(driver.begin(lease.session, server));
       } catch (error) {
@@ -125,6 +128,17 @@ export function createDatabaseClient(settings: DatabaseClientSettings = {}): Dat
   }
 
   return {
+    async ping(server, signal) {
+      await inTransaction({
+        server,
+        signal,
+        fresh: true,
+        run: async (session) => {
+          await session.run('SELECT 1');
+          await session.run('COMMIT');
+        },
+      });
+    },
     async describe(server, table, signal) {
       const key = `${serverKey(server)} ${JSON.stringify(table)}`;
       const known = shapes.get(key);

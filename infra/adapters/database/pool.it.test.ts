@@ -64,7 +64,7 @@ const poolOf = (idleMs = 10_000) =>
   });
 const soon = (test: () => boolean) => expect.poll(test, { timeout: 5_000 }).toBe(true);
 
-it('opens no more sessions than the limit; who waits gets the next that is free, in turn', async () => {
+it('C39: opens no more sessions than the limit; who waits gets the next that is free, in turn', async () => {
   const pool = poolOf();
   const order: number[] = [];
   await Promise.all(

@@ -84,7 +84,7 @@ describe('modes', () => {
     expect(policy.destination('a.example').refuseHost()).toBeNull();
   });
 
-  it('airgapped lets private ranges through and public ones only when listed', () => {
+  it('A62: airgapped lets private ranges through and public ones only when listed', () => {
     expect(verdict('airgapped', '10.0.0.5')).toBe(true);
     expect(verdict('airgapped', 'fd12::5')).toBe(true);
     expect(verdict('airgapped', '203.0.113.5')).toBe(false);

@@ -91,7 +91,7 @@ describe('server certificates', () => {
     },
   );
 
-  it('H22 a name that the certificate does not hold is refused even when the address fits', async () => {
+  it('C98: H22 a name that the certificate does not hold is refused even when the address fits', async () => {
     const receiver = await server({ cert: good.cert, key: good.key });
     expect(await post(receiver, { ca: authority.cert }, 'elsewhere.example')).toMatchObject({
       failure: 'tls',
@@ -112,7 +112,7 @@ describe('server certificates', () => {
     expect(receiver.heads).toHaveLength(2);
   });
 
-  it('H20 TLS 1.0 and 1.1 only is refused', async () => {
+  it('C98: H20 TLS 1.0 and 1.1 only is refused', async () => {
     const receiver = await server({
       cert: good.cert,
       key: good.key,

@@ -106,6 +106,12 @@ export interface Database {
   };
   deliveries: DeliveryTable;
   sink_states: { sink: string; paused: boolean; code: string | null; detail: string | null; at: Time };
+  connection_checks: {
+    request: string;
+    connection: string;
+    at: Time;
+    outcome: ColumnType<unknown, string, string>;
+  };
   incidents: IncidentTable;
   incident_history: {
     incident_id: string;

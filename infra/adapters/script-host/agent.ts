@@ -108,6 +108,17 @@ export async function runOnAgent(
   }
 }
 
+/** Asks for a run that nobody can have begun: only an agent that lets us in says that it does not know it. Rejects with ScriptHostFailure only. */
+export async function greetAgent(host: Host, signal: AbortSignal, http: HttpPort): Promise<void> {
+  const path = `/${runId({ commandId: '0'.repeat(32), round: 1 })}`;
+  try {
+    stateOf(await send(http, host, { method: 'GET', path }, signal, 0), true);
+  } catch (error) {
+    const failure = failureOf(error, false);
+    if (failure.failure !== 'unknown') throw failure;
+  }
+}
+
 const isPassing = (failure: ScriptHostFailureClass): boolean =>
   ['connect', 'timeout', 'reset', 'protocol', 'dns', 'busy'].includes(failure);
 

@@ -2,12 +2,17 @@
 
 import { keptOutput } from '@tocsin/topologies/domain/script/output.ts';
 import type { HttpPort } from '@tocsin/topologies/ports/http.ts';
-import type { ScriptEnd, ScriptHost, ScriptHostPort } from '@tocsin/topologies/ports/script-host.ts';
+import type {
+  ScriptEnd,
+  ScriptHost,
+  ScriptHostCheckPort,
+  ScriptHostPort,
+} from '@tocsin/topologies/ports/script-host.ts';
 import { createEgressPolicy, type EgressPolicy } from '../http/egress-policy.ts';
 import { type Lookup, lookupSystem } from '../http/resolve.ts';
 import { createScrubber } from '../logger/scrub.ts';
-import { runOnAgent } from './agent.ts';
-import { runOverSsh } from './ssh.ts';
+import { greetAgent, runOnAgent } from './agent.ts';
+import { greetOverSsh, runOverSsh } from './ssh.ts';
 
 export interface ScriptHostSettings {
   readonly http: HttpPort;
@@ -20,11 +25,15 @@ export interface ScriptHostSettings {
   readonly cancelMs?: number;
 }
 
-export function createScriptHosts(settings: ScriptHostSettings): ScriptHostPort {
+export function createScriptHosts(settings: ScriptHostSettings): ScriptHostPort & ScriptHostCheckPort {
   const { http, waitMs = 20_000, awayMs = 60_000, cancelMs = 25_000 } = settings;
   const egress = settings.egress ?? createEgressPolicy({ mode: 'open' });
   const lookup = settings.lookup ?? lookupSystem;
   return {
+    greet: (host, signal) =>
+      host.executor === 'agent'
+        ? greetAgent(host, signal, http)
+        : greetOverSsh(host, signal, { egress, lookup, cancelMs }),
     async run(host, run, signals) {
       const end =
         host.executor === 'agent'

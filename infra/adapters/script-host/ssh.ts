@@ -83,6 +83,11 @@ export async function runOverSsh(
   }
 }
 
+/** Logs in and leaves. Rejects with ScriptHostFailure only. */
+export async function greetOverSsh(host: Host, signal: AbortSignal, settings: SshSettings): Promise<void> {
+  (await login(host, false, signal, settings)).end();
+}
+
 function commandOf(run: ScriptRun): string {
   const id = runId(run);
   if (run.askOnly) return askCommand(id);

@@ -5,6 +5,7 @@
 import { hostname } from 'node:os';
 import { Readable } from 'node:stream';
 import {
+  type MailCheckPort,
   MailFailure,
   type MailMessage,
   type MailPort,
@@ -31,7 +32,7 @@ const MAX_REPLY_BYTES = 64 * 1024;
 const QUIT_WAIT_MS = 500;
 
 /** See MailPort. Bound the concurrency per server outside; each call opens a connection. */
-export function createMailer(settings: MailerSettings = {}): MailPort {
+export function createMailer(settings: MailerSettings = {}): MailPort & MailCheckPort {
   const egress = settings.egress ?? createEgressPolicy({ mode: 'open' });
   const lookup = settings.lookup ?? lookupSystem;
   const connectTimeoutMs = settings.connectTimeoutMs ?? 10_000;
@@ -39,31 +40,40 @@ export function createMailer(settings: MailerSettings = {}): MailPort {
     async send(server, message) {
       const deadline = performance.now() + server.timeoutMs;
       const bytes = await composeMessage(message);
-      const left = (): number => Math.max(1, deadline - performance.now());
-      const socket = await connect(server, egress, lookup, Math.min(connectTimeoutMs, left()));
-      const session = new SMTPConnection({
-        connection: socket,
-        host: plainHost(server.host),
-        port: server.port,
-        secure: server.security === 'tls',
-        requireTLS: server.security === 'starttls',
-        opportunisticTLS: server.security === 'opportunistic',
-        ignoreTLS: server.security === 'none',
-        name: server.clientName ?? hostname(),
-        tls: {
-          minVersion: 'TLSv1.2',
-          rejectUnauthorized: true,
-          ...(server.ca === undefined ? {} : { ca: server.ca }),
-        },
-        connectionTimeout: left(),
-        greetingTimeout: left(),
-        socketTimeout: left(),
-        socketCloseTimeout: 1_000,
-        maxResponseSize: MAX_REPLY_BYTES,
-      });
-      return transact(session, server, message, bytes, left());
+      const { session, leftMs } = await open(server, deadline);
+      return transact(session, server, message, bytes, leftMs);
+    },
+    async greet(server) {
+      const { session, leftMs } = await open(server, performance.now() + server.timeoutMs);
+      return greet(session, server, leftMs);
     },
   };
+
+  async function open(server: SmtpServer, deadline: number) {
+    const left = (): number => Math.max(1, deadline - performance.now());
+    const socket = await connect(server, egress, lookup, Math.min(connectTimeoutMs, left()));
+    const session = new SMTPConnection({
+      connection: socket,
+      host: plainHost(server.host),
+      port: server.port,
+      secure: server.security === 'tls',
+      requireTLS: server.security === 'starttls',
+      opportunisticTLS: server.security === 'opportunistic',
+      ignoreTLS: server.security === 'none',
+      name: server.clientName ?? hostname(),
+      tls: {
+        minVersion: 'TLSv1.2',
+        rejectUnauthorized: true,
+        ...(server.ca === undefined ? {} : { ca: server.ca }),
+      },
+      connectionTimeout: left(),
+      greetingTimeout: left(),
+      socketTimeout: left(),
+      socketCloseTimeout: 1_000,
+      maxResponseSize: MAX_REPLY_BYTES,
+    });
+    return { session, leftMs: left() };
+  }
 }
 
 type Session = InstanceType<typeof SMTPConnection>;
@@ -119,19 +129,39 @@ function transact(
         session.quit();
       });
     };
-    // Errors outside of a command, and after the session is over, come only here.
-    session.on('error', fail);
-    session.connect((error) => {
-      if (error) {
-        fail(error);
-        return;
-      }
-      if (over) return;
-      if (server.auth === undefined) submit();
-      else {
-        const { user, password: pass } = server.auth;
-        session.login({ credentials: { user, pass } }, (refused) => (refused ? fail(refused) : submit()));
-      }
+    logIn(session, server, fail, () => over || submit());
+  });
+}
+
+function logIn(session: Session, server: SmtpServer, fail: (error: Error) => void, done: () => void): void {
+  // Errors outside of a command, and after the session is over, come only here.
+  session.on('error', fail);
+  session.connect((error) => {
+    if (error) fail(error);
+    else if (server.auth === undefined) done();
+    else {
+      const { user, password: pass } = server.auth;
+      session.login({ credentials: { user, pass } }, (refused) => (refused ? fail(refused) : done()));
+    }
+  });
+}
+
+/** Everything before a message, and QUIT. */
+function greet(session: Session, server: SmtpServer, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      session.close();
+      reject(classifySmtp(error as SmtpError, false));
+    };
+    const timer = setTimeout(
+      () => fail(new MailFailure('timeout', `not done within ${Math.round(timeoutMs)} ms`)),
+      timeoutMs,
+    );
+    logIn(session, server, fail, () => {
+      clearTimeout(timer);
+      session.quit();
+      resolve();
     });
   });
 }

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { readDocumentDirectory, readDocuments } from '@tocsin/adapters/config/directory.ts';
 import { checkDocument, compileCheck, formatIssues } from '@tocsin/schemas/codecs/validate.ts';
 import type { ActionConfig, Playbook, PlaybookVersion, RunInput } from '@tocsin/schemas/types.ts';
+import { manifests } from '@tocsin/topologies/actions/registry.ts';
 import { parseDuration } from '@tocsin/topologies/domain/playbooks/duration.ts';
 import type { RunChange, RunState } from '@tocsin/topologies/domain/playbooks/machine/state.ts';
 import { checkPlaybook, compileVersion } from '@tocsin/topologies/domain/playbooks/parse-playbook.ts';
@@ -186,6 +187,7 @@ function play(
   const player = createPlayer({
     // Playbooks that steps run are not played: their runs end at once.
     definitions: (id) => (id === program.version.document.id ? program : null),
+    commandTypes: { get: (type) => manifests.get(type) ?? {} },
     start,
     answer(command) {
       const place = command.playbook?.step ?? '';

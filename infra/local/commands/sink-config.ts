@@ -26,6 +26,11 @@ export interface KafkaPart {
     readonly key?: SecretRef;
     readonly servername?: string;
   };
+  /** Static membership: a process that was killed is back at once, without the session timeout. */
+  readonly instance_id?: string;
+  readonly session_timeout_ms?: number;
+  /** What to do at an offset that the log no longer has; `stop` without it. */
+  readonly offset_out_of_range?: 'stop' | 'earliest';
 }
 
 const topic = { type: 'string', pattern: '^[a-zA-Z0-9._-]{1,249}$' };
@@ -58,6 +63,9 @@ const checkShape = compileCheck(
         password: secret,
       }),
       tls: part([], { ca: text, cert: text, key: secret, servername: text }),
+      instance_id: text,
+      session_timeout_ms: { type: 'integer', minimum: 1000, maximum: 300_000 },
+      offset_out_of_range: { enum: ['stop', 'earliest'] },
     }),
     topics: { type: 'array', minItems: 1, items: topic },
     group: text,
@@ -111,6 +119,9 @@ export async function kafkaSettings(kafka: KafkaPart, secrets: SecretsPort): Pro
         KAFKA_TLS_CERT: tls?.cert,
         KAFKA_TLS_KEY: await reveal(tls?.key),
         KAFKA_TLS_SERVERNAME: tls?.servername,
+        KAFKA_INSTANCE_ID: kafka.instance_id,
+        KAFKA_SESSION_TIMEOUT_MS: kafka.session_timeout_ms?.toString(),
+        KAFKA_OFFSET_OUT_OF_RANGE: kafka.offset_out_of_range,
       },
       'tocsin-sink',
     );

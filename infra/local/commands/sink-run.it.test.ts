@@ -91,7 +91,7 @@ connection:
   host: 127.0.0.1
   port: ${receiver.port}
   secrets: { token: { env: HEC_TOKEN } }
-kafka: { brokers: [${JSON.stringify(kafkaBrokers())}] }
+kafka: { brokers: [${JSON.stringify(kafkaBrokers())}], instance_id: sink-1 }
 topics: [${topic}]
 group: ${group}
 dead_letters: { file: ${JSON.stringify(letters)} }
@@ -145,6 +145,11 @@ it.each<[string, string, string]>([
     'a sink without type',
     'sink: { id: a }\nconnection: { type: http, host: x }\nkafka: { brokers: ["a:1"] }\ntopics: [a]\ndead_letters: { file: x }',
     '/sink/type',
+  ],
+  [
+    'an instance id that Kafka would refuse',
+    'sink: { id: a, type: splunk-hec }\nconnection: { type: http, host: x }\nkafka: { brokers: ["a:1"], instance_id: "a b" }\ntopics: [a]\ndead_letters: { file: x }',
+    '/kafka/instance_id',
   ],
   [
     'a broker without a port',

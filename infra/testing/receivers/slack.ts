@@ -18,6 +18,8 @@ export interface SlackReceiver {
   readonly port: number;
   /** In the order of posting. */
   readonly messages: readonly SlackMessage[];
+  /** Errors that posts were answered with. */
+  readonly errors: readonly string[];
   close(): Promise<void>;
 }
 
@@ -33,6 +35,7 @@ export async function startSlackReceiver(options: {
   readonly channels: readonly string[];
 }): Promise<SlackReceiver> {
   const messages: SlackMessage[] = [];
+  const errors: string[] = [];
 
   function post(authorization: string | undefined, body: Buffer): Record<string, unknown> {
     if (authorization === undefined) return { ok: false, error: 'not_authed' };
@@ -50,14 +53,17 @@ export async function startSlackReceiver(options: {
     const body = await readBody(request, 1024 * 1024).catch(() => null);
     if (body === null) return request.socket.destroy();
     const known = request.method === 'POST' && request.url === '/api/chat.postMessage';
-    const answer = known ? post(request.headers.authorization, body) : { ok: false, error: 'unknown_method' };
+    const answer: Record<string, unknown> = known
+      ? post(request.headers.authorization, body)
+      : { ok: false, error: 'unknown_method' };
+    if (typeof answer['error'] === 'string') errors.push(answer['error']);
     giveAnswer(request, response, {
       status: 200,
       headers: { 'content-type': 'application/json; charset=utf-8' },
       body: JSON.stringify(answer),
     });
   });
-  return { ...server, messages };
+  return { ...server, messages, errors };
 }
 
 function parsed(body: Buffer): Posted {

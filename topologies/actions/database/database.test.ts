@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { DatabaseFailure, type DatabaseFailureClass } from '../../ports/database.ts';
 import { column } from '../../ports/fakes/database.ts';
+import { contractNow, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, httpConnection, rowsCommand } from '../../testing/fixtures.ts';
-import { contract, contractNow, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { database } from './execute.ts';
 import { check, databaseConnection, send, textTable } from './fixtures/send.ts';
 
@@ -124,7 +125,7 @@ describe('database: rows', () => {
     });
   });
 
-  it('names the column of a value that does not fit, and writes none of the rows', async () => {
+  it('C41: names the column of a value that does not fit, and writes none of the rows', async () => {
     const shape = {
       columns: [column('host', { maxLength: 3 }), column('n', { kind: 'integer' })],
       uniqueKeys: [],
@@ -199,7 +200,7 @@ describe('database: what cannot work', () => {
       expect(check({ table, columns: { 'source.ip': '{{source.ip}}', '@timestamp': 1 } }), table).toEqual([]);
   });
 
-  it('fails for a table, a column or a unique index that is not there', async () => {
+  it('C41: fails for a table, a column or a unique index that is not there', async () => {
     const command = rowsCommand(rows);
     expect((await send({ table: 'other' }, textTable(['host']), command)).outcome).toMatchObject({
       code: 'db_object',
@@ -250,7 +251,7 @@ describe('database: failures', () => {
     expect(outcome).toEqual({ status: 'failed', code, retry, detail: 'postgres db.example.com:5432: words' });
   });
 
-  it('says so when the commit may have happened', async () => {
+  it('C39: says so when the commit may have happened', async () => {
     const ports = fakes();
     ports.database.fail(new DatabaseFailure('reset', 'words', { uncertain: true }));
     const { outcome } = await send({}, textTable(['host']), rowsCommand(rows), databaseConnection(), ports);

@@ -85,6 +85,11 @@ export const manifest: ActionManifest = {
       },
     },
   ],
+  outputs: {
+    table: 'The table.',
+    operation: 'insert, update or upsert.',
+    rows: 'How many rows were written; of an update, how many were changed.',
+  },
   needs: ['database'],
   connection: 'database',
   runOnce: 'first',

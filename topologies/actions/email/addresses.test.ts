@@ -1,13 +1,13 @@
 // Who gets a mail and which headers it may have: nothing that a value or a configuration says adds a recipient.
 import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
+import { fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, smtpConnection } from '../../testing/fixtures.ts';
-import { fakes } from '../contract.ts';
 import { email } from './execute.ts';
 import { check, data, send } from './fixtures/send.ts';
 
 describe('email: recipients', () => {
-  it('takes a list or a text with commas, drops duplicates, and makes domains ASCII', async () => {
+  it('C5: takes a list or a text with commas, drops duplicates, and makes domains ASCII', async () => {
     const { message } = await send({ to: 'a@example.com, b@Bücher.Example ,A@EXAMPLE.com,' });
     expect(message.envelope).toEqual({
       from: 'tocsin@example.com',
@@ -41,7 +41,7 @@ describe('email: recipients', () => {
     `a@${'b.'.repeat(160)}example`,
     'b',
     '@x.example',
-  ])('M01 M03 M04 T11 T13 refuses the address %#', async (address) => {
+  ])('C5: M01 M03 M04 T11 T13 refuses the address %#', async (address) => {
     const ports = fakes();
     const started = performance.now();
     const { outcome } = await send({ to: ['ok@x.example', '{{data.m}}'] }, data({ m: address }), { ports });
@@ -51,7 +51,7 @@ describe('email: recipients', () => {
     expect(check({ to: [address.slice(0, 1024)] })).toEqual(['/to/0']);
   });
 
-  it('refuses nobody, too many, and people outside the allowed domains', async () => {
+  it('C5: refuses nobody, too many, and people outside the allowed domains', async () => {
     expect(check({ to: ' , ' })).toEqual(['/to']);
     expect(check({ to: Array.from({ length: 101 }, (_, i) => `u${i}@x.example`).join(',') })).toEqual([
       '/to',
@@ -68,7 +68,7 @@ describe('email: recipients', () => {
       });
   });
 
-  it('leaves out an entry that renders empty, and says so', async () => {
+  it('C5: leaves out an entry that renders empty, and says so', async () => {
     const { message, outcome } = await send({ to: ['{{data.none}}', 'a@x.example'] });
     expect(message.to).toEqual(['a@x.example']);
     expect(outcome).toMatchObject({ warnings: ['to: {{data.none}} has no value and was left empty'] });
@@ -141,17 +141,17 @@ describe('email: reserved headers', () => {
     'Ünder',
     'X-A\t',
     '{{#a}}',
-  ])('T11 refuses the name %j', (name) => {
+  ])('C14: T11 refuses the name %j', (name) => {
     expect(check({ headers: [{ name, values: ['x'] }] })).toEqual(['/headers/0/name']);
   });
 
-  it('says that a stripped name is the reserved one', () => {
+  it('C14: says that a stripped name is the reserved one', () => {
     expect(
       checkParams(email, { to: 'a@x.example', subject: 'x', headers: [{ name: 'Sub ject', values: ['x'] }] }),
     ).toEqual([{ path: '/headers/0/name', message: 'the header "Sub ject" is reserved' }]);
   });
 
-  it('sends one line for every value, keeps each on its line, and leaves out empty ones', async () => {
+  it('C15: sends one line for every value, keeps each on its line, and leaves out empty ones', async () => {
     const headers = [{ name: 'X-Tag', values: ['a', '{{data.t}}', ''] }];
     const { message, outcome } = await send({ headers }, data({ t: 'b\r\nBcc: evil@y.example' }));
     expect(message.headers).toEqual([

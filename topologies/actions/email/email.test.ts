@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { MailFailure, type MailFailureClass } from '../../ports/mail.ts';
+import { contractNow, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand, smtpConnection } from '../../testing/fixtures.ts';
-import { contract, contractNow, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { safeFileName } from './content.ts';
 import { email } from './execute.ts';
 import { check, data, send } from './fixtures/send.ts';
@@ -20,7 +21,7 @@ contract(email, {
 });
 
 describe('email: content', () => {
-  it('M05 keeps the subject one line of at most 255 characters', async () => {
+  it('C6: M05 keeps the subject one line of at most 255 characters', async () => {
     const { message } = await send(
       { subject: 'a {{data.t}}' },
       data({ t: `x\r\nBcc: evil@y.example\u2028${'😀'.repeat(1000)}` }),
@@ -34,7 +35,7 @@ describe('email: content', () => {
     });
   });
 
-  it('is body, time, table, signature; the time is that of the attempt', async () => {
+  it('C7, C8, C10, C11: is body, time, table, signature; the time is that of the attempt', async () => {
     const params = { body: 'Hello {{a}}', enable_time: true, enable_table: true, sign: 'SOC' };
     const command = rowsCommand([
       { a: 1, 'b.c': 'x' },
@@ -63,7 +64,7 @@ describe('email: content', () => {
     expect(later.message.messageId).toBe(message.messageId);
   });
 
-  it('escapes tokens in HTML and generates the text part', async () => {
+  it('C8: escapes tokens in HTML and generates the text part', async () => {
     const body = '<p title="{{data.t}}">Hi <b>{{data.t}}</b></p>';
     const t = '<script>alert(1)</script>" onx=\'';
     const { message } = await send({ body, html: true, sign: '<i>SOC</i>', enable_table: true }, data({ t }));
@@ -73,7 +74,7 @@ describe('email: content', () => {
     expect(message.text).toContain('-- \nSOC');
   });
 
-  it('refuses HTML where escaping cannot hold a value', () => {
+  it('C8: refuses HTML where escaping cannot hold a value', () => {
     for (const body of [
       '{{{raw}}}',
       '{{&raw}}',
@@ -91,11 +92,11 @@ describe('email: content', () => {
     expect(check({ body: { path: '/etc/passwd' } })).toEqual(['/body']);
   });
 
-  it('turns an HTML signature of a text mail into text', async () => {
+  it('C7: turns an HTML signature of a text mail into text', async () => {
     expect((await send({ sign: '<b>SOC</b><br>Team' })).message.text).toContain('-- \nSOC\nTeam');
   });
 
-  it('M06 attaches the rows as CSV or JSON under a safe name', async () => {
+  it('C12: M06 attaches the rows as CSV or JSON under a safe name', async () => {
     const rows = rowsCommand([{ a: '=1+1', b: -5 }, { c: 'x,"y"\nz' }]);
     const csv = (await send({ send_file: true, file_name: '../../{{a}}\r\nX: y' }, rows)).message
       .attachments[0];
@@ -161,7 +162,7 @@ describe('email: merge', () => {
     enable_table: true,
   };
 
-  it('sends each distinct recipient one message with the rows that name them', async () => {
+  it('C13: sends each distinct recipient one message with the rows that name them', async () => {
     const { messages, outcome } = await send(params, rowsCommand(rows));
     expect(messages.map(({ to, subject, text }) => [to, subject, text.split('\n\n').slice(0, 2)])).toEqual([
       [['ann@x.example'], 'Hosts of ann@x.example', ['h1', 'h3']],
@@ -177,14 +178,14 @@ describe('email: merge', () => {
     expect(outcome.status).toBe('done');
   });
 
-  it('is one message for recipients that share all rows', async () => {
+  it('C13: is one message for recipients that share all rows', async () => {
     const { messages } = await send({ ...params, to: 'a@x.example,b@x.example' }, rowsCommand(rows));
     expect(messages.map(({ to, messageId }) => [to, messageId])).toEqual([
       [['a@x.example', 'b@x.example'], '<0123456789abcdef0123456789abcdef@example.com>'],
     ]);
   });
 
-  it('yields to run once', async () => {
+  it('C13: yields to run once', async () => {
     const { messages } = await send({ ...params, is_once: true }, rowsCommand(rows));
     expect(messages.map(({ to, text }) => [to, text.split('\n')[0]])).toEqual([[['ann@x.example'], 'h1']]);
     const asked = await send(params, { ...rowsCommand(rows), run_once: true });
@@ -240,7 +241,7 @@ describe('email: answers of the server', () => {
     expect('uncertain' in outcome).toBe(failure === 'uncertain');
   });
 
-  it('delivers to those who were accepted and names the others', async () => {
+  it('A13: delivers to those who were accepted and names the others', async () => {
     const ports = fakes();
     ports.mail.reject('b@x.example', 550);
     const { outcome } = await send({ to: 'a@x.example,b@x.example,c@x.example' }, eventCommand(), { ports });
@@ -257,7 +258,7 @@ describe('email: answers of the server', () => {
     });
   });
 
-  it('passes server, port, security and credential of the connection', async () => {
+  it('A55: passes server, port, security and credential of the connection', async () => {
     const ports = fakes();
     const connection = smtpConnection(
       {

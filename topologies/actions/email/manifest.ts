@@ -121,6 +121,11 @@ export const manifest: ActionManifest = {
       },
     },
   ],
+  outputs: {
+    messages: 'Per message its Message-ID and recipients.',
+    undelivered: 'Addresses that the server refused while it took others.',
+  },
+  failures: ['invalid_recipient', 'reserved_header', 'too_large'],
   needs: ['mail'],
   connection: 'smtp',
   runOnce: 'all',

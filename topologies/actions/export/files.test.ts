@@ -3,9 +3,9 @@ import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../domain/action/outcome.ts';
 import { filePathPattern } from '../../ports/file-store.ts';
+import { contextFor, contractNow, type Fakes, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, findingNew, rowsCommand } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
-import { contextFor, contractNow, type Fakes, fakes } from '../contract.ts';
 import { exportAction } from './execute.ts';
 import type { FilesParams } from './params.ts';
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../domain/action/outcome.ts';
 import { SyslogFailure, type SyslogFailureClass } from '../../ports/syslog.ts';
 import { librelp, messagesOf } from '../../sinks/syslog/kit.ts';
+import { contextFor, contractNow, type Fakes, fakes, overTime } from '../../testing/action-fakes.ts';
 import {
   eventCommand,
   findingNew,
@@ -11,7 +12,6 @@ import {
   rowsCommand,
   syslogConnection,
 } from '../../testing/fixtures.ts';
-import { contextFor, contractNow, type Fakes, fakes, overTime } from '../contract.ts';
 import { exportAction } from './execute.ts';
 import type { ExportParams } from './params.ts';
 

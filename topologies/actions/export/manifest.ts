@@ -96,6 +96,12 @@ export const manifest: ActionManifest = {
       params: { sink: 'files', files: { format: 'parquet', folder: 'soc/findings' } },
     },
   ],
+  outputs: {
+    sink: 'Where the records went.',
+    records: 'How many were handed over.',
+    files: 'Paths, sizes and digests of the files written.',
+  },
+  failures: ['bad_response', 'too_large'],
   needs: ['http', 'syslog', 'lake', 'clock'],
   connection: ['http', 'syslog'],
   runOnce: 'all',

@@ -174,6 +174,12 @@ export const manifest: ActionManifest = {
       },
     },
   ],
+  outputs: {
+    incident_id: 'Id of the incident.',
+    title: 'Its title.',
+    severity: 'Its severity.',
+    status: 'Its first status.',
+  },
   needs: ['incidents'],
   connection: null,
   runOnce: 'all',

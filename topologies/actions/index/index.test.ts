@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { contractNow } from '../../testing/action-fakes.ts';
 import { eventCommand, findingNew, httpConnection, rowsCommand } from '../../testing/fixtures.ts';
-import { contract, contractNow } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { index } from './execute.ts';
 import { check, send, taken } from './fixtures/send.ts';
 

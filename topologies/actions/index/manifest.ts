@@ -88,6 +88,12 @@ export const manifest: ActionManifest = {
       },
     },
   ],
+  outputs: {
+    written: 'How many documents were written.',
+    already_there: 'How many an earlier attempt had written.',
+    refused: 'How many the cluster refused while it took others.',
+  },
+  failures: ['bad_response', 'index_name', 'index_missing', 'index_mapping', 'index_rejected'],
   needs: ['http'],
   connection: 'http',
   runOnce: 'first',

@@ -1,8 +1,9 @@
 // The requests of the Jira action against what Atlassian documents, and its contract.
 import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
+import { contractNow } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand } from '../../testing/fixtures.ts';
-import { contract, contractNow } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { jira } from './execute.ts';
 import { check, cloud, created, data, dataCenter, send } from './fixtures/send.ts';
 

@@ -1,8 +1,9 @@
 // Event logging: one line per row, and no value can forge a line or move a terminal.
 import { describe, expect, it } from 'vitest';
 import { fakeLineLog } from '../../ports/fakes/line-log.ts';
+import { contextFor, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, findingNew, rowsCommand } from '../../testing/fixtures.ts';
-import { contextFor, contract, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { log } from './execute.ts';
 import { logLines } from './request.ts';
 
@@ -17,7 +18,7 @@ contract(log, {
 const now = Date.UTC(2026, 3, 28, 12, 0, 1);
 
 describe('log', () => {
-  it('writes one line per row, parseable, with command, rule and row index', () => {
+  it('C44: writes one line per row, parseable, with command, rule and row index', () => {
     const lines = logLines(rowsCommand([{ a: 1 }, { 'b.c': 'x' }], { type: 'log' }), now);
     expect(lines.map((line) => JSON.parse(line))).toEqual([
       {
@@ -46,7 +47,7 @@ describe('log', () => {
     expect(JSON.parse(lines[0] as string).event).toEqual(findingNew);
   });
 
-  it('escapes line breaks, terminal escapes, C1, separators and direction marks, and loses none of them', () => {
+  it('C44: escapes line breaks, terminal escapes, C1, separators and direction marks, and loses none of them', () => {
     const forged = 'x\r\n{"forged":true}\u001b[2J\u009b31m\u0085\u2028\u2029\u202e\u2066\u007f\u0000\ufeff';
     const line = logLines(rowsCommand([{ [forged]: forged }]), now)[0] as string;
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must be absent
@@ -54,7 +55,7 @@ describe('log', () => {
     expect(JSON.parse(line).row).toEqual({ [forged]: forged });
   });
 
-  it('is tried again when the disk refuses, and says why without the path', async () => {
+  it('C44: is tried again when the disk refuses, and says why without the path', async () => {
     const ports = { ...fakes(), lineLog: fakeLineLog() };
     ports.lineLog.fail(
       Object.assign(new Error('ENOSPC: no space left on device, write /var/x'), { code: 'ENOSPC' }),

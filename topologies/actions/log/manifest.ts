@@ -8,6 +8,9 @@ export const manifest: ActionManifest = {
   since: '0.1.0',
   params: { type: 'object', additionalProperties: false, properties: {} },
   examples: [{ title: 'There is nothing to configure', params: {} }],
+  outputs: {
+    lines: 'How many lines were written.',
+  },
   needs: ['lineLog'],
   connection: null,
   runOnce: 'all',

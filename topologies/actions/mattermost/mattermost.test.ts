@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { contractNow } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
-import { contract, contractNow } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { mattermost } from './execute.ts';
 import { bot, channel, check, created, data, hook, send, sendAsBot } from './fixtures/send.ts';
 

@@ -72,6 +72,10 @@ export const manifest: ActionManifest = {
       },
     },
   ],
+  outputs: {
+    scores: 'The scores that were recorded.',
+    count: 'How many.',
+  },
   needs: ['risks'],
   connection: null,
   runOnce: 'first',

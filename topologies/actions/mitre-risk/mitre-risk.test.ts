@@ -1,8 +1,9 @@
 // The MITRE ATT&CK risk action: which entities are scored, and by how much.
 import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
+import { contextFor, contractNow, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand } from '../../testing/fixtures.ts';
-import { contextFor, contract, contractNow, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { mitreRisk } from './execute.ts';
 import type { MitreRiskParams } from './params.ts';
 import { mitreRiskRequest } from './request.ts';
@@ -42,7 +43,7 @@ describe('C65 category', () => {
     expect('scores' in built && built.scores.map(({ object }) => object)).toEqual(objects);
   });
 
-  it('K28: the default fields, in their order', () => {
+  it('C63, K28: the default fields, in their order', () => {
     expect(ofRow({ user: 'u' }, {})).toMatchObject({ scores: [{ object: { id: 'u' } }] });
     expect(ofRow({ user: 'u', 'user.name': 'n' }, {})).toMatchObject({ scores: [{ object: { id: 'n' } }] });
     expect(ofRow({ user: '', asset: { name: 'a' } }, { category: 'system' })).toMatchObject({
@@ -52,7 +53,7 @@ describe('C65 category', () => {
     expect(event).toMatchObject({ scores: [{ object: { id: 'api.example.com' }, row_index: null }] });
   });
 
-  it('both chosen and one empty: a score for the other, and a warning', () => {
+  it('C65: both chosen and one empty: a score for the other, and a warning', () => {
     expect(ofRow({ host: 'h' }, { category: ['system', 'user'] })).toMatchObject({
       scores: [{ object: { type: 'system', id: 'h' } }],
       warnings: ['entity_fields/user: none of user.name, user has a value; there is no score for the user'],
@@ -117,7 +118,7 @@ describe('C67 fidelity', () => {
   });
 });
 
-it('C62, C70: both entities of one command are written once', async () => {
+it('C62, C64, C66, C70: both entities of one command are written once', async () => {
   const ports = fakes();
   const command = rowsCommand([{ user: 'u', host: 'h' }], {
     type: 'mitre-risk',

@@ -77,6 +77,11 @@ export const manifest: ActionManifest = {
       params: { layer: 'crm', techniques: ['T1190'], incident_id: '{{steps.incident.outputs.incident_id}}' },
     },
   ],
+  outputs: {
+    layer: 'The layer.',
+    techniques: 'Ids that were recorded.',
+    incident_id: 'Incident that the records belong to, or null.',
+  },
   needs: ['mitre'],
   connection: null,
   runOnce: 'first',

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
 import { incidentIdOf } from '../../domain/incident/incident.ts';
 import { StoreUnavailable } from '../../ports/store-unavailable.ts';
+import { contextFor, contractNow, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand } from '../../testing/fixtures.ts';
-import { contextFor, contract, contractNow, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { mitre } from './execute.ts';
 import type { MitreParams } from './params.ts';
 import { mitreRequest } from './request.ts';
@@ -113,7 +114,7 @@ describe('C51 severity', () => {
 });
 
 describe('C55 record', () => {
-  it('says of what it is: rule, run, row, index of the month', () => {
+  it('C45, C47, C48, C49, C53: says of what it is: rule, run, row, index of the month', () => {
     const source = { ...rowsCommand([]).source, timestamp: Date.UTC(2026, 4, 31, 23, 59, 59, 999) };
     const record = recordOf(
       { rule: 'Named', additional_fields: { host: 'none' } },

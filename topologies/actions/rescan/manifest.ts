@@ -2,6 +2,7 @@
 import { askParams, assetParam, idAtParam, idsParam } from '../../domain/action/ask/params.ts';
 import type { ActionManifest } from '../../domain/action/define-action.ts';
 import { text } from '../../domain/action/ticket/params.ts';
+import { topics } from '../../topics.ts';
 
 const duration = (description: string) => ({ type: 'string', maxLength: 32, pattern: '^P', description });
 
@@ -73,7 +74,18 @@ export const manifest: ActionManifest = {
       },
     },
   ],
+  outputs: {
+    correlation_id: 'Id of the request, by which the end of the scan is recognised.',
+    assets: 'The assets.',
+    scans: 'How many scans were asked for.',
+    request_key: 'Key by which scanners coalesce requests for one asset.',
+    not_before: 'Not to be scanned earlier than this.',
+    status_code: 'Status of the answer.',
+    scan_id: 'Id that the scanner gave; over HTTP only.',
+  },
+  failures: ['bad_response', 'invalid_body', 'too_large'],
   needs: ['records', 'http'],
+  asks: [topics.scanRequests],
   connection: 'http',
   runOnce: 'all',
   defaultMode: 'each',

@@ -6,10 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
 import type { ResolvedConnection } from '../../domain/action/define-action.ts';
 import { LogError } from '../../ports/log.ts';
+import { contextFor, contractNow, type Fakes, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, httpConnection, rowsCommand } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
 import { sendCommand } from '../../testing/send-command.ts';
-import { contextFor, contract, contractNow, type Fakes, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { rescan } from './execute.ts';
 import { startOf } from './request.ts';
 
@@ -225,7 +226,7 @@ describe('rescan: one scan for many findings', () => {
   const at = (created_at: number, id = 'f') =>
     eventCommand({ created_at, command_id: id.padStart(32, '0'), tenant: 't' });
 
-  it('forty findings of one asset in one window have one key and one start', async () => {
+  it('A15: forty findings of one asset in one window have one key and one start', async () => {
     const base = Date.UTC(2026, 3, 28, 12, 0, 0);
     const all = await Promise.all(
       Array.from({ length: 40 }, (_, index) =>
@@ -257,7 +258,7 @@ describe('rescan: one scan for many findings', () => {
     expect(new Set([same, ...others]).size).toBe(8);
   });
 
-  it('never starts early, never later than a window, and two share a start when they share a window', () => {
+  it('A15: never starts early, never later than a window, and two share a start when they share a window', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 4e12 }),
@@ -279,7 +280,7 @@ describe('rescan: one scan for many findings', () => {
     );
   });
 
-  it('with neither delay nor window it is due when it was decided', () => {
+  it('A15: with neither delay nor window it is due when it was decided', () => {
     expect(startOf(1234, { coalesce: 'PT0S' })).toEqual({ due: 1234, window: null });
     expect(startOf(1234, { delay: 'PT2S', coalesce: 'PT0S' })).toEqual({ due: 3234, window: null });
   });
@@ -309,7 +310,7 @@ describe('rescan: loops', () => {
 });
 
 describe('rescan: call', () => {
-  it('is Create Scan of S4E', async () => {
+  it('A11, A15: is Create Scan of S4E', async () => {
     const { request, body, outcome } = await over(
       {
         asset: '{{data.asset.id}}',
@@ -404,7 +405,7 @@ describe('rescan: call', () => {
     expect(outcome.status === 'failed' && outcome.detail).toContain('one at a time and the command names 2');
   });
 
-  it('keeps within the ten calls a minute of S4E unless the connection says otherwise', () =>
+  it('A15: keeps within the ten calls a minute of S4E unless the connection says otherwise', () =>
     expect(rescan.manifest.lane?.ratePerSecond).toBeCloseTo(10 / 60));
 
   it('is repeated by default when nobody knows whether it arrived', () =>

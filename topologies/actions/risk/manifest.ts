@@ -61,6 +61,10 @@ export const manifest: ActionManifest = {
       params: { score: '{{data.cvss}}', object: { type: 'asset', id: '{{data.asset.id}}' }, index: 'risk' },
     },
   ],
+  outputs: {
+    scores: 'The scores that were recorded.',
+    count: 'How many.',
+  },
   needs: ['risks'],
   connection: null,
   runOnce: 'first',

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
 import { totalAt } from '../../domain/risk/score.ts';
 import { StoreUnavailable } from '../../ports/store-unavailable.ts';
+import { contextFor, contractNow, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand } from '../../testing/fixtures.ts';
-import { contextFor, contract, contractNow, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { risk } from './execute.ts';
 import type { RiskParams } from './params.ts';
 import { riskRequest } from './request.ts';
@@ -184,7 +185,7 @@ describe('totals', () => {
     expect(ports.risks.events.map(({ value }) => JSON.parse(value).data.total)).toEqual([10, 15]);
   });
 
-  it('the event says what the object has, under the key of the object', async () => {
+  it('C57: the event says what the object has, under the key of the object', async () => {
     const ports = fakes();
     const command = rowsCommand([{ host: 'h' }], { type: 'risk', params, hops: 2, tenant: 'acme' });
     await risk.execute(command, contextFor(risk, ports));
@@ -209,7 +210,7 @@ describe('mode all', () => {
   const all = (rows: Record<string, unknown>[]) =>
     riskRequest(rowsCommand(rows, { type: 'risk' }), params, contractNow);
 
-  it('scores every object once and leaves rows without one out', () => {
+  it('C57: scores every object once and leaves rows without one out', () => {
     expect(all([{ host: 'a' }, { host: 'b' }, {}, { host: 'a' }])).toMatchObject({
       scores: [{ object: { id: 'a' } }, { object: { id: 'b' } }],
       warnings: ['object/id: {{host}} has no value; its row has no score'],

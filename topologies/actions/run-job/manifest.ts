@@ -2,6 +2,7 @@
 import { askParams, idAtParam } from '../../domain/action/ask/params.ts';
 import type { ActionManifest } from '../../domain/action/define-action.ts';
 import { text } from '../../domain/action/ticket/params.ts';
+import { topics } from '../../topics.ts';
 
 const tree = (description: string) => ({
   type: ['object', 'string'],
@@ -65,7 +66,15 @@ export const manifest: ActionManifest = {
       },
     },
   ],
+  outputs: {
+    correlation_id: 'Id of the request, by which the end of the job is recognised.',
+    job: 'The job.',
+    status_code: 'Status of the answer.',
+    run_id: 'Id that the scheduler gave; over HTTP only.',
+  },
+  failures: ['bad_response', 'invalid_body'],
   needs: ['records', 'http'],
+  asks: [topics.jobRequests],
   connection: 'http',
   runOnce: 'first',
   defaultMode: 'each',

@@ -3,10 +3,11 @@ import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { Command, JobRequest } from '@tocsin/schemas/types.ts';
 import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
+import { contextFor, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, httpConnection, rowsCommand } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
 import { sendCommand } from '../../testing/send-command.ts';
-import { contextFor, contract, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { runJob } from './execute.ts';
 
 const scheduler = httpConnection({ auth: { type: 'bearer' } }, { token: 'x' });
@@ -41,7 +42,7 @@ async function ask(
 const check = (params: Record<string, unknown>) => checkParams(runJob, params).map(({ path }) => path);
 
 describe('run-job: record', () => {
-  it('is the documented one, under the key of the job', async () => {
+  it('C71: is the documented one, under the key of the job', async () => {
     const { append, request, outcome } = await ask({
       job: 'logins-of-{{team}}',
       parameters: { address: '{{source.ip}}', limit: 500, deep: { names: ['{{rule.id}}', true] } },
@@ -240,5 +241,5 @@ describe('run-job: parameters', () => {
     [{ job: 'a', via: 'http', path: '/../x' }, ['/path']],
   ])('%j: %j', (params, paths) => expect(check(params)).toEqual(paths));
 
-  it('runs once for the first result', () => expect(runJob.manifest.runOnce).toBe('first'));
+  it('C72: runs once for the first result', () => expect(runJob.manifest.runOnce).toBe('first'));
 });

@@ -3,8 +3,9 @@ import { checkParams } from '../../domain/action/check-params.ts';
 import type { ActionContext } from '../../domain/action/define-action.ts';
 import type { scriptEnd } from '../../ports/fakes/script-host.ts';
 import { ScriptHostFailure, type ScriptHostFailureClass } from '../../ports/script-host.ts';
+import { contextFor, type Fakes, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand } from '../../testing/fixtures.ts';
-import { contextFor, contract, type Fakes, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { script } from './execute.ts';
 import { agentConnection, sshConnection } from './fixtures/host.ts';
 
@@ -64,7 +65,7 @@ describe('script: what is run', () => {
     [{ script: 'a', time_limit: 0 }, ['/time_limit']],
   ])('refuses %j', (params, paths) => expect(issues(params)).toEqual(paths));
 
-  test('the command of the source document arrives word by word, stars unharmed', async () => {
+  test('C83, C84: the command of the source document arrives word by word, stars unharmed', async () => {
     const command = 'python3 /app/smart-monitor/utils/scripts/test.py --index logs-* --limit 100';
     expect(await callOf({ command })).toEqual({
       words: ['python3', '/app/smart-monitor/utils/scripts/test.py', '--index', 'logs-*', '--limit', '100'],
@@ -95,7 +96,7 @@ describe('script: what is run', () => {
     '\\',
     "' $(touch /tmp/x) '",
   ];
-  test.each(hostile)('the value %j is one argument as it is', async (t) => {
+  test.each(hostile)('C82, C84: the value %j is one argument as it is', async (t) => {
     const args = ['{{data.t}}', '--t={{data.t}}'];
     expect(await callOf({ script: 'a', arguments: args }, { t })).toEqual({
       script: 'a',
@@ -121,7 +122,7 @@ describe('script: what is run', () => {
     },
   );
 
-  test('rows are lines of JSON; fields choose by flat and nested names', async () => {
+  test('C85: rows are lines of JSON; fields choose by flat and nested names', async () => {
     const rows = [
       { host: 'a', 'source.ip': '192.0.2.1', user: { name: 'x\ny' } },
       { host: 'b', other: 1 },
@@ -182,7 +183,7 @@ describe('script: over SSH the catalogue of the connection decides', () => {
   const over = (params: Record<string, unknown>, data: Record<string, unknown> = {}) =>
     run(params, { data, context: { connection: ssh } });
 
-  test('names and command lines become the words of the entry', async () => {
+  test('C83: names and command lines become the words of the entry', async () => {
     const first = over({ script: 'note', arguments: ['abc'], time_limit: 30 });
     await first.outcome;
     expect(first.ports.scripts.begun[0]?.run).toMatchObject({
@@ -262,7 +263,7 @@ describe('script: what its end means', () => {
     });
   });
 
-  it('anything else failed, and is not repeated', async () => {
+  it('C85: anything else failed, and is not repeated', async () => {
     expect(await ended({ exitCode: 3, stderr: stream('one\nlast words\n') })).toMatchObject({
       code: 'script_failed',
       retry: 'never',

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
+import { contractNow } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
-import { contract, contractNow } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { slack } from './execute.ts';
 import { bot, check, data, okPost, send, sendAsBot, webhook, webhookPath } from './fixtures/send.ts';
 

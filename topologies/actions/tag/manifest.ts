@@ -1,6 +1,7 @@
 // What the tag action is: tags that are added to an asset, or taken from it.
 import { askParams, assetParam } from '../../domain/action/ask/params.ts';
 import type { ActionManifest } from '../../domain/action/define-action.ts';
+import { topics } from '../../topics.ts';
 
 const tags = (what: string) => ({
   type: 'array',
@@ -56,7 +57,17 @@ export const manifest: ActionManifest = {
       },
     },
   ],
+  outputs: {
+    correlation_id: 'Id of the request.',
+    assets: 'The assets.',
+    changes: 'How many assets are to change.',
+    add_tags: 'Tags that are added.',
+    remove_tags: 'Tags that are taken away.',
+    status_code: 'Status of the answer.',
+  },
+  failures: ['invalid_body'],
   needs: ['records', 'http'],
+  asks: [topics.assetUpdates],
   connection: 'http',
   runOnce: 'all',
   defaultMode: 'each',

@@ -4,10 +4,11 @@ import type { AssetUpdate, Command } from '@tocsin/schemas/types.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
+import { contextFor, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, httpConnection, rowsCommand } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
 import { sendCommand } from '../../testing/send-command.ts';
-import { contextFor, contract, fakes } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { tag } from './execute.ts';
 import { foldOf, tagOf } from './params.ts';
 
@@ -86,7 +87,7 @@ describe('tag: record', () => {
     });
   });
 
-  it('applied twice, or in another order with changes of others, loses nothing', () => {
+  it('A10, A16: applied twice, or in another order with changes of others, loses nothing', () => {
     // The inventory of the README: both lists, without regard to case.
     const apply = (
       tags: readonly string[],
@@ -114,7 +115,7 @@ describe('tag: record', () => {
     );
   });
 
-  it('has each tag once, whatever its spelling; the first one stays', async () => {
+  it('A16: has each tag once, whatever its spelling; the first one stays', async () => {
     const { updates } = await ask(
       { asset: 'x', add: ['{{data.tags}}', 'PROD'], remove: ['Web', 'web', 'pRoD'] },
       // é as one character and as two; the ligature fi; full-width letters.
@@ -153,7 +154,7 @@ describe('tag: record', () => {
     }
   });
 
-  it('is not written behind more than five actions', async () => {
+  it('A16: is not written behind more than five actions', async () => {
     expect((await ask({ asset: 'x', add: ['t'] }, eventCommand({ hops: 5 }))).append.length).toBe(1);
     const { outcome, append } = await ask({ asset: 'x', add: ['t'] }, eventCommand({ hops: 6 }));
     expect(append).toEqual([]);

@@ -91,6 +91,10 @@ export const manifest: ActionManifest = {
       },
     },
   ],
+  outputs: {
+    status_code: 'Status of the answer.',
+  },
+  failures: ['bad_response', 'invalid_body', 'too_large'],
   needs: ['http'],
   connection: 'http',
   runOnce: 'all',

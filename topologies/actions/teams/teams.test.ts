@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { contractNow } from '../../testing/action-fakes.ts';
 import { eventCommand, rowsCommand } from '../../testing/fixtures.ts';
 import { hostileTexts } from '../../testing/hostile-texts.ts';
-import { contract, contractNow } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { checkCard } from './card-schema.ts';
 import { teams } from './execute.ts';
 import { card, check, contentOf, data, host, path, send, workflow } from './fixtures/send.ts';

@@ -1,9 +1,10 @@
 // The generic ticket action: what its templates become, what counts as found, and its contract.
 import { describe, expect, it } from 'vitest';
 import { checkParams } from '../../domain/action/check-params.ts';
+import { contextFor, contractNow, fakes } from '../../testing/action-fakes.ts';
 import { eventCommand, httpConnection } from '../../testing/fixtures.ts';
 import { sendCommand } from '../../testing/send-command.ts';
-import { contract, contractNow } from '../contract.ts';
+import { contract } from '../contract.ts';
 import { ticket } from './execute.ts';
 import { comment, create, find, findOpen, transition, update } from './fixtures/fake-desk.ts';
 
@@ -95,7 +96,7 @@ describe('ticket: requests', () => {
     ['{}', null],
     ['', null],
     ['null', null],
-  ])('reads the reference in %s', async (body, ref) => {
+  ])('A14: reads the reference in %s', async (body, ref) => {
     const { outcome } = await send({ create }, eventCommand(), { answers: [{ status: 201, body }] });
     if (ref === null) expect(outcome).toMatchObject({ status: 'failed', code: 'bad_response' });
     else expect(outcome).toMatchObject({ status: 'done', ref });
@@ -107,7 +108,6 @@ describe('ticket: requests', () => {
     ['{"tickets":null}', ['GET', 'GET', 'POST'], '77'],
   ])('takes %s for what it says', async (body, methods, ref) => {
     const answer = { status: 200, body };
-    const { fakes, contextFor } = await import('../contract.ts');
     const ports = fakes();
     ports.http.answer(answer, ...(methods.length > 1 ? [answer, created] : []));
     const running = ticket.execute(
@@ -124,7 +124,6 @@ describe('ticket: requests', () => {
     const held = await send({ create }, eventCommand(), again);
     expect(held.outcome).toMatchObject({ code: 'uncertain', retry: 'never' });
     expect(held.requests).toHaveLength(0);
-    const { fakes, contextFor } = await import('../contract.ts');
     const ports = fakes(created);
     const running = ticket.execute(
       { ...eventCommand(), type: 'ticket', on_uncertain: 'retry', params: { create } },

@@ -1,13 +1,13 @@
 // Headers, credentials and signatures of webhooks.
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { contractNow } from '../../testing/action-fakes.ts';
 import { eventCommand, httpConnection } from '../../testing/fixtures.ts';
-import { contractNow } from '../contract.ts';
 import { webhook } from './execute.ts';
 import { check, send } from './fixtures/send.ts';
 
 describe('webhook: headers', () => {
-  it('sends User-Agent, Cookie and repeated headers, one line each', async () => {
+  it('C96: sends User-Agent, Cookie and repeated headers, one line each', async () => {
     const headers = [
       { name: 'User-Agent', value: 'mine' },
       { name: 'Cookie', value: 'a=1' },
@@ -23,7 +23,7 @@ describe('webhook: headers', () => {
     expect(tags).toEqual(['one', 'critical é']);
   });
 
-  it('keeps a header one line whatever a value says', async () => {
+  it('C96: keeps a header one line whatever a value says', async () => {
     const event = { event: 'x', data: { t: 'a\r\nX-Evil: 1\u2028\u0000b\u0085' } };
     const { header } = await send(
       { headers: [{ name: 'X-T', value: '{{data.t}}' }] },
@@ -75,12 +75,12 @@ describe('webhook: headers', () => {
     ],
     ['bearer', {}, { token: 't' }, 'authorization', 'Bearer t'],
     ['header', { header: 'X-Api-Key' }, { token: 't' }, 'x-api-key', 't'],
-  ] as const)('sends the credential: %s', async (type, auth, secrets, name, value) => {
+  ] as const)('C95: sends the credential: %s', async (type, auth, secrets, name, value) => {
     const { header } = await send({}, eventCommand(), httpConnection({ auth: { type, ...auth } }, secrets));
     expect(header(name)).toBe(value);
   });
 
-  it('refuses two credentials, pauses without one, and never sends a broken one', async () => {
+  it('C95: refuses two credentials, pauses without one, and never sends a broken one', async () => {
     const headers = [{ name: 'AUTHORIZATION', value: 'x' }];
     const connection = httpConnection({ auth: { type: 'bearer' } }, { token: 't' });
     expect((await send({ headers }, eventCommand(), connection)).outcome).toMatchObject({
@@ -100,7 +100,7 @@ describe('webhook: headers', () => {
       });
   });
 
-  it('passes TLS options and the client key on', async () => {
+  it('C98: passes TLS options and the client key on', async () => {
     const connection = httpConnection({ tls: { ca: 'CA', cert: 'CERT', verify: true } }, { tls_key: 'KEY' });
     expect((await send({}, eventCommand(), connection)).request?.tls).toEqual({
       ca: 'CA',

@@ -91,6 +91,10 @@ export const manifest: ActionManifest = {
       params: { path: '/services/collector/event', transform: 'splunk_hec', splunk: { index: 'security' } },
     },
   ],
+  outputs: {
+    status_code: 'Status of the answer.',
+  },
+  failures: ['invalid_body'],
   needs: ['http'],
   connection: 'http',
   runOnce: 'first',

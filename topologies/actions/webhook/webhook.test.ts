@@ -40,7 +40,7 @@ describe('webhook: request', () => {
     expect(header('content-type')).toBe('application/json');
   });
 
-  it('posts the row for first and each, and the set for all', async () => {
+  it('C87, C93: posts the row for first and each, and the set for all', async () => {
     const rows = [{ 'source.ip': '192.0.2.1' }, { 'source.ip': '192.0.2.2' }];
     expect(JSON.parse((await send({}, rowsCommand([rows[0]!], { mode: 'first' }))).body)).toEqual(rows[0]);
     expect(JSON.parse((await send({}, rowsCommand(rows))).body)).toMatchObject({
@@ -50,7 +50,7 @@ describe('webhook: request', () => {
     });
   });
 
-  it('takes scheme, host, port and path prefix from the connection', async () => {
+  it('C88, C89, C90: takes scheme, host, port and path prefix from the connection', async () => {
     const connection = httpConnection({
       protocol: 'http',
       allow_insecure: true,
@@ -81,7 +81,7 @@ describe('webhook: request', () => {
     [{ base_path: '/a/../b' }, '/base_path'],
     [{ auth: { type: 'header' } }, '/auth/header'],
     [{ auth: { type: 'header', header: 'Host' } }, '/auth/header'],
-  ] as const)('refuses the connection %j', async (over, path) => {
+  ] as const)('C88, C89: refuses the connection %j', async (over, path) => {
     const { outcome, request } = await send(
       {},
       eventCommand(),
@@ -92,7 +92,7 @@ describe('webhook: request', () => {
     expect(request).toBeUndefined();
   });
 
-  it('T09 percent-encodes tokens of the path, each inside its segment', async () => {
+  it('C92: T09 percent-encodes tokens of the path, each inside its segment', async () => {
     const event = { event: 'x', data: { id: 'a/b?c#d%2e é', dots: '..', half: '.', empty: '' } };
     const command = eventCommand({ event });
     expect((await send({ path: '/i t/{{data.id}}/ä%20z' }, command)).request?.url).toBe(
@@ -115,7 +115,7 @@ describe('webhook: request', () => {
       });
   });
 
-  it('refuses paths that are not paths', () => {
+  it('C92: refuses paths that are not paths', () => {
     for (const path of [
       '/a?b=c',
       '/a#b',
@@ -133,7 +133,7 @@ describe('webhook: request', () => {
     expect(check({ path: 'path/to/source' })).toEqual([]);
   });
 
-  it('keeps query parameters in order, repeated, empty, and encoded', async () => {
+  it('C94: keeps query parameters in order, repeated, empty, and encoded', async () => {
     const params = [
       { name: 'param1', value: 'value1' },
       { name: 'param2', value: 'a&b=c d+é' },
@@ -153,7 +153,7 @@ describe('webhook: request', () => {
     expect(request?.url).toContain('?param1=value1&param2=a%26b%3Dc%20d%2B%C3%A9&param1=&');
   });
 
-  it('drops the body of GET with a warning and sends the one of DELETE only when configured', async () => {
+  it('C91: drops the body of GET with a warning and sends the one of DELETE only when configured', async () => {
     const get = await send({ method: 'GET', body: { a: 1 } });
     expect(get.request?.body).toBeUndefined();
     expect(get.outcome).toMatchObject({ status: 'done', warnings: ['body: dropped, because GET has none'] });
@@ -202,7 +202,7 @@ describe('webhook: body', () => {
     expect(outcome).toMatchObject({ warnings: ['body: {{data.none}} has no value and was left empty'] });
   });
 
-  it('does not send a body that is not JSON after rendering', async () => {
+  it('C97: does not send a body that is not JSON after rendering', async () => {
     const { outcome, request } = await send({ body: '{"a": {{#data.none}}1{{/data.none}} }' });
     expect(outcome).toMatchObject({ status: 'failed', code: 'invalid_body', retry: 'never' });
     expect(request).toBeUndefined();

@@ -15,7 +15,8 @@ import type { RiskStorePort } from '../../ports/risk-store.ts';
 import type { ScriptHostPort } from '../../ports/script-host.ts';
 import type { SecretValue } from '../../ports/secrets.ts';
 import type { SyslogPort } from '../../ports/syslog.ts';
-import type { Outcome } from './outcome.ts';
+import type { Topic } from '../../topics.ts';
+import type { FailureCode, Outcome } from './outcome.ts';
 
 /** Every outside system that an action may touch. A worker hands an action only what its manifest needs. */
 export interface ActionPorts {
@@ -60,9 +61,20 @@ export interface ActionManifest {
     readonly title: string;
     readonly params: Readonly<Record<string, unknown>>;
   }[];
+  /** Members of the output of an attempt that worked, for later steps and history: name to meaning. */
+  readonly outputs: Readonly<Record<string, string>>;
+  /** Failure codes of its own, beside those that its ports and its connection bring (failures.ts). */
+  readonly failures?: readonly FailureCode[];
   readonly needs: readonly PortName[];
+  /** Topics that systems outside read and that it writes through its `records` port. */
+  readonly asks?: readonly Topic[];
   /** Type of the connection that the action uses, or the types of which its parameters choose one; null when it needs none. */
   readonly connection: ConnectionTypes;
+  /**
+   * What the product reads with GET to say who a credential is, changing nothing: checks of connections ask it. `member`: the member of
+   * the JSON answer that must be true as well.
+   */
+  readonly whoami?: { readonly path: string; readonly member?: string };
   /** What `run_once: true` means for this type. */
   readonly runOnce: 'all' | 'first';
   /** Mode when neither rule nor action says one. */
@@ -90,6 +102,14 @@ export interface ActionManifest {
   readonly cancellable?: true;
   /** Where the effects ledger of this type lives: 'durable' (PostgreSQL) or 'fast' (Redis). */
   readonly ledger: 'durable' | 'fast';
+}
+
+/** What the state machine of runs has to know of the type of a command. */
+export type CommandTraits = Pick<ActionManifest, 'runContext' | 'cancellable'>;
+
+/** Types that commands may have, by id. */
+export interface CommandTypes {
+  get(type: string): CommandTraits | undefined;
 }
 
 /** The connection of a command at the moment of execution, its secrets resolved. */

@@ -45,6 +45,9 @@ export function checkHttpConnection(config: HttpConnection): Issue[] {
   const base = config.base_path ?? '';
   if (!/^(?:\/[^?#\\\s]*)?$/.test(base) || base.includes('{{') || base.split('/').some(isDots))
     issues.push({ path: '/base_path', message: 'must be a plain path that begins with /' });
+  const check = (config.check_path ?? '/').split('?')[0] ?? '';
+  if (!check.startsWith('/') || (config.check_path ?? '').includes('{{') || check.split('/').some(isDots))
+    issues.push({ path: '/check_path', message: 'must be a plain path that begins with /' });
   if (config.auth?.type === 'header' && config.auth.header === undefined)
     issues.push({ path: '/auth/header', message: 'is required for type header' });
   if (config.auth?.type === 'header' && framing.has((config.auth.header ?? '').toLowerCase()))

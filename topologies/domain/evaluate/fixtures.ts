@@ -15,6 +15,7 @@ function manifest(
     ...text,
     params: {},
     examples: [],
+    outputs: {},
     needs: [],
     connection: null,
     runOnce,

@@ -307,7 +307,7 @@ describe('runs in several chunks', () => {
 describe('the limit of commands', () => {
   const many = Array.from({ length: 250 }, (_, index) => ({ index }));
 
-  test('the first 100 rows become commands, the rest is refused with its count', () => {
+  test('C9, C72: the first 100 rows become commands, the rest is refused with its count', () => {
     const decision = decide(
       searchInput(run(many)),
       tables([onRows([{ action: 'webhook' }, { action: 'log' }])]),

@@ -4,6 +4,7 @@
 // at least one change, and none of them throws over what came from outside.
 import type { RunInput, StartInput } from '@tocsin/schemas/types.ts';
 import type { FoldMoment } from '../../run/fold/fold.ts';
+import type { CommandTypes } from '../action/define-action.ts';
 import { sizeOf } from '../action/kept-output.ts';
 import type { Json } from '../action/outcome.ts';
 import { durationMs } from './duration.ts';
@@ -24,7 +25,7 @@ export interface Decide {
   /** Topic of the inputs of runs. */
   readonly runsTopic: string;
   /** Types that commands may have; all without it. */
-  readonly commandTypes?: { has(type: string): boolean };
+  readonly commandTypes?: CommandTypes;
 }
 
 /** The step of the fold of runs. */

@@ -146,11 +146,11 @@ test('an action type that this release does not have fails its step, not the eng
   const options = { ...known, definitions: () => programOf([{ id: 'a', action: 'mail' }]) };
   const source = { id: 'e', kind: 'event' as const, topic: 't', partition: 0, offset: 0 };
   const start = { kind: 'start' as const, playbook: 'p', revision: 1, by: 'x', event: {}, source };
-  const step = decideRun(null, start, moment, { ...options, commandTypes: new Set(['webhook']) });
+  const step = decideRun(null, start, moment, { ...options, commandTypes: new Map([['webhook', {}]]) });
   expect(step.changes).toContainEqual(
     expect.objectContaining({ step: 'a', status: 'failed', code: 'unknown_action' }),
   );
-  expect(decideRun(null, start, moment, { ...options, commandTypes: new Set(['email']) }).state?.status).toBe(
-    'running',
-  );
+  expect(
+    decideRun(null, start, moment, { ...options, commandTypes: new Map([['email', {}]]) }).state?.status,
+  ).toBe('running');
 });

@@ -7,6 +7,7 @@ import type {
   PlaybookStep,
   RunInput,
 } from '@tocsin/schemas/types.ts';
+import { manifests } from '../../actions/registry.ts';
 import { topics } from '../../topics.ts';
 import { decideRun } from './decide.ts';
 import type { RunState } from './machine/state.ts';
@@ -72,7 +73,12 @@ export function stage(
   grants?: string[],
 ): Stage {
   const program = programOf(steps, more, playbooks, grants);
-  const options = { definitions: () => program, runsTopic: 'runs.v1' };
+  const options = {
+    definitions: () => program,
+    runsTopic: 'runs.v1',
+    // Types that do not exist may be named too.
+    commandTypes: { get: (type: string) => manifests.get(type) ?? {} },
+  };
   const timers = new Map<string, number>();
   const commands: Command[] = [];
   const cancels: CommandCancel[] = [];

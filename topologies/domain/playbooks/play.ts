@@ -4,6 +4,7 @@
 import type { Command, RunInput, StartInput } from '@tocsin/schemas/types.ts';
 import type { FoldEffect } from '../../run/fold/fold.ts';
 import { topics } from '../../topics.ts';
+import type { CommandTypes } from '../action/define-action.ts';
 import { decideRun } from './decide.ts';
 import type { RunChange, RunState } from './machine/state.ts';
 import type { Definitions } from './program.ts';
@@ -37,6 +38,8 @@ export interface Player {
 
 export interface PlayerOptions {
   readonly definitions: Definitions;
+  /** Types that commands may have; all without it. */
+  readonly commandTypes?: CommandTypes;
   readonly start: number;
   /** What comes back for a command. */
   readonly answer: (command: Command, now: number) => readonly LaterInput[];
@@ -117,7 +120,11 @@ export function createPlayer(options: PlayerOptions): Player {
         now = Math.max(now, entry.due);
         const { key, input } = entry;
         const moment = { now, partition: 0, offset: history.length, key };
-        const step = decideRun(states.get(key) ?? null, input, moment, { definitions, runsTopic });
+        const step = decideRun(states.get(key) ?? null, input, moment, {
+          definitions,
+          runsTopic,
+          ...(options.commandTypes === undefined ? {} : { commandTypes: options.commandTypes }),
+        });
         states.set(key, step.state);
         history.push({ at: now, key, input, changes: step.changes, state: step.state });
         for (const effect of step.effects) carryOut(key, effect);

@@ -3,6 +3,7 @@ import type { RunInput } from '@tocsin/schemas/types.ts';
 import type { RecordBatch } from '../../ports/log.ts';
 import type { Fold, FoldRead } from '../../run/fold/fold.ts';
 import type { Topic } from '../../topics.ts';
+import type { CommandTypes } from '../action/define-action.ts';
 import { decideRun } from './decide.ts';
 import { faultRun } from './fault.ts';
 import type { RunState } from './machine/state.ts';
@@ -23,7 +24,7 @@ export function createRunFold(options: {
   readonly input: Topic;
   readonly changelog: Topic;
   /** Types that commands may have; all without it. */
-  readonly commandTypes?: { has(type: string): boolean };
+  readonly commandTypes?: CommandTypes;
 }): Fold<RunState, RunInput> {
   const { definitions, commandTypes } = options;
   const decide = {

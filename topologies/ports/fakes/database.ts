@@ -1,6 +1,7 @@
 // A database in memory: tables with the shapes that a test gives them, every write recorded, failures as scripted.
 import type {
   ColumnShape,
+  DatabaseCheckPort,
   DatabaseFailure,
   DatabasePort,
   DatabaseServer,
@@ -8,7 +9,8 @@ import type {
   TableShape,
 } from '../database.ts';
 
-export interface FakeDatabase extends DatabasePort {
+export interface FakeDatabase extends DatabasePort, DatabaseCheckPort {
+  readonly pinged: readonly DatabaseServer[];
   readonly writes: readonly { readonly server: DatabaseServer; readonly statements: readonly Statement[] }[];
   /** From now on this table is there; the key is schema.table, or the table alone. */
   table(name: string, shape: TableShape): void;
@@ -25,6 +27,7 @@ export function column(name: string, over: Partial<ColumnShape> = {}): ColumnSha
 
 export function fakeDatabase(tables: Readonly<Record<string, TableShape>> = {}): FakeDatabase {
   const writes: { server: DatabaseServer; statements: readonly Statement[] }[] = [];
+  const pinged: DatabaseServer[] = [];
   const shapes = new Map(Object.entries(tables));
   const failures: DatabaseFailure[] = [];
   let affected = 1;
@@ -34,6 +37,11 @@ export function fakeDatabase(tables: Readonly<Record<string, TableShape>> = {}):
   };
   return {
     writes,
+    pinged,
+    async ping(server) {
+      failNext();
+      pinged.push(server);
+    },
     table: (name, shape) => void shapes.set(name, shape),
     fail: (...next) => void failures.push(...next),
     affects: (count) => {

@@ -1,7 +1,16 @@
 // Mail in memory: records every message with the server it went to; refuses or fails as scripted.
-import { MailFailure, type MailMessage, type MailPort, type MailReceipt, type SmtpServer } from '../mail.ts';
+import {
+  type MailCheckPort,
+  MailFailure,
+  type MailMessage,
+  type MailPort,
+  type MailReceipt,
+  type SmtpServer,
+} from '../mail.ts';
 
-export interface FakeMail extends MailPort {
+export interface FakeMail extends MailPort, MailCheckPort {
+  /** Servers that were greeted. */
+  readonly greeted: readonly SmtpServer[];
   readonly sent: readonly { readonly server: SmtpServer; readonly message: MailMessage }[];
   /** The next calls fail with these, one each. */
   fail(...failures: readonly MailFailure[]): void;
@@ -11,10 +20,17 @@ export interface FakeMail extends MailPort {
 
 export function fakeMail(): FakeMail {
   const sent: { server: SmtpServer; message: MailMessage }[] = [];
+  const greeted: SmtpServer[] = [];
   const failures: MailFailure[] = [];
   const refused = new Map<string, number>();
   return {
     sent,
+    greeted,
+    async greet(server) {
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
+      greeted.push(server);
+    },
     fail(...next) {
       failures.push(...next);
     },

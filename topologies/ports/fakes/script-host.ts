@@ -3,13 +3,16 @@ import { nothingCaptured } from '../../domain/script/output.ts';
 import {
   type ScriptEnd,
   type ScriptHost,
+  type ScriptHostCheckPort,
   ScriptHostFailure,
   type ScriptHostPort,
   type ScriptRun,
   type ScriptSignals,
 } from '../script-host.ts';
 
-export interface FakeScriptHost extends ScriptHostPort {
+export interface FakeScriptHost extends ScriptHostPort, ScriptHostCheckPort {
+  /** Hosts that were greeted. */
+  readonly greeted: readonly ScriptHost[];
   /** Runs that were begun, each once. */
   readonly begun: readonly { readonly host: ScriptHost; readonly run: ScriptRun }[];
   /** The next answers to calls: an end, parts of one, a failure, or `hang`: it runs until it is stopped. */
@@ -39,6 +42,7 @@ interface Known {
 export function fakeScriptHost(): FakeScriptHost {
   const begun: { host: ScriptHost; run: ScriptRun }[] = [];
   const runs = new Map<string, Known>();
+  const greeted: ScriptHost[] = [];
   const stopped: string[] = [];
   const script: FakeScriptAnswer[] = [];
 
@@ -68,6 +72,12 @@ export function fakeScriptHost(): FakeScriptHost {
 
   return {
     begun,
+    greeted,
+    async greet(host) {
+      const answer = script.shift();
+      if (answer instanceof Error) throw answer;
+      greeted.push(host);
+    },
     stopped,
     answer(...answers) {
       script.push(...answers);

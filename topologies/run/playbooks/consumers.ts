@@ -2,7 +2,7 @@
 //
 // Invariant: records of one partition keep their order, which the timers need: nothing but the given outbox writes for these folds.
 import type { RunInput } from '@tocsin/schemas/types.ts';
-import { actions } from '../../actions/registry.ts';
+import { manifests } from '../../actions/registry.ts';
 import { createCorrelationFold } from '../../domain/playbooks/correlator/correlation-fold.ts';
 import { isOver, type RunState } from '../../domain/playbooks/machine/state.ts';
 import { createRunFold } from '../../domain/playbooks/run-fold.ts';
@@ -52,7 +52,7 @@ export function createPlaybookConsumers(options: PlaybookConsumersOptions): Play
     definitions: options.versions.definitions,
     input: topics.runs,
     changelog: topics.runEvents,
-    commandTypes: { has: (type) => Object.hasOwn(actions, type) },
+    commandTypes: manifests,
   });
   const awaitVersions = createAwaitVersions({ versions: options.versions, clock, logger });
   const runs = consumerOf(options, runsFlow, {

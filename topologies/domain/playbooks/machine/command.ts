@@ -3,7 +3,6 @@ import type { ActionConfig, Command, CommandCancel, InlineAction } from '@tocsin
 import { commandTopic } from '../../../topics.ts';
 import { commandGrants } from '../../action/grants.ts';
 import type { Json } from '../../action/outcome.ts';
-import { cancellableTypes, wholeRunTypes } from '../../action/whole-run.ts';
 import { digestOf } from '../../digest.ts';
 import { durationMs } from '../duration.ts';
 import { runLimits } from '../limits.ts';
@@ -141,7 +140,7 @@ export function giveUpCommand(
   const { step, id } = stepAt(draft, place);
   const type = typeOf(draft, step);
   if (node.command === undefined || node.s !== 'running' || state.dry_run === true) return undefined;
-  if (type === undefined || !cancellableTypes.has(type)) return undefined;
+  if (type === undefined || draft.commandTypes?.get(type)?.cancellable !== true) return undefined;
   const cancel: CommandCancel = {
     kind: 'cancel',
     command_id: node.command,
@@ -182,9 +181,10 @@ export function sendCommand(
   const { config, action } = wantedBy(draft, step) as Wanted;
   const id = stepCommandId(moment.key, state.run, place);
   node.command = id;
-  const context = wholeRunTypes.has(prepared.type)
-    ? wholeOf(draft, prepared.context, contextOf(draft))
-    : prepared.context;
+  const context =
+    draft.commandTypes?.get(prepared.type)?.runContext === 'whole'
+      ? wholeOf(draft, prepared.context, contextOf(draft))
+      : prepared.context;
   const command: Command = {
     v: 1,
     command_id: id,

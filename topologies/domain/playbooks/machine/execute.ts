@@ -173,7 +173,7 @@ function startAction(draft: Draft, entry: ProgramStep, place: string, node: Node
   const prepared = prepare(draft, entry, place);
   const approved = draft.state.approved[entry.id];
   if (prepared === null) fail(draft, place, 'action_disabled', 'the action is switched off');
-  else if (draft.commandTypes?.has(prepared.type) === false)
+  else if (draft.commandTypes !== undefined && draft.commandTypes.get(prepared.type) === undefined)
     fail(draft, place, 'unknown_action', `there is no action type ${prepared.type}`);
   else if (approved !== undefined && approved !== prepared.digest())
     fail(draft, place, 'digest_mismatch', 'what would be sent is not what was approved');

@@ -4,6 +4,7 @@
 // timer, or a step that an operator looks at.
 import type { RunInput, Source } from '@tocsin/schemas/types.ts';
 import type { FoldEffect, FoldMoment } from '../../../run/fold/fold.ts';
+import type { CommandTypes } from '../../action/define-action.ts';
 import type { Json } from '../../action/outcome.ts';
 import type { Definitions, Program } from '../program.ts';
 
@@ -190,7 +191,7 @@ export interface Draft {
   readonly definitions: Definitions;
   readonly runsTopic: string;
   /** Types that commands may have; all without it. */
-  readonly commandTypes?: { has(type: string): boolean };
+  readonly commandTypes?: CommandTypes;
   readonly effects: FoldEffect[];
   readonly changes: RunChange[];
   /** Keys of lists whose next step starts, in order. */
