@@ -35,7 +35,8 @@ async function killUnderLoad(
 ): Promise<number> {
   let over = false;
   let met = 0;
-  const feeding = feed(full.system.client, records, () => !over);
+  // So slow that some are left at the last kill, also where a start takes seconds.
+  const feeding = feed(full.system.client, records, () => !over, { count: 10, everyMs: 300 });
   for (let kill = 0; kill < kills; kill += 1) {
     await randomPause(pauseMs);
     if (feeding.left() > 0) met += 1;

@@ -26,9 +26,11 @@ it('receivers that hang hold up nobody else, and all of them together stay withi
   expect(hanging.reduce((sum, each) => sum + each.connections(), 0)).toBeLessThan(24);
   const failures = await Promise.all(hung);
   expect(performance.now() - began).toBeLessThan(2_500);
-  // Those that had a connection were sent; those that had none say so and were not.
-  const kinds = new Set(failures.map(({ failure, sent }) => `${failure} ${sent}`));
-  expect([...kinds].sort()).toEqual(['busy false', 'timeout true']);
+  // Those that had a connection were sent; those that had none say so and were not. One that got its connection in the last moment
+  // has timed out before anything was written.
+  const kinds = failures.map(({ failure, sent }) => `${failure} ${sent}`);
+  expect(kinds).toEqual(expect.arrayContaining(['busy false', 'timeout true']));
+  expect(kinds.filter((kind) => !['busy false', 'timeout true', 'timeout false'].includes(kind))).toEqual([]);
 });
 
 it('a request that gets no connection fails at its deadline as busy, unsent, and the next one after that goes through', async () => {
