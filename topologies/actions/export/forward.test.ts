@@ -130,19 +130,6 @@ describe('A17: Splunk', () => {
     ]);
   });
 
-  it('has stored a part when it stops: the command is tried again, and may repeat that part', async () => {
-    const large = rows.map((row) => ({ ...row, big: 'x'.repeat(400_000) }));
-    const ports = fakes({ status: 503, body: '{"text":"Server is busy","code":9}' });
-    ports.http.answer({ status: 200, body: accepted });
-    expect(await run(rowsCommand(large), {}, ports)).toMatchObject({
-      status: 'failed',
-      code: 'http_5xx',
-      retry: 'backoff',
-      uncertain: true,
-      detail: expect.stringContaining('Server is busy'),
-    });
-  });
-
   it.each([
     ['a login page', '<html></html>', 'backoff'],
     ['nothing', '', 'backoff'],

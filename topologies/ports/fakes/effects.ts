@@ -31,7 +31,11 @@ export function fakeEffects(): FakeEffects {
       const { outcome, begunAt, possibleDuplicate = false } = entry;
       if (outcome?.status !== 'done' && entry.round < round) {
         entries.set(commandId, begun);
-        return { state: 'reopened', possibleDuplicate: mayHaveHappened(outcome, possibleDuplicate), ...noted };
+        return {
+          state: 'reopened',
+          possibleDuplicate: mayHaveHappened(outcome, possibleDuplicate),
+          ...noted,
+        };
       }
       if (outcome === null) return { state: 'uncertain', begunAt, ...noted };
       return { state: 'finished', outcome, ...(possibleDuplicate ? { possibleDuplicate } : {}) };
