@@ -83,7 +83,7 @@ async function killAt(what: Hold['what'], commandId: string): Promise<{ had: num
   return { had, final: await finalOf(commandId) };
 }
 
-test('F02, A17: before Splunk has the request: nothing twice, nothing missing', async () => {
+test('F02, A17, A32: before Splunk has the request: nothing twice, nothing missing', async () => {
   const id = 'a'.repeat(32);
   const { had, final } = await killAt('request', id);
   // Some requests were answered.
@@ -97,7 +97,7 @@ test('F02, A17: before Splunk has the request: nothing twice, nothing missing', 
   });
 });
 
-test('F02, A17: after Splunk has taken the request: that request comes again, and no other', async () => {
+test('F02, A17, A32: after Splunk has taken the request: that request comes again, and no other', async () => {
   const id = 'b'.repeat(32);
   const { had, final } = await killAt('answer', id);
   expect(had).toBeGreaterThan(4_000);

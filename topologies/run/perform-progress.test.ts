@@ -34,7 +34,7 @@ const stopOnce = (outcome: Outcome, at = 2) => {
   };
 };
 
-describe('the next attempt goes on where the last one stopped', () => {
+describe('A32: the next attempt goes on where the last one stopped', () => {
   test.each([
     ['in memory', 'backoff', second, 0],
     ['parked', { afterMs: hour }, 3 * hour, 1],
@@ -90,7 +90,7 @@ describe('the next attempt goes on where the last one stopped', () => {
   });
 });
 
-describe('a worker that dies', () => {
+describe('A32: a worker that dies', () => {
   test('after a note: the next one begins behind it, and may repeat the part that was under way alone', async () => {
     const kit = inParts((part, { attempt }) => {
       if (part !== 2 || attempt > 1 || first.dead) return null;
@@ -141,17 +141,21 @@ describe('notes', () => {
     expect([kit.sent, kit.failures]).toEqual([[0, 1, 2, 3], []]);
   });
 
-  test('of an attempt whose time was over are not heard', async () => {
+  test.each([
+    [0, 'before any part'],
+    [1, 'behind a part'],
+  ])('of an attempt whose time was over are not heard: %i, %s', async (at) => {
     let late: ActionContext['note'];
     const kit = inParts((part, context) => {
-      if (context.attempt > 1 || part !== 1) return null;
+      if (context.attempt > 1 || part !== at) return null;
       late = context.note;
       return new Promise<never>(() => undefined);
     });
     await kit.worker();
-    const retry = { initial_ms: 60_000 };
+    const retry = { initial_ms: 3_000 };
     await kit.publish([probeCommand(1, { timeout_ms: 1_000, retry })]);
     await kit.clock.advance(2 * second);
+    expect(kit.calls.length).toBe(1);
     await late?.({ parts: 4 });
     await kit.clock.advance(hour);
     expect(kit.sent).toEqual([0, 1, 2, 3]);

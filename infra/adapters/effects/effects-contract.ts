@@ -170,18 +170,20 @@ export function effectsContract(ledger: () => EffectsPort): void {
   });
 
   it('what was taken back after a note is begun by one of many, and may end without', async () => {
-    const [id, other] = [newId(), newId()];
-    for (const each of [id, other]) {
-      await ledger().begin(each, 1, 2);
-      await ledger().note(each, { parts: 1 }, 2);
-      await ledger().release(each);
-      await ledger().release(each);
+    const [same, higher, other] = [newId(), newId(), newId()];
+    for (const id of [same, higher, other]) {
+      await ledger().begin(id, 1, 2);
+      await ledger().note(id, { parts: 1 }, 2);
+      await ledger().release(id);
+      await ledger().release(id);
     }
-    const states = await Promise.all(Array.from({ length: 50 }, () => ledger().begin(id, 3, 3)));
-    expect(states.filter(({ state }) => state === 'fresh')).toEqual([
-      { state: 'fresh', progress: { parts: 1 } },
-    ]);
-    expect(states.filter(({ state }) => state === 'uncertain')).toHaveLength(49);
+    for (const [id, round] of [[same, 2] as const, [higher, 3] as const]) {
+      const states = await Promise.all(Array.from({ length: 50 }, () => ledger().begin(id, 3, round)));
+      expect(states.filter(({ state }) => state === 'fresh')).toEqual([
+        { state: 'fresh', progress: { parts: 1 } },
+      ]);
+      expect(states.filter(({ state }) => state === 'uncertain')).toHaveLength(49);
+    }
     await ledger().finish(other, done, 4);
     expect(await ledger().begin(other, 5)).toEqual({ state: 'finished', outcome: done });
   });

@@ -136,6 +136,21 @@ describe('A17: duplicates after retry, Splunk', () => {
     });
   });
 
+  it('what was taken is noted before anything else is sent, so that a worker may die at any moment', async () => {
+    const { attempt, notes } = attempts(large);
+    const ports = fakes(success);
+    const { send } = ports.http;
+    const known: number[] = [];
+    Object.assign(ports.http, {
+      send: (...given: Parameters<typeof send>) => {
+        known.push(notes.length);
+        return send(...given);
+      },
+    });
+    await attempt(ports);
+    expect(known).toEqual([0, 1]);
+  });
+
   it('one request is noted by nobody: its end says it', async () => {
     const { attempt, notes } = attempts(small);
     await attempt(fakes(success));
