@@ -230,3 +230,15 @@ export function commandTopic(type: string): Topic {
     schema: 'command.json',
   });
 }
+
+const names = new Map(Object.values(topics).map(({ id, name }) => [id as string, name]));
+
+/** Name in Kafka of the topic with this id; null when there is none. */
+export function topicNameOf(id: string): string | null {
+  return names.get(id) ?? null;
+}
+
+/** Ids of the topics that a sink reads: findings, where its document names none. */
+export function sinkTopicIds(sink: object): readonly string[] {
+  return (sink as { readonly topics?: readonly string[] }).topics ?? [topics.findings.id];
+}

@@ -32,6 +32,7 @@ import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
 import { createPerformer } from '@tocsin/topologies/run/perform.ts';
 import { keepMsOf, pruneHourly } from '@tocsin/topologies/run/prune.ts';
 import { recordsOf } from '@tocsin/topologies/run/records.ts';
+import { startRequestConsumer } from '@tocsin/topologies/run/request-consumer.ts';
 import { commandTopic, topics } from '@tocsin/topologies/topics.ts';
 import { readConfig } from './config.ts';
 
@@ -156,27 +157,23 @@ await runService(config.service, async (context) => {
     await consumer.start();
   }
 
-  const checks = createConnectionChecks({
-    table: () => source.table,
-    secrets,
-    ports: { http, mail, database, syslog, scripts },
-    store: createCheckStore(db),
-    actions,
-    worker: hostname(),
+  const asked = startRequestConsumer({
+    client,
+    group: groups.connectionChecks.id,
+    topic: topics.connectionChecks.name,
+    handler: createConnectionChecks({
+      table: () => source.table,
+      secrets,
+      ports: { http, mail, database, syslog, scripts },
+      store: createCheckStore(db),
+      actions,
+      worker: hostname(),
+      clock,
+      logger,
+    }),
+    what: 'connection check',
     clock,
     logger,
   });
-  const asked = client.consumer({
-    group: groups.connectionChecks.id,
-    topics: [topics.connectionChecks.name],
-    handler: checks,
-    // What people ask for must not end what runs.
-    onFailure: (error) => logger.error('connection checks are not made', { error: String(error) }),
-    onNotice: (notice) => logger.info(notice.message, { kind: notice.kind }),
-  });
   onStop(() => asked.stop());
-  onStop(() => checks.stop());
-  asked
-    .start()
-    .catch((error: unknown) => logger.error('connection checks are not made', { error: String(error) }));
 });

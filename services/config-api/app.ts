@@ -142,7 +142,7 @@ export async function createApp(dependencies: Dependencies, settings: AppSetting
     eventStreamRoutes(scope, dependencies);
     deadLetterRoutes(scope, dependencies);
     deadLetterOperateRoutes(scope, dependencies);
-    webhookRoutes(scope, dependencies);
+    webhookRoutes(scope, dependencies, calls);
     webhookDeliveryRoutes(scope, dependencies, calls);
     siemRoutes(scope, dependencies, calls);
   });

@@ -6,7 +6,7 @@ import { type Filters, filtersOf } from './event-filters.ts';
 import { kinds, paramsOf, siemChecks } from './siem-kinds.ts';
 import { addressOf } from './sink-address.ts';
 import type { PairDocuments, StoredPair } from './sink-pairs.ts';
-import { type WebhookBody, webhookDocuments, webhookPath } from './webhook-body.ts';
+import { defined, type WebhookBody, webhookDocuments, webhookPath } from './webhook-body.ts';
 
 type Config = Readonly<Record<string, unknown>>;
 type SinkType = 'syslog' | 'splunk-hec' | 'elasticsearch' | 'webhook';
@@ -101,7 +101,7 @@ function syslogConnection(settings: Config, base: string): Config {
   const { protocol, host, port, framing, allow_cidrs, timeout_ms } = settings;
   return {
     type: 'syslog',
-    ...present({ protocol, host, port, framing, allow_cidrs, timeout_ms }),
+    ...defined({ protocol, host, port, framing, allow_cidrs, timeout_ms }),
     ...tlsOf(settings, base),
   };
 }
@@ -135,7 +135,7 @@ function httpConnection(sink: SinkType, settings: Config, before: StoredPair | n
   const value = (text: unknown) => (text === undefined ? undefined : { value: text });
   return {
     type: 'http',
-    ...present({
+    ...defined({
       protocol,
       host,
       port,
@@ -146,7 +146,7 @@ function httpConnection(sink: SinkType, settings: Config, before: StoredPair | n
       auth,
     }),
     ...tlsOf(settings, base),
-    secrets: present({
+    secrets: defined({
       token: value(token ?? api_key),
       password: api_key === undefined ? value(password) : null,
     }),
@@ -161,7 +161,7 @@ function tlsOf({ tls: given }: Config, base: string): Config {
     servername?: string;
   };
   return {
-    tls: present({
+    tls: defined({
       verify,
       servername,
       ca: ca_cert === undefined ? undefined : pemOf(ca_cert, `${base}/tls/ca_cert`),
@@ -181,10 +181,6 @@ function pemOf(text: string, path: string): string {
     .toString('base64')
     .replace(/(.{64})/g, '$1\n')
     .trimEnd()}\n-----END CERTIFICATE-----\n`;
-}
-
-export function present(value: Config): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined));
 }
 
 /** Fields of the two documents as settings of a body. */

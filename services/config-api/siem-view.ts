@@ -1,9 +1,9 @@
 // What is shown of a SIEM integration: its settings as they would be sent, credentials by their names.
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Filters } from './event-filters.ts';
-import { present } from './siem-body.ts';
 import { shownUrl } from './sink-address.ts';
 import type { StoredPair } from './sink-pairs.ts';
+import { defined } from './webhook-body.ts';
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -35,7 +35,7 @@ export function shownSiem({ sink, connection }: StoredPair): Record<string, unkn
   const limits = Object.entries(held).filter(([name]) => !hidden.has(name));
   const place =
     type === 'syslog'
-      ? present({ protocol: held.protocol ?? 'tls', host: held.host, port: held.port })
+      ? defined({ protocol: held.protocol ?? 'tls', host: held.host, port: held.port })
       : { url: shownUrl(held, type === 'elasticsearch' ? String(held.base_path ?? '/') : path) };
   const { ca, ...otherTls } = (held.tls ?? {}) as Config;
   return {
@@ -46,7 +46,7 @@ export function shownSiem({ sink, connection }: StoredPair): Record<string, unkn
       ...place,
       ...params,
       ...Object.fromEntries(limits),
-      ...(held.tls === undefined ? {} : { tls: present({ ...otherTls, ca_cert: ca }) }),
+      ...(held.tls === undefined ? {} : { tls: defined({ ...otherTls, ca_cert: ca }) }),
       ...((held.auth as Config | undefined)?.type === 'basic'
         ? { user: (held.auth as Config).username }
         : {}),

@@ -1,10 +1,8 @@
 // How a sink does now: what it told of itself, what waits for it, and what went wrong last.
 import { sinkGroup } from '@tocsin/topologies/groups.ts';
-import { topics } from '@tocsin/topologies/topics.ts';
+import { sinkTopicIds, topicNameOf } from '@tocsin/topologies/topics.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { StoredPair } from './sink-pairs.ts';
-
-const names = new Map(Object.values(topics).map((topic) => [topic.id as string, topic.name]));
 
 /** `status`: inactive (switched off), paused (by what the receiver answers) or running; `waiting`: records, null when the log does not say. */
 export async function stateOf(
@@ -12,9 +10,7 @@ export async function stateOf(
   { sink }: StoredPair,
 ): Promise<Record<string, unknown>> {
   const { id } = sink.document;
-  const read = ((sink.document.topics as string[] | undefined) ?? ['findings']).flatMap(
-    (topic) => names.get(topic) ?? [],
-  );
+  const read = sinkTopicIds(sink.document).flatMap((topic) => topicNameOf(topic) ?? []);
   const [told, failure, lags] = await Promise.all([
     deliveries.state(id),
     deliveries.lastFailure(id),

@@ -1,7 +1,9 @@
 // A webhook as people send and see it, and the two documents that it is.
+
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import { framing } from '@tocsin/topologies/domain/action/http-target.ts';
 import { keyOf } from '@tocsin/topologies/domain/delivery/sign.ts';
+import { refusedHeaderValue } from '@tocsin/topologies/domain/formats/header-value.ts';
 import type { WebhookSinkParams } from '@tocsin/topologies/sinks/webhook/manifest.ts';
 import { manifest } from '@tocsin/topologies/sinks/webhook/manifest.ts';
 import { secretIssues } from './connection-secrets.ts';
@@ -167,9 +169,8 @@ function secretProblems({ secret }: WebhookBody): Issue[] {
 function headerProblems({ headers }: WebhookBody): Issue[] {
   return Object.entries(headers ?? {}).flatMap(([name, value]) => {
     const path = `/headers/${name.replaceAll('~', '~0')}`;
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-    if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value))
-      return [{ path, message: 'holds a line break or another control character' }];
+    const unfit = refusedHeaderValue(value);
+    if (unfit !== null) return [{ path, message: unfit }];
     if (framing.has(name.toLowerCase()))
       return [{ path, message: 'belongs to the connection and cannot be set' }];
     return secretIssues(path, value);

@@ -12,6 +12,7 @@ import { runService } from '@tocsin/adapters/service/run-service.ts';
 import { createSyslogClient } from '@tocsin/adapters/syslog/client.ts';
 import { groups } from '@tocsin/topologies/groups.ts';
 import { createOutbox } from '@tocsin/topologies/run/outbox.ts';
+import { startRequestConsumer } from '@tocsin/topologies/run/request-consumer.ts';
 import { createSinkDecode } from '@tocsin/topologies/run/sink-decode.ts';
 import { createFleet } from '@tocsin/topologies/run/sink-fleet.ts';
 import { createSinkRequests } from '@tocsin/topologies/run/sink-requests.ts';
@@ -71,18 +72,14 @@ await runService(config.service, async (context) => {
   source.onChange(() => void fleet.apply(source.table));
   await fleet.apply(source.table);
 
-  const requests = createSinkRequests({ ...resources, table: () => source.table });
-  const consumer = client.consumer({
+  const asked = startRequestConsumer({
+    client,
     group: groups.sinkRequests.id,
-    topics: [topics.sinkRequests.name],
-    handler: requests,
-    // What people ask for must not end what runs.
-    onFailure: (error) => logger.error('sink requests are not served', { error: String(error) }),
-    onNotice: (notice) => logger.info(notice.message, { kind: notice.kind }),
+    topic: topics.sinkRequests.name,
+    handler: createSinkRequests({ ...resources, table: () => source.table }),
+    what: 'sink request',
+    clock,
+    logger,
   });
-  onStop(() => consumer.stop());
-  onStop(() => requests.stop());
-  consumer
-    .start()
-    .catch((error: unknown) => logger.error('sink requests are not served', { error: String(error) }));
+  onStop(() => asked.stop());
 });

@@ -1,8 +1,6 @@
 // Carries out the checks of connections that people ask for: from where the actions run, with their secrets and egress rules.
 //
 // Invariant: every request that is not too old ends in one stored outcome, which holds no secret.
-import { parseJson } from '@tocsin/schemas/codecs/json.ts';
-import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { ConnectionCheck } from '@tocsin/schemas/types.ts';
 import type { ActionManifest, ResolvedConnection } from '../domain/action/define-action.ts';
 import { type CheckOutcome, checkFailed, withoutSecrets } from '../domain/check/outcome.ts';
@@ -34,22 +32,11 @@ const limitMs = 10_000;
 
 export function createConnectionChecks(options: ConnectionChecksOptions): BatchHandler & { stop(): void } {
   const { table, secrets, ports, store, actions, worker, clock, logger } = options;
-  const stopping = new AbortController();
 
-  async function serve(value: Buffer): Promise<void> {
-    const parsed = parseJson(value);
-    if (!parsed.ok || checkDocument('connection-check.json', parsed.value).length > 0) {
-      logger.warn('a connection check cannot be read');
-      return;
-    }
-    const request = parsed.value as unknown as ConnectionCheck;
-    if (clock.now() - request.at > tooOldMs) {
-      logger.warn('a connection check is too old', { connection: request.connection, request: request.id });
-      return;
-    }
+  async function serve(request: ConnectionCheck, signal: AbortSignal): Promise<void> {
     const began = clock.now();
-    const connection = await resolved(request);
-    const outcome = 'config' in connection ? await carryOut(connection) : connection;
+    const connection = await resolved(request, signal);
+    const outcome = 'config' in connection ? await carryOut(connection, signal) : connection;
     const values = 'config' in connection ? Object.values(connection.secrets).map((one) => one.reveal()) : [];
     await store.write(request.id, request.connection, request.at, {
       ...withoutSecrets(outcome, values),
@@ -58,15 +45,13 @@ export function createConnectionChecks(options: ConnectionChecksOptions): BatchH
     });
   }
 
-  async function resolved({
-    connection,
-    revision,
-    at,
-  }: ConnectionCheck): Promise<ResolvedConnection | CheckOutcome> {
+  async function resolved(
+    { connection, revision, at }: ConnectionCheck,
+    signal: AbortSignal,
+  ): Promise<ResolvedConnection | CheckOutcome> {
     const found = () => table().connections.get(connection);
     // What was saved just now may be on its way.
-    while ((found()?.revision ?? 0) < revision && clock.now() - at < configMs)
-      await clock.sleep(100, stopping.signal);
+    while ((found()?.revision ?? 0) < revision && clock.now() - at < configMs) await clock.sleep(100, signal);
     const { document, revision: has = 0 } = found() ?? {};
     if (document === undefined || has < revision)
       return checkFailed('invalid_params', `the worker does not have revision ${revision} yet`, 'nothing');
@@ -74,7 +59,7 @@ export function createConnectionChecks(options: ConnectionChecksOptions): BatchH
     return 'config' in answer ? answer : checkFailed(answer.code, answer.detail, 'nothing');
   }
 
-  async function carryOut(connection: ResolvedConnection): Promise<CheckOutcome> {
+  async function carryOut(connection: ResolvedConnection, signal: AbortSignal): Promise<CheckOutcome> {
     const ending = new AbortController();
     const late = clock.sleep(limitMs + 1_000, ending.signal).then(
       () => checkFailed('timeout', `not done within ${limitMs + 1_000} ms`, 'unknown'),
@@ -88,7 +73,7 @@ export function createConnectionChecks(options: ConnectionChecksOptions): BatchH
           users: usersOf(table(), connection.config.id, actions),
           limitMs,
           now: clock.now(),
-          signal: stopping.signal,
+          signal,
         }),
       ]);
     } catch (error) {
@@ -103,10 +88,10 @@ export function createConnectionChecks(options: ConnectionChecksOptions): BatchH
     }
   }
 
-  return {
-    ...serveRequests(serve, { logger, what: 'connection check' }),
-    stop: () => stopping.abort(),
-  };
+  return serveRequests<ConnectionCheck>(
+    { what: 'connection check', document: 'connection-check.json', tooOldMs, serve },
+    options,
+  );
 }
 
 /** The types of the actions that name the connection, each once. */

@@ -10,7 +10,7 @@ import type { LogClient, LogConsumer } from '../ports/log.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { MetricsPort } from '../ports/metrics.ts';
 import type { SecretsPort } from '../ports/secrets.ts';
-import { topics } from '../topics.ts';
+import { sinkTopicIds, topicNameOf } from '../topics.ts';
 import { compileSink } from './compile-sink.ts';
 import { createSinkRunner } from './sink.ts';
 import type { DecodeValue } from './sink-fill.ts';
@@ -94,9 +94,7 @@ export async function openSink(
   const startAt = startSince(client, group, document.since);
   const consumer: LogConsumer = client.consumer({
     group,
-    topics:
-      resources.place?.topics ??
-      (document.topics ?? ['findings']).map(resources.topicName ?? defaultTopicName),
+    topics: resources.place?.topics ?? sinkTopicIds(document).map(resources.topicName ?? knownTopicName),
     handler: startAt === null ? runner.handler : { ...runner.handler, startAt },
     maxBufferedBytes: sinkBufferBytes,
     onFailure,
@@ -120,8 +118,8 @@ export async function openSink(
   return { stop };
 }
 
-function defaultTopicName(id: string): string {
-  const found = Object.values(topics).find((topic) => topic.id === id);
-  if (found === undefined) throw new SinkConfigError(`unknown topic ${id}`);
-  return found.name;
+function knownTopicName(id: string): string {
+  const name = topicNameOf(id);
+  if (name === null) throw new SinkConfigError(`unknown topic ${id}`);
+  return name;
 }

@@ -2,8 +2,6 @@
 //
 // Invariant: the same documents, secrets, frames, signatures and judge as the sink itself; no filter, no retry, no offset of the sink
 // moves. Every request that is not too old ends in one record on deliveries.v1.
-import { parseJson } from '@tocsin/schemas/codecs/json.ts';
-import { checkDocument } from '@tocsin/schemas/codecs/validate.ts';
 import type { SinkRequest } from '@tocsin/schemas/types.ts';
 import type { ConfigTable } from '../domain/config/config-table.ts';
 import {
@@ -31,23 +29,12 @@ const tooOldMs = 300_000;
 const configMs = 5_000;
 
 export function createSinkRequests(options: SinkRequestsOptions): BatchHandler & { stop(): void } {
-  const { clock, logger } = options;
-  const stopping = new AbortController();
+  const { clock } = options;
 
-  async function serve(value: Buffer): Promise<void> {
-    const parsed = parseJson(value);
-    if (!parsed.ok || checkDocument('sink-request.json', parsed.value).length > 0) {
-      logger.warn('a sink request cannot be read');
-      return;
-    }
-    const request = parsed.value as unknown as SinkRequest;
-    if (clock.now() - request.at > tooOldMs) {
-      logger.warn('a sink request is too old', { sink: request.sink, request: request.id });
-      return;
-    }
+  async function serve(request: SinkRequest, signal: AbortSignal): Promise<void> {
     const began = clock.now();
     const notes: DeliveryNote[] = [];
-    const outcome = await carryOut(request, notes).catch((error: unknown): Refusal => {
+    const outcome = await carryOut(request, notes, signal).catch((error: unknown): Refusal => {
       if (!(error instanceof SinkConfigError)) throw error;
       return { code: 'config', detail: error.message };
     });
@@ -56,17 +43,21 @@ export function createSinkRequests(options: SinkRequestsOptions): BatchHandler &
       ...options,
       sink: request.sink,
       box: options.news,
-      signal: stopping.signal,
+      signal,
       by: request.verb,
       request: request.id,
     });
     told.delivery(note ?? noteOf(request, outcome, began, clock.now()));
   }
 
-  async function carryOut(request: SinkRequest, notes: DeliveryNote[]): Promise<Refusal | BatchVerdict> {
+  async function carryOut(
+    request: SinkRequest,
+    notes: DeliveryNote[],
+    signal: AbortSignal,
+  ): Promise<Refusal | BatchVerdict> {
     // What was saved just now may be on its way.
     while (!options.table().sinks.has(request.sink) && clock.now() - request.at < configMs)
-      await clock.sleep(100, stopping.signal);
+      await clock.sleep(100, signal);
     const table = options.table();
     const document = table.sinks.get(request.sink)?.document;
     if (document === undefined) return { code: 'unknown_sink', detail: 'there is no such sink' };
@@ -85,7 +76,7 @@ export function createSinkRequests(options: SinkRequestsOptions): BatchHandler &
     const receiver = wire.receiver(options.ports, {
       clock,
       random: options.random,
-      signal: stopping.signal,
+      signal,
       inFlight: 1,
       onResent: () => undefined,
       onRetry: () => undefined,
@@ -120,10 +111,10 @@ export function createSinkRequests(options: SinkRequestsOptions): BatchHandler &
     return out.subarray(0, wire.frame(out, 0, source, start, end, marks, batch, index));
   }
 
-  return {
-    ...serveRequests(serve, { logger, what: 'sink request' }),
-    stop: () => stopping.abort(),
-  };
+  return serveRequests<SinkRequest>(
+    { what: 'sink request', document: 'sink-request.json', tooOldMs, serve },
+    options,
+  );
 }
 
 interface Refusal {

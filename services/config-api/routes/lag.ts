@@ -3,7 +3,7 @@ import { flows } from '@tocsin/topologies/flows/all.ts';
 import { sinkGroup } from '@tocsin/topologies/groups.ts';
 import type { GroupLag } from '@tocsin/topologies/ports/log.ts';
 import { lagSeconds } from '@tocsin/topologies/run/lag-watch.ts';
-import { topics } from '@tocsin/topologies/topics.ts';
+import { sinkTopicIds, topicNameOf } from '@tocsin/topologies/topics.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Dependencies } from '../dependencies.ts';
 
@@ -13,8 +13,6 @@ export interface Reader {
   readonly service: string;
   readonly topics: readonly string[];
 }
-
-const byId = new Map(Object.values(topics).map((topic) => [topic.id as string, topic.name]));
 
 export function lagRoutes(app: FastifyInstance, { lag, store }: Pick<Dependencies, 'lag' | 'store'>): void {
   app.get(
@@ -53,14 +51,11 @@ function fixedReaders(): Reader[] {
 
 async function sinkReaders(store: Pick<Dependencies['store'], 'list'>): Promise<Reader[]> {
   const sinks = await store.list('sink', { limit: 1_000 });
-  return sinks.map(({ document }) => {
-    const read = (document.topics as string[] | undefined) ?? ['findings'];
-    return {
-      group: sinkGroup(document.id).id,
-      service: 'sinks',
-      topics: read.flatMap((id) => byId.get(id) ?? []),
-    };
-  });
+  return sinks.map(({ document }) => ({
+    group: sinkGroup(document.id).id,
+    service: 'sinks',
+    topics: sinkTopicIds(document).flatMap((id) => topicNameOf(id) ?? []),
+  }));
 }
 
 function total(partitions: readonly GroupLag[], now: number): { records: number; seconds: number } {

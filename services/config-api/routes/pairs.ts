@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dependencies } from '../dependencies.ts';
 import { notFound } from '../errors.ts';
 import { limitOf, pageOf, pageQuery } from '../paging.ts';
+import { type SinkCalls, testEvent, testEvents } from '../sink-calls.ts';
 import { checkMatch, etagOf, findPair, type SinkPairs, type StoredPair } from '../sink-pairs.ts';
 import { stateOf } from '../sink-state.ts';
 
@@ -64,6 +65,38 @@ export async function createPair(
   const { etag, ...shown } = JSON.parse(result.body) as { etag: string; data: { id: string } };
   if (result.replayed) reply.header('idempotent-replayed', 'true');
   return reply.code(201).header('etag', etag).header('location', `${kind.url}/${shown.data.id}`).send(shown);
+}
+
+/** Sends a test event to the receiver, past the filters, also when the sink is switched off. */
+export function pairTestRoute(
+  app: FastifyInstance,
+  kind: PairKind,
+  { store }: Pick<Dependencies, 'store'>,
+  calls: SinkCalls,
+): void {
+  app.post<{ Params: PairParams; Querystring: { readonly event?: (typeof testEvents)[number] } }>(
+    `${kind.url}/:id/test`,
+    {
+      config: pairAccess.write,
+      schema: {
+        summary: `Send a test event now, past the filters, also when the ${kind.what} is not active`,
+        tags: [kind.tag],
+        querystring: {
+          type: 'object',
+          additionalProperties: false,
+          properties: {
+            event: { enum: testEvents, description: 'Type of the event; webhook.test without it.' },
+          },
+        },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      await pairOf(kind, store, id);
+      const event = testEvent(request.query.event ?? 'webhook.test', id, Date.now());
+      return calls.ask(request, reply, id, { verb: 'test', event });
+    },
+  );
 }
 
 /** Lists, reads and deletes. `more`: what one shows beyond its fields and state. */

@@ -8,7 +8,7 @@ import { idempotencyHeader } from '../idempotency.ts';
 import { siemDocuments, siemPath } from '../siem-body.ts';
 import { siemSchema } from '../siem-kinds.ts';
 import { shownSiem, siemNotes } from '../siem-view.ts';
-import { type SinkCalls, testEvent, testEvents } from '../sink-calls.ts';
+import type { SinkCalls } from '../sink-calls.ts';
 import { checkMatch, createSinkPairs } from '../sink-pairs.ts';
 import { webhookFields } from '../webhook-body.ts';
 import {
@@ -18,6 +18,7 @@ import {
   pairAccess,
   pairOf,
   pairRoutes,
+  pairTestRoute,
   sendPair,
 } from './pairs.ts';
 
@@ -45,9 +46,9 @@ const kind: PairKind = {
 };
 
 export function siemRoutes(app: FastifyInstance, dependencies: Dependencies, calls: SinkCalls): void {
-  const { store } = dependencies;
   const pairs = createSinkPairs(dependencies);
   pairRoutes(app, kind, pairs, dependencies);
+  pairTestRoute(app, kind, dependencies, calls);
 
   app.post<{ Body: Body }>(
     url,
@@ -126,28 +127,6 @@ export function siemRoutes(app: FastifyInstance, dependencies: Dependencies, cal
         );
       });
       return sendPair(kind, reply, pair);
-    },
-  );
-
-  app.post<{ Params: PairParams; Querystring: { readonly event?: (typeof testEvents)[number] } }>(
-    `${url}/:id/test`,
-    {
-      config: write,
-      schema: {
-        summary: 'Send a test event now',
-        tags,
-        querystring: {
-          type: 'object',
-          additionalProperties: false,
-          properties: { event: { enum: testEvents } },
-        },
-      },
-    },
-    async (request, reply) => {
-      const { id } = request.params;
-      await pairOf(kind, store, id);
-      const event = testEvent(request.query.event ?? 'webhook.test', id, Date.now());
-      return calls.ask(request, reply, id, { verb: 'test', event });
     },
   );
 }

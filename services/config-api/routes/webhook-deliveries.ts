@@ -1,10 +1,10 @@
-// The delivery log of webhooks, tests, and sending an event again.
+// The delivery log of webhooks, and sending an event again.
 import { can } from '@tocsin/adapters/postgres/access.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Dependencies } from '../dependencies.ts';
 import { ApiError, notFound } from '../errors.ts';
 import { limitOf, pageOf, pageQuery } from '../paging.ts';
-import { type SinkCalls, shownDelivery, testEvent, testEvents } from '../sink-calls.ts';
+import { type SinkCalls, shownDelivery } from '../sink-calls.ts';
 import { webhookOf } from './webhooks.ts';
 
 interface Params {
@@ -22,30 +22,6 @@ export function webhookDeliveryRoutes(
   { store, deliveries, paging }: Pick<Dependencies, 'store' | 'deliveries' | 'paging'>,
   calls: SinkCalls,
 ): void {
-  app.post<{ Params: Params; Querystring: { readonly event?: (typeof testEvents)[number] } }>(
-    `${url}/test`,
-    {
-      config: write,
-      schema: {
-        summary: 'Send a test event now, past the filters, also when the webhook is not active',
-        tags,
-        querystring: {
-          type: 'object',
-          additionalProperties: false,
-          properties: {
-            event: { enum: testEvents, description: 'Type of the event; webhook.test without it.' },
-          },
-        },
-      },
-    },
-    async (request, reply) => {
-      const { id } = request.params;
-      await webhookOf(store, id);
-      const event = testEvent(request.query.event ?? 'webhook.test', id, Date.now());
-      return calls.ask(request, reply, id, { verb: 'test', event });
-    },
-  );
-
   app.get<{
     Params: Params;
     Querystring: { readonly cursor?: string; readonly limit?: string; readonly status?: string };

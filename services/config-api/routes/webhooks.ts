@@ -1,4 +1,4 @@
-// Webhooks as in the SIEM guide: create, list, read, change, delete, rotate the secret, let go on.
+// Webhooks as in the SIEM guide: create, list, read, change, delete, test, rotate the secret, let go on.
 //
 // Invariant: a webhook is a sink and a connection under its id and nothing else; secrets go in and never come out, except a secret that was made here, once.
 import { randomBytes } from 'node:crypto';
@@ -9,6 +9,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { unprocessable } from '../errors.ts';
 import { type Filters, filterNotes } from '../event-filters.ts';
 import { idempotencyHeader } from '../idempotency.ts';
+import type { SinkCalls } from '../sink-calls.ts';
 import { checkMatch, createSinkPairs, etagOf, type StoredPair } from '../sink-pairs.ts';
 import {
   fieldsOf,
@@ -25,6 +26,7 @@ import {
   pairAccess,
   pairOf,
   pairRoutes,
+  pairTestRoute,
   sendPair,
 } from './pairs.ts';
 
@@ -48,13 +50,14 @@ const kind: PairKind = {
 export const webhookOf = (reader: Pick<Dependencies['store'], 'get'>, id: string): Promise<StoredPair> =>
   pairOf(kind, reader, id);
 
-export function webhookRoutes(app: FastifyInstance, dependencies: Dependencies): void {
+export function webhookRoutes(app: FastifyInstance, dependencies: Dependencies, calls: SinkCalls): void {
   const { vault } = dependencies;
   const pairs = createSinkPairs(dependencies);
   pairRoutes(app, kind, pairs, dependencies, async (id) => {
     const secret = await vault.describe(ownSecretId(id, 'hmac'));
     return secret === null ? {} : { secret_updated_at: secret.updatedAt.toISOString() };
   });
+  pairTestRoute(app, kind, dependencies, calls);
 
   async function change(
     request: FastifyRequest<{ Params: PairParams }>,

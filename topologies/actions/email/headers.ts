@@ -2,9 +2,11 @@
 //
 // Surprise: mail libraries drop spaces, controls and colons from names, so that `Sub ject` would become `Subject` and
 // `Bcc:` an envelope recipient. Such names are refused instead of being cleaned.
+
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import { failed } from '../../domain/action/fail.ts';
 import type { Failed } from '../../domain/action/outcome.ts';
+import { refusedHeaderValue } from '../../domain/formats/header-value.ts';
 import { checkTemplate } from '../../domain/templates/check.ts';
 import type { Views } from '../../domain/templates/lookup.ts';
 import { renderText, warningsOf } from '../../domain/templates/render.ts';
@@ -84,12 +86,8 @@ export function checkHeaders(headers: readonly HeaderParam[]): Issue[] {
       if (refused !== null) issues.push({ path: `${at}/name`, message: refused });
     }
     for (const [place, value] of values.entries()) {
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-      if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value))
-        issues.push({
-          path: `${at}/values/${place}`,
-          message: 'holds a line break or another control character',
-        });
+      const unfit = refusedHeaderValue(value);
+      if (unfit !== null) issues.push({ path: `${at}/values/${place}`, message: unfit });
       issues.push(...checkTemplate(value, 'header', `${at}/values/${place}`));
     }
   }

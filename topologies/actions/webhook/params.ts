@@ -1,9 +1,11 @@
 // Parameters of the webhook action as a type, and the checks that its JSON Schema cannot express.
+
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Connection } from '@tocsin/schemas/types.ts';
 import { framing } from '../../domain/action/http-target.ts';
 import type { Json } from '../../domain/action/outcome.ts';
 import { checkPath, type Pair } from '../../domain/action/path-template.ts';
+import { refusedHeaderValue } from '../../domain/formats/header-value.ts';
 import { checkTemplate } from '../../domain/templates/check.ts';
 import type { Escape } from '../../domain/templates/escape.ts';
 import { checkJsonTemplate } from '../../domain/templates/json-template.ts';
@@ -75,12 +77,8 @@ function checkHeaders(params: WebhookParams): Issue[] {
     if (single.has(lower) && seen.has(lower))
       issues.push({ path: `/headers/${index}/name`, message: `${name} is set twice` });
     seen.add(lower);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-    if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value))
-      issues.push({
-        path: `/headers/${index}/value`,
-        message: 'holds a line break or another control character',
-      });
+    const unfit = refusedHeaderValue(value);
+    if (unfit !== null) issues.push({ path: `/headers/${index}/value`, message: unfit });
     if (lower === 'content-type' && (params.content_type !== undefined || value.includes('{{')))
       issues.push({
         path: `/headers/${index}/name`,

@@ -1,7 +1,9 @@
 // Checks of the parameters of a webhook that its JSON Schema cannot express.
+
 import type { Issue } from '@tocsin/schemas/codecs/validate.ts';
 import type { Connection } from '@tocsin/schemas/types.ts';
 import { framing, isDots } from '../../domain/action/http-target.ts';
+import { refusedHeaderValue } from '../../domain/formats/header-value.ts';
 import { parseIndexPattern } from '../elasticsearch/index-name.ts';
 import type { WebhookSinkParams } from './manifest.ts';
 import { elasticsearchForm } from './shapes.ts';
@@ -66,12 +68,8 @@ function checkHeaders({ headers = [], secret_headers = [] }: WebhookSinkParams):
     seen.add(name.toLowerCase());
   }
   headers.forEach(({ value }, index) => {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-    if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value))
-      issues.push({
-        path: `/headers/${index}/value`,
-        message: 'holds a line break or another control character',
-      });
+    const unfit = refusedHeaderValue(value);
+    if (unfit !== null) issues.push({ path: `/headers/${index}/value`, message: unfit });
   });
   return issues;
 }

@@ -1,8 +1,10 @@
 // The HTTP request of a webhook: address, headers and signatures over the exact bytes that are sent. Pure; the time comes in.
+
 import { createHash } from 'node:crypto';
 import type { ResolvedConnection } from '../../domain/action/define-action.ts';
 import { httpTarget } from '../../domain/action/http-target.ts';
 import { bodySignature, keyOf, standardSignature } from '../../domain/delivery/sign.ts';
+import { refusedHeaderValue } from '../../domain/formats/header-value.ts';
 import { SinkConfigError } from '../../domain/sink/define-sink.ts';
 import type { HttpRequest } from '../../ports/http.ts';
 import type { WebhookSinkParams } from './manifest.ts';
@@ -113,8 +115,7 @@ export function webhookRequests(
       const value = values[name];
       if (typeof value !== 'string')
         throw new SinkConfigError(`connection ${from.id}: secrets.headers has no text for ${name}`);
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-      if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value))
+      if (refusedHeaderValue(value) !== null)
         throw new SinkConfigError(
           `connection ${from.id}: secrets.headers holds a control character for ${name}`,
         );
