@@ -74,6 +74,14 @@ export function contract(action: Action, fixture: ContractFixture): void {
         expect(inspect(effectsOf(one), { depth: 9 })).toContain(command().command_id);
     });
 
+    it('begins at the start where it cannot read what an earlier attempt noted', async () => {
+      const [one, two] = [answering(), answering()];
+      await run(one);
+      const progress = { of: ['another version'] };
+      expect(await run(two, {}, { attempt: 2, progress })).toMatchObject({ status: 'done' });
+      expect(effectsOf(two)).toEqual(effectsOf(one));
+    });
+
     it('keeps secrets out of outcomes and of what is shown of them', async () => {
       const ports = answering();
       const outcomes = [await run(ports)];

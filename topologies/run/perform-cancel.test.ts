@@ -101,6 +101,22 @@ test('an attempt that may have begun ends as uncertain, whatever its failure', a
   expect(ends(kit)).toEqual([[1, 'failed', 'cancelled_uncertain']]);
 });
 
+test('one of which a part is done ends as uncertain, whatever its failure', async () => {
+  const kit = actionKit(
+    async (_, { note }) => {
+      await note?.({ parts: 1 });
+      return failure('script_busy', { afterMs: 3_000 });
+    },
+    { manifest },
+  );
+  await kit.worker();
+  await kit.publish([probeCommand(1)]);
+  await kit.clock.advance(1_000);
+  await kit.publish([cancelOf(1)]);
+  await kit.clock.advance(5_000);
+  expect(ends(kit)).toEqual([[1, 'failed', 'cancelled_uncertain']]);
+});
+
 test('what a person would decide about has been decided: nothing is held', async () => {
   const kit = actionKit(
     async (_, context) => {

@@ -5,7 +5,7 @@
 //
 // Surprise: the words of the end name what ended it. A command that nobody would let in was not "tried 10 times".
 import type { RetryPolicy } from '@tocsin/schemas/types.ts';
-import type { Failed, Outcome } from '../domain/action/outcome.ts';
+import type { Failed, Outcome, Progress } from '../domain/action/outcome.ts';
 import { nextDelay } from '../domain/action/retry-policy.ts';
 import type { LaneVerdict } from './lane.ts';
 import { isDown } from './perform-command.ts';
@@ -21,6 +21,8 @@ export interface Attempts {
   readonly refused: { readonly since: number; readonly times: number } | null;
   /** When an attempt failed first, epoch ms. */
   readonly failedSince: number | null;
+  /** What the attempts have noted: the ledger knows as much, unless the command has waited for longer than that keeps it. */
+  readonly progress?: Progress;
 }
 
 export const noAttempts: Attempts = { count: 0, possibleDuplicate: false, refused: null, failedSince: null };

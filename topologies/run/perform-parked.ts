@@ -5,6 +5,7 @@
 //
 // Surprise: the command is kept whole, as text, whatever its size. A reference into the command topic could outlive the record:
 // the topic keeps a week, and the waits of one command may add up to months.
+import type { Progress } from '../domain/action/outcome.ts';
 import type { Header } from '../ports/log.ts';
 import type { Attempts } from './perform-judge.ts';
 
@@ -98,12 +99,19 @@ function readAttempts({
   reopened,
   refused,
   failedSince,
+  progress,
 }: Record<string, unknown>): Attempts | null {
   if (!isCount(count) || typeof possibleDuplicate !== 'boolean') return null;
   if (failedSince !== null && typeof failedSince !== 'number') return null;
   if (reopened !== undefined && reopened !== true) return null;
-  const round = reopened === undefined ? {} : { reopened: true as const };
-  const known = { count, possibleDuplicate, ...round, failedSince };
+  if (progress !== undefined && !isObject(progress)) return null;
+  const known = {
+    count,
+    possibleDuplicate,
+    ...(reopened === undefined ? {} : { reopened: true as const }),
+    failedSince,
+    ...(progress === undefined ? {} : { progress: progress as Progress }),
+  };
   if (refused === null) return { ...known, refused };
   if (!isObject(refused) || typeof refused['since'] !== 'number' || !isCount(refused['times'])) return null;
   const { since, times } = refused as { since: number; times: number };

@@ -6,7 +6,7 @@
 // Surprise: the ledger is written first. A worker that dies in between leaves the records unwritten; the command is read
 // again, answers from the ledger, and they are written then, under the same ids.
 import type { Command } from '@tocsin/schemas/types.ts';
-import type { Failed, Outcome } from '../domain/action/outcome.ts';
+import type { Failed, Outcome, Progress } from '../domain/action/outcome.ts';
 import { resultOf, resultRecord } from '../domain/action/results.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EffectsPort } from '../ports/effects.ts';
@@ -48,6 +48,8 @@ export interface Recorder {
   retry(job: Job, failure: Failed, startedAt: number, nextAttemptAt: number | null): Promise<boolean>;
   /** Takes the mark of a beginning back, when nothing can have happened; false when the service stopped first. */
   release(command: Command): Promise<boolean>;
+  /** Keeps what an attempt has done, unless `isOver` says that it has ended meanwhile. */
+  note(command: Command, progress: Progress, isOver: () => boolean): Promise<void>;
   /** Its outcome is recorded, or it has none to record. */
   complete(taken: Taken): void;
   /** Somebody else reads it again. */
@@ -118,6 +120,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
     complete,
     release,
     forget,
+    async note({ command_id }, progress, isOver) {
+      await inLedger(async () => {
+        if (!isOver()) await effects.note(command_id, progress, clock.now());
+      });
+    },
     async refuse(taken, { reason, detail, read }) {
       await outbox.send([letter(taken, reason, detail, { attempts: 0 })]);
       const reply = refusalReply(read, reason, detail);

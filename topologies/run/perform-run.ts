@@ -3,7 +3,7 @@
 // Invariant: what leaves memory without an end has its timer in the log, or belongs to another owner of the partition.
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { ResolvedConnection } from '../domain/action/define-action.ts';
-import type { Failed, Outcome } from '../domain/action/outcome.ts';
+import type { Failed, Outcome, Progress } from '../domain/action/outcome.ts';
 import type { IntakePace } from './intake-pace.ts';
 import { createLane, type Lane, type LaneVerdict } from './lane.ts';
 import type { OpenWork } from './open-work.ts';
@@ -83,6 +83,8 @@ export function createRunner(
       }
       job.attempts = { ...job.attempts, possibleDuplicate: true };
     }
+    const { progress } = state;
+    if (progress !== undefined) job.attempts = { ...job.attempts, progress };
     const connection = await connectionOf(command).catch(async (error: unknown) => {
       if (!job.attempts.possibleDuplicate) await recorder.release(command);
       throw error;
@@ -94,15 +96,31 @@ export function createRunner(
     metrics.observe('tocsin_action_seconds', (clock.now() - startedAt) / 1000, { type });
     if (!isCancelled(job)) return settle(job, outcome, startedAt);
     const { reason } = job.cancel?.signal ?? {};
-    return settle(job, givenUp(outcome, isBegun(job.attempts), messageOf(reason)), startedAt);
+    const begun = isBegun(job.attempts) || job.attempts.progress !== undefined;
+    return settle(job, givenUp(outcome, begun, messageOf(reason)), startedAt);
   }
 
   async function execute(job: Job, connection: ResolvedConnection | null, now: number): Promise<Outcome> {
     const { command, attempts } = job;
+    let isOver = false;
+    const note = async (noted: Progress): Promise<void> => {
+      if (isOver) return;
+      job.attempts = { ...job.attempts, progress: noted };
+      await recorder.note(command, noted, () => isOver);
+    };
     try {
-      const { count: attempt, possibleDuplicate } = attempts;
-      const begun = isBegun(attempts);
-      const context = { ports: options.ports, connection, now, attempt, possibleDuplicate, begun, signal };
+      const { count: attempt, possibleDuplicate, progress } = attempts;
+      const context = {
+        ports: options.ports,
+        connection,
+        now,
+        attempt,
+        possibleDuplicate,
+        begun: isBegun(attempts),
+        ...(progress === undefined ? {} : { progress }),
+        note,
+        signal,
+      };
       if (job.cancel === undefined) return await executeInTime(action, command, context, clock);
       return await action.execute(command, {
         ...context,
@@ -112,6 +130,8 @@ export function createRunner(
     } catch (error) {
       logger.error('action threw', { type, command_id: command.command_id, error: String(error) });
       return thrown(error);
+    } finally {
+      isOver = true;
     }
   }
 

@@ -64,6 +64,7 @@ export const failure = (
 export type Step =
   | 'begin'
   | 'attempt'
+  | 'note'
   | 'release'
   | 'result'
   | 'timer'
@@ -145,6 +146,7 @@ export function actionKit(
       effects: {
         begin: (...given) => did('begin', () => effects.begin(...given)),
         finish: (...given) => did('finish', () => effects.finish(...given)),
+        note: (...given) => did('note', () => effects.note(...given)),
         release: (...given) => did('release', () => effects.release(...given)),
       },
       outbox,

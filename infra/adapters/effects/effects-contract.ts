@@ -129,6 +129,65 @@ export function effectsContract(ledger: () => EffectsPort): void {
     }
   });
 
+  it('tells what was noted last to whoever begins next, whatever ended the attempt, until it is done', async () => {
+    const noted = { parts: [[0, 2]], text: 'é "x" \\ \n\u2028', deep: { n: null } };
+    const id = newId();
+    await ledger().begin(id, 1);
+    await ledger().note(id, { parts: [] }, 2);
+    await ledger().note(id, noted, 2);
+    expect(await ledger().begin(id, 3)).toEqual({ state: 'uncertain', begunAt: 1, progress: noted });
+    await ledger().release(id);
+    expect(await ledger().begin(id, 4)).toEqual({ state: 'fresh', progress: noted });
+    expect(await ledger().begin(id, 5)).toEqual({ state: 'uncertain', begunAt: 4, progress: noted });
+    await ledger().finish(id, failed, 6);
+    expect(await ledger().begin(id, 7)).toEqual({ state: 'finished', outcome: failed });
+    expect(await ledger().begin(id, 8, 2)).toEqual({
+      state: 'reopened',
+      possibleDuplicate: false,
+      progress: noted,
+    });
+    expect(await ledger().begin(id, 9, 3)).toEqual({
+      state: 'reopened',
+      possibleDuplicate: true,
+      progress: noted,
+    });
+    await ledger().finish(id, done, 10);
+    expect(await ledger().begin(id, 11, 4)).toEqual({ state: 'finished', outcome: done });
+  });
+
+  it('a note leaves an outcome alone, and marks a command that the ledger does not know', async () => {
+    const [id, unknown] = [newId(), newId()];
+    await ledger().begin(id, 1);
+    await ledger().finish(id, failed, 2);
+    await ledger().note(id, { late: true }, 3);
+    expect(await ledger().begin(id, 4, 2)).toEqual({ state: 'reopened', possibleDuplicate: false });
+    await ledger().note(unknown, { parts: 1 }, 5);
+    expect(await ledger().begin(unknown, 6)).toEqual({
+      state: 'uncertain',
+      begunAt: 5,
+      progress: { parts: 1 },
+    });
+  });
+
+  it('what was taken back after a note is begun by one of many, and may end without', async () => {
+    const [same, higher, other] = [newId(), newId(), newId()];
+    for (const id of [same, higher, other]) {
+      await ledger().begin(id, 1, 2);
+      await ledger().note(id, { parts: 1 }, 2);
+      await ledger().release(id);
+      await ledger().release(id);
+    }
+    for (const [id, round] of [[same, 2] as const, [higher, 3] as const]) {
+      const states = await Promise.all(Array.from({ length: 50 }, () => ledger().begin(id, 3, round)));
+      expect(states.filter(({ state }) => state === 'fresh')).toEqual([
+        { state: 'fresh', progress: { parts: 1 } },
+      ]);
+      expect(states.filter(({ state }) => state === 'uncertain')).toHaveLength(49);
+    }
+    await ledger().finish(other, done, 4);
+    expect(await ledger().begin(other, 5)).toEqual({ state: 'finished', outcome: done });
+  });
+
   it('keeps commands apart', async () => {
     const [one, two] = [newId(), newId()];
     await ledger().begin(one, 1);

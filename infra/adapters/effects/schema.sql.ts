@@ -1,5 +1,10 @@
-// The table of the PostgreSQL effects ledger. One row per command; `outcome` is null while it is only begun.
+// The table of the PostgreSQL effects ledger. One row per command; `outcome` is null while it is only begun, or when that was taken
+// back (`released`) and something had been noted.
 // Invariant: the statements may run any number of times, by several processes at once.
+
+/** For tables that were made before attempts could note how far they came. */
+export const effectsProgress = `alter table effects add column if not exists released boolean not null default false;
+alter table effects add column if not exists progress jsonb;`;
 
 export const effectsTable = `
 create table if not exists effects (
@@ -8,10 +13,13 @@ create table if not exists effects (
   finished_at timestamptz,
   outcome jsonb,
   round integer not null default 1,
-  possible_duplicate boolean not null default false
+  possible_duplicate boolean not null default false,
+  released boolean not null default false,
+  progress jsonb
 );
 alter table effects add column if not exists round integer not null default 1;
 alter table effects add column if not exists possible_duplicate boolean not null default false;
+${effectsProgress}
 create index if not exists effects_begun_at on effects (begun_at);
 `;
 

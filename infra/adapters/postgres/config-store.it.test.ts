@@ -47,6 +47,7 @@ it('many services migrate an empty database at once, and one of them does it', a
     '0013_dead_letters',
     '0014_deliveries',
     '0015_connection_checks',
+    '0016_effects_progress',
   ]);
   expect(await migrate(all[0]!)).toEqual([]);
   await Promise.all(all.map((each) => each.destroy()));

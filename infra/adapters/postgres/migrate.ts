@@ -6,7 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import type { Pool } from 'pg';
-import { effectsTable } from '../effects/schema.sql.ts';
+import { effectsProgress, effectsTable } from '../effects/schema.sql.ts';
 import { secretTables } from '../secrets/schema.sql.ts';
 import type { Database, Db } from './schema.ts';
 
@@ -21,6 +21,7 @@ export function openDatabase(pool: Pool): Db {
 const ownedElsewhere: Readonly<Record<string, string>> = {
   '0004_effects': effectsTable,
   '0005_secrets': secretTables,
+  '0016_effects_progress': effectsProgress,
 };
 
 async function readMigrations(): Promise<Record<string, Migration>> {

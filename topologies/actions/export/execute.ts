@@ -40,8 +40,9 @@ export const exportAction = checked({
     if (params.sink === 'files') return store(command, records, params, context);
     const opened = forwarding(command, records, params, context.connection);
     if (isFailed(opened)) return opened;
-    const { refused, failure } = await forward(opened, context);
-    return failure ?? ended(records, refused, { sink: params.sink }, opened.cut);
+    const { delivered, refused, failure } = await forward(opened, records.length, context);
+    if (failure === null) return ended(records, refused, { sink: params.sink }, opened.cut);
+    return delivered === 0 ? failure : { ...failure, output: { sink: params.sink, records: delivered } };
   },
 });
 

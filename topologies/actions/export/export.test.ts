@@ -87,7 +87,7 @@ describe('what is exported', () => {
   });
 });
 
-describe('parameters', () => {
+describe('A19: parameters', () => {
   it.each<readonly [object, string]>([
     [{}, '/sink'],
     [{ sink: 's3' }, '/sink'],
@@ -108,7 +108,7 @@ describe('parameters', () => {
     expect(checkParams(exportAction, params).map((issue) => issue.path)).toEqual([path]);
   });
 
-  it('the connection has to be of the type that the sink uses', () => {
+  it('A25a: the connection has to be of the type that the sink uses', () => {
     const issues = (sink: string, type: 'http' | 'syslog') =>
       exportAction.checkConnection?.(
         { sink },

@@ -130,19 +130,6 @@ describe('A17: Splunk', () => {
     ]);
   });
 
-  it('has stored a part when it stops: the command is tried again, and may repeat that part', async () => {
-    const large = rows.map((row) => ({ ...row, big: 'x'.repeat(400_000) }));
-    const ports = fakes({ status: 503, body: '{"text":"Server is busy","code":9}' });
-    ports.http.answer({ status: 200, body: accepted });
-    expect(await run(rowsCommand(large), {}, ports)).toMatchObject({
-      status: 'failed',
-      code: 'http_5xx',
-      retry: 'backoff',
-      uncertain: true,
-      detail: expect.stringContaining('Server is busy'),
-    });
-  });
-
   it.each([
     ['a login page', '<html></html>', 'backoff'],
     ['nothing', '', 'backoff'],
@@ -168,7 +155,7 @@ describe('A17: Splunk', () => {
     expect(ports.http.requests).toHaveLength(1);
   });
 
-  it('a token that is missing or none pauses, whatever comes of the connection', async () => {
+  it('A25b: a token that is missing or none pauses, whatever comes of the connection', async () => {
     for (const token of [{}, { token: 'a b' }])
       expect(await run(eventCommand(), {}, fakes(), httpConnection({}, token))).toMatchObject({
         code: 'secret',
@@ -199,7 +186,7 @@ describe('A17: Splunk', () => {
     expect(numbers(ports)).toEqual([[0]]);
   });
 
-  it('a dry run hides the credential, in whatever header it is', () => {
+  it('A25b: a dry run hides the credential, in whatever header it is', () => {
     const connection = httpConnection({ auth: { type: 'header', header: 'X-Own' } }, { token: 'a-token' });
     const command = { ...eventCommand(), type: 'export', params: { sink: 'splunk-hec' } };
     const text = JSON.stringify(exportAction.preview(command, { connection, now: contractNow }));

@@ -1,6 +1,7 @@
 // Exports over the wire: the sink of the parameters opened for one command, its frames, one delivery, and what that comes to as an outcome.
 //
-// Invariant: frames and verdicts are those of the sink; what an HTTP answer means for the command is what it means for every action.
+// Invariant: frames and verdicts are those of the sink; what an HTTP answer means for the command is what it means for every action. A record
+// that an earlier attempt has delivered is not sent again.
 import type { Command } from '@tocsin/schemas/types.ts';
 import type { ActionContext, ResolvedConnection } from '../../domain/action/define-action.ts';
 import { failed } from '../../domain/action/fail.ts';
@@ -23,6 +24,7 @@ import type { SyslogParams } from '../../sinks/syslog/manifest.ts';
 import { syslog } from '../../sinks/syslog/sink.ts';
 import { syslogDestination } from '../../sinks/syslog/target.ts';
 import type { ExportParams } from './params.ts';
+import { deliveredOf, progressOf } from './progress.ts';
 import { type ExportRecord, originsOf } from './records.ts';
 
 /** A sink with the frames of a command. */
@@ -102,28 +104,51 @@ function withCommandId(params: SyslogParams): SyslogParams {
   return { ...params, fields: { [format === 'leef' ? 'commandId' : from]: from, ...fields } };
 }
 
-/** Delivers once: which records the receiver does not take, or why the command as a whole is to be tried again, or not. */
+export interface Forwarded {
+  /** Records that the receiver has, those of earlier attempts included. */
+  readonly delivered: number;
+  readonly refused: readonly Refused[];
+  /** Why the command is to be tried again, or not. */
+  readonly failure: Failed | null;
+}
+
+/** Delivers once what no earlier attempt has delivered. `count`: of all records. */
 export async function forward(
-  { wire, subject, ...frames }: Forwarding,
-  { ports, signal, now }: ActionContext,
-): Promise<{ readonly refused: readonly Refused[]; readonly failure: Failed | null }> {
+  { wire, subject, ...all }: Forwarding,
+  count: number,
+  { ports, signal, now, progress, note }: ActionContext,
+): Promise<Forwarded> {
   const { http, syslog: transport, clock } = ports;
   if (http === undefined || transport === undefined || clock === undefined)
     throw new TypeError('export needs the http, syslog and clock ports');
   const watched = watch(http, transport);
-  const { delivered, refused, stopped } = await deliverOnce(wire, frames, watched, { clock, signal });
+  const done = deliveredOf(progress, count);
+  const earlier = done.size;
+  const isLeft = ({ index }: { readonly index: number }): boolean => !done.has(index);
+  const frames = { frames: all.frames.filter(isLeft), refused: all.refused.filter(isLeft) };
+  const delivery = await deliverOnce(wire, frames, watched, {
+    clock,
+    signal,
+    async onDelivered(indexes) {
+      for (const index of indexes) done.add(index, index + 1);
+      await note?.(progressOf(done, count));
+    },
+  });
+  const { refused, stopped } = delivery;
+  const delivered = earlier + delivery.delivered;
   const answer = watched.last();
   if (stopped === null) {
     // What is refused as a whole has the status of its answer.
     const whole = delivered === 0 && answer !== null && 'status' in answer;
-    return { refused, failure: whole ? failureOf(answer, subject, now) : null };
+    return { delivered, refused, failure: whole ? failureOf(answer, subject, now) : null };
   }
   if (stopped.code === 'bug') throw new Error(stopped.detail);
   const failure =
     answer === null
       ? syslogFailure(stopped, subject, watched.wrote())
       : httpFailure(answer, stopped, subject, now);
-  return { refused, failure: delivered > 0 ? { ...failure, uncertain: true } : failure };
+  const repeats = delivery.delivered > 0 && note === undefined;
+  return { delivered, refused, failure: repeats ? { ...failure, uncertain: true } : failure };
 }
 
 function httpFailure(
@@ -161,7 +186,7 @@ function syslogFailure({ code, detail }: Stopped, subject: string, wrote: boolea
   return wrote ? { ...failure, uncertain: true } : failure;
 }
 
-/** The ports, and what came of them: the last answer over HTTP, and whether anything was written to a syslog receiver. */
+/** The ports, and what came of them: the last answer over HTTP, and whether a syslog receiver was sent anything over the last connection. */
 function watch(http: HttpPort, syslogPort: SyslogPort) {
   let last: HttpResponse | HttpFailure | null = null;
   let wrote = false;
@@ -181,6 +206,8 @@ function watch(http: HttpPort, syslogPort: SyslogPort) {
     } satisfies HttpPort,
     syslog: {
       async connect(target, onData) {
+        // What went over an earlier connection is proved: a delivery ends with the first connection that is lost.
+        wrote = false;
         const connection = await syslogPort.connect(target, onData);
         return {
           write(bytes) {

@@ -16,7 +16,7 @@ import type { ScriptHostPort } from '../../ports/script-host.ts';
 import type { SecretValue } from '../../ports/secrets.ts';
 import type { SyslogPort } from '../../ports/syslog.ts';
 import type { Topic } from '../../topics.ts';
-import type { FailureCode, Outcome } from './outcome.ts';
+import type { FailureCode, Outcome, Progress } from './outcome.ts';
 
 /** Every outside system that an action may touch. A worker hands an action only what its manifest needs. */
 export interface ActionPorts {
@@ -132,6 +132,14 @@ export interface ActionContext extends PreviewContext {
   readonly possibleDuplicate?: boolean;
   /** The same of an earlier attempt of this very round: nobody has asked for a repetition. */
   readonly begun?: boolean;
+  /** What earlier attempts of the command have done, as `note` kept it last, whatever ended them. */
+  readonly progress?: Progress;
+  /**
+   * For actions of several parts, after one that is done and before the next: keeps `progress` for attempts to come, also when this worker
+   * dies. Waits for the ledger, never rejects, and does nothing once the attempt is over. What it says is no longer uncertain. The last
+   * part needs none: the outcome follows. Absent where no attempt would follow.
+   */
+  readonly note?: (progress: Progress) => Promise<void>;
   /** Of cancellable types: whoever called for the command gives it up. */
   readonly cancel?: AbortSignal;
   readonly signal: AbortSignal;

@@ -68,6 +68,12 @@ export type FailureCode = keyof typeof failureCodes;
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/**
+ * Which parts of a command are done, in the words of its action type: they are done, whoever reads it. At most some 16 KiB, secret-free; an
+ * action begins anew where it cannot read what another version wrote.
+ */
+export type Progress = { readonly [part: string]: Json };
+
 export interface Done {
   readonly status: 'done';
   /** Identifier that the receiver gave: issue key, message id, document id. */

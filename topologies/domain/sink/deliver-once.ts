@@ -1,6 +1,7 @@
 // Sends a few events through a sink once: for whoever has a handful of events and its own retries, as an action has.
 //
-// Invariant: each event is delivered, refused, or among those that `stopped` speaks of; nothing is tried again on its own.
+// Invariant: each event is delivered, refused, or among those that `stopped` speaks of; nothing is tried again on its own. What is
+// delivered has been told before anything else is sent.
 // Surprise: a receiver that tries again by itself (syslog over a connection) is closed as soon as it wants to.
 import type {
   BatchVerdict,
@@ -41,6 +42,11 @@ export interface Frames {
   readonly refused: readonly Refused[];
 }
 
+export interface DeliveryContext extends Pick<ReceiverContext, 'clock' | 'signal'> {
+  /** Hears which events are delivered, when others follow and when the delivery stops; it must not reject. */
+  readonly onDelivered: (indexes: readonly number[]) => Promise<void>;
+}
+
 /** Bytes of one request or body. */
 const bodyMaxBytes = 1_048_576;
 
@@ -68,15 +74,28 @@ export function framesOf(wire: SinkFrames, events: readonly Buffer[], origins: O
   return { frames, refused };
 }
 
-/** Delivers the frames. `context` is that of an attempt; its signal ends the delivery. Rejects for defects only. */
+/** Delivers the frames. The signal is that of an attempt and ends the delivery. Rejects for defects only. */
 export async function deliverOnce(
   wire: SinkWire,
   { frames, refused: unframed }: Frames,
   ports: Partial<SinkPorts>,
-  { clock, signal }: Pick<ReceiverContext, 'clock' | 'signal'>,
+  { clock, signal, onDelivered }: DeliveryContext,
 ): Promise<Delivery> {
   const refused = [...unframed];
   let delivered = 0;
+  let untold: number[] = [];
+  const deliver = (part: Body): void => {
+    delivered += part.length;
+    untold = [...untold, ...part.map(({ index }) => index)];
+  };
+  const tell = async (): Promise<void> => {
+    if (untold.length > 0) await onDelivered(untold);
+    untold = [];
+  };
+  const stop = async (stopped: Stopped): Promise<Delivery> => {
+    await tell();
+    return { delivered, refused, stopped };
+  };
   let lost: Stopped | null = null;
   const receiver = wire.receiver(ports, {
     clock,
@@ -90,14 +109,15 @@ export async function deliverOnce(
       receiver.close?.();
     },
   });
-  const stop = (): void => receiver.close?.();
-  signal.addEventListener('abort', stop, { once: true });
+  const close = (): void => receiver.close?.();
+  signal.addEventListener('abort', close, { once: true });
   try {
     const waiting = bodiesOf(frames);
     for (let body = waiting.shift(); body !== undefined; body = waiting.shift()) {
+      await tell();
       const verdict = await sendBody(receiver, body);
       const at = (index: number): number => body?.[index]?.index ?? -1;
-      if (verdict.class === 'delivered') delivered += body.length;
+      if (verdict.class === 'delivered') deliver(body);
       else if (verdict.class === 'too-large' || (verdict.class === 'event-fault' && verdict.index === null)) {
         const why = verdict.class === 'too-large' ? 'too-large' : 'refused';
         if (body.length === 1) refused.push({ index: at(0), why, detail: verdict.detail });
@@ -106,24 +126,25 @@ export async function deliverOnce(
         const index = verdict.index ?? 0;
         refused.push({ index: at(index), why: 'refused', detail: verdict.detail });
         const before = body.slice(0, index);
-        if (verdict.prefixStored) delivered += before.length;
+        if (verdict.prefixStored) deliver(before);
         const rest = [...(verdict.prefixStored ? [] : before), ...body.slice(index + 1)];
         if (rest.length > 0) waiting.unshift(rest);
       } else if (verdict.class === 'per-event') {
         const wrong = verdict.events.filter((event) => event.class === 'event-fault');
         for (const { index, detail } of wrong) refused.push({ index: at(index), why: 'refused', detail });
-        delivered += body.length - verdict.events.length;
+        const others = new Set(verdict.events.map(({ index }) => index));
+        deliver(body.filter((_, index) => !others.has(index)));
         const first = verdict.events.find((event) => event.class !== 'event-fault');
-        if (first !== undefined) return { delivered, refused, stopped: stoppedBy(first) };
+        if (first !== undefined) return await stop(stoppedBy(first));
       } else {
-        if (verdict.class === 'transient') delivered += verdict.accepted;
-        return { delivered, refused, stopped: lost ?? stoppedBy(verdict) };
+        if (verdict.class === 'transient') deliver(body.slice(0, verdict.accepted));
+        return await stop(lost ?? stoppedBy(verdict));
       }
     }
     return { delivered, refused: refused.sort((a, b) => a.index - b.index), stopped: null };
   } finally {
-    signal.removeEventListener('abort', stop);
-    receiver.close?.();
+    signal.removeEventListener('abort', close);
+    close();
   }
 }
 

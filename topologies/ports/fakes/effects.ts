@@ -1,5 +1,5 @@
 // The effects ledger in memory.
-import type { Outcome } from '../../domain/action/outcome.ts';
+import type { Outcome, Progress } from '../../domain/action/outcome.ts';
 import { type EffectsPort, mayHaveHappened } from '../effects.ts';
 
 interface Entry {
@@ -7,6 +7,8 @@ interface Entry {
   readonly round: number;
   readonly outcome: Outcome | null;
   readonly possibleDuplicate?: boolean;
+  readonly progress?: Progress;
+  readonly released?: true;
 }
 
 export interface FakeEffects extends EffectsPort {
@@ -20,25 +22,37 @@ export function fakeEffects(): FakeEffects {
     entries,
     async begin(commandId, now, round = 1) {
       const entry = entries.get(commandId);
-      const begun = { begunAt: now, round, outcome: null };
-      if (entry === undefined) {
+      const noted = entry?.progress === undefined ? {} : { progress: entry.progress };
+      const begun = { begunAt: now, round, outcome: null, ...noted };
+      if (entry === undefined || entry.released === true) {
         entries.set(commandId, begun);
-        return { state: 'fresh' };
+        return { state: 'fresh', ...noted };
       }
       const { outcome, begunAt, possibleDuplicate = false } = entry;
       if (outcome?.status !== 'done' && entry.round < round) {
         entries.set(commandId, begun);
-        return { state: 'reopened', possibleDuplicate: mayHaveHappened(outcome, possibleDuplicate) };
+        return {
+          state: 'reopened',
+          possibleDuplicate: mayHaveHappened(outcome, possibleDuplicate),
+          ...noted,
+        };
       }
-      if (outcome === null) return { state: 'uncertain', begunAt };
+      if (outcome === null) return { state: 'uncertain', begunAt, ...noted };
       return { state: 'finished', outcome, ...(possibleDuplicate ? { possibleDuplicate } : {}) };
     },
     async finish(commandId, outcome, now, possibleDuplicate = false) {
-      const entry = entries.get(commandId) ?? { begunAt: now, round: 1, outcome: null };
+      const { released: _, ...entry } = entries.get(commandId) ?? { begunAt: now, round: 1, outcome: null };
       if (entry.outcome === null) entries.set(commandId, { ...entry, outcome, possibleDuplicate });
     },
+    async note(commandId, progress, now) {
+      const { released: _, ...entry } = entries.get(commandId) ?? { begunAt: now, round: 1, outcome: null };
+      if (entry.outcome === null) entries.set(commandId, { ...entry, progress });
+    },
     async release(commandId) {
-      if (entries.get(commandId)?.outcome === null) entries.delete(commandId);
+      const entry = entries.get(commandId);
+      if (entry?.outcome !== null) return;
+      if (entry.progress === undefined) entries.delete(commandId);
+      else entries.set(commandId, { ...entry, released: true });
     },
   };
 }
