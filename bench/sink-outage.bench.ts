@@ -11,8 +11,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '@tocsin/local/ports.ts';
 import { startKafka } from '@tocsin/local/servers/kafka.ts';
+import { rssMbOf } from '@tocsin/testing/resident-memory.ts';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
-import { rssMbOf } from './process-usage.ts';
 import { preload } from './sinks/load.ts';
 
 const [secondsText = '120', eventsText = '1000000'] = process.argv.slice(2);

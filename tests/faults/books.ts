@@ -36,8 +36,10 @@ export const readings = {
   sink: { group: sinkGroup('siem').id, topics: [topics.findings.name] },
 } as const satisfies Record<string, Reading>;
 
+type KeyedValue = Pick<LoadRecord, 'key' | 'value'>;
+
 /** Writes the records as any producer would. */
-export async function publish(client: LogClient, records: readonly LoadRecord[]): Promise<void> {
+export async function publish(client: LogClient, records: readonly KeyedValue[]): Promise<void> {
   const producer = client.producer();
   try {
     await send(producer, records);
@@ -47,7 +49,7 @@ export async function publish(client: LogClient, records: readonly LoadRecord[])
 }
 
 // A producer that was told of a failure sends the same again, as any producer would while a broker restarts.
-async function send(producer: LogProducer, records: readonly LoadRecord[]): Promise<void> {
+async function send(producer: LogProducer, records: readonly KeyedValue[]): Promise<void> {
   const out = records.map(({ key, value }) => ({ topic: topics.findings.name, key, value }));
   for (const deadline = performance.now() + 60_000; ; ) {
     try {
@@ -62,7 +64,7 @@ async function send(producer: LogProducer, records: readonly LoadRecord[]): Prom
 /** Publishes a few records at a time for as long as `slowly` says, and then what is left: load while faults happen. */
 export function feed(
   client: LogClient,
-  records: readonly LoadRecord[],
+  records: readonly KeyedValue[],
   slowly: () => boolean,
   pace: { readonly count: number; readonly everyMs: number } = { count: 25, everyMs: 300 },
 ): { readonly done: Promise<void>; left(): number } {

@@ -1,15 +1,12 @@
 // Tocsin on servers of its own, in processes that a test may kill, freeze and start again at any moment.
 //
 // Invariant: whatever a test did, `stop` ends every process and removes the data.
-// Surprise: no supervisor here: its growing pauses between restarts would hide the kills that come close together. The session
-// timeout is short for the same reason: after a SIGKILL the group waits for it.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// Surprise: the session timeout is short: after a SIGKILL the group waits for it.
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openLogClient, parseLogSettings } from '@tocsin/adapters/log/client.ts';
-import { repository } from '@tocsin/local/home.ts';
-import { freePort } from '@tocsin/local/ports.ts';
-import { type Exit, logTail, type Running, startProgram, waitUntilReady } from '@tocsin/local/process.ts';
+import { logTail } from '@tocsin/local/process.ts';
 import { type Kafka, startKafka } from '@tocsin/local/servers/kafka.ts';
 import { type Postgres, startPostgres } from '@tocsin/local/servers/postgres.ts';
 import { type Redis, startRedis } from '@tocsin/local/servers/redis.ts';
@@ -17,20 +14,9 @@ import { ensureKeyring } from '@tocsin/local/stack.ts';
 import { createMissingTopics } from '@tocsin/local/topics.ts';
 import { scratchFolder } from '@tocsin/testing/scratch.ts';
 import type { LogClient } from '@tocsin/topologies/ports/log.ts';
+import { createProcesses, type Process, writeDocuments } from './processes.ts';
 
-export interface Process {
-  readonly name: string;
-  readonly url: string;
-  readonly logFile: string;
-  pid(): number;
-  /** SIGKILL, now; the returned promise is the end of the process. */
-  kill(): Promise<Exit>;
-  /** SIGTERM, and how it ended. */
-  stop(): Promise<Exit>;
-  /** Starts it again at the same address, and waits until it is healthy. */
-  start(): Promise<void>;
-  healthy(timeoutMs?: number): Promise<void>;
-}
+export type { Process } from './processes.ts';
 
 export interface System {
   readonly client: LogClient;
@@ -78,7 +64,6 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   ) as [Kafka, Redis, Postgres];
   let redis = firstRedis;
   let postgres = firstPostgres;
-  const processes: { ended(): Promise<unknown> }[] = [];
   const env: Record<string, string> = {
     KAFKA_BROKERS: kafka.brokers,
     REDIS_URL: redis.url,
@@ -92,54 +77,15 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     ...options.env,
   };
   await createMissingTopics(env);
-  const counts = new Map<string, number>();
-
-  async function service(name: string, extra: Readonly<Record<string, string>> = {}): Promise<Process> {
-    const number = (counts.get(name) ?? 0) + 1;
-    counts.set(name, number);
-    const instance = number === 1 ? name : `${name}-${number}`;
-    const port = await freePort();
-    const url = `http://127.0.0.1:${port}`;
-    const logFile = join(home, `${instance}.log`);
-    let running: Running;
-    const healthy = (timeoutMs = 60_000) =>
-      waitUntilReady({ what: instance, running, logFile, timeoutMs }, () => answers200(`${url}/health`));
-    const start = async () => {
-      running = await startProgram({
-        command: process.execPath,
-        args: [join(repository, 'services', name, 'main.ts')],
-        env: { ...process.env, ...env, ...extra, HTTP_PORT: String(port) },
-        output: { file: logFile },
-        graceSeconds: 30,
-      });
-      await healthy();
-    };
-    processes.push({ ended: async () => running?.kill() });
-    await start();
-    return {
-      name,
-      url,
-      logFile,
-      pid: () => running.pid,
-      kill: () => running.kill(),
-      stop: () => running.stop(),
-      start,
-      healthy,
-    };
-  }
+  const processes = createProcesses(home, env);
 
   return {
     client: await openLogClient(parseLogSettings(env, 'faults')),
     env,
     home,
     kafka,
-    service,
-    configure(documents) {
-      for (const document of documents) {
-        const { kind, id } = document as { kind: string; id: string };
-        writeFileSync(join(configDir, `${kind}-${id}.json`), JSON.stringify(document));
-      }
-    },
+    service: processes.service,
+    configure: (documents) => writeDocuments(configDir, documents),
     killRedis: () => redis.kill(),
     async startRedis() {
       redis = await startRedis({ dataDir: join(home, 'redis'), port: portOf(redis.url) });
@@ -149,7 +95,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       postgres = await startPostgres({ dataDir: join(home, 'postgres'), port: portOf(postgres.url) });
     },
     async stop() {
-      await Promise.all(processes.map((each) => each.ended()));
+      await processes.end();
       await Promise.all([kafka.stop(), redis.stop(), postgres.stop()]);
       // FAULTS_KEEP=1 leaves data and logs for whoever looks for the cause of a failure.
       if (process.env['FAULTS_KEEP'] !== undefined) process.stdout.write(`kept: ${home}\n`);
@@ -175,12 +121,4 @@ export function randomPause(ms: number): Promise<void> {
 
 function portOf(url: string): number {
   return Number(new URL(url).port);
-}
-
-async function answers200(url: string): Promise<boolean> {
-  try {
-    return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).status === 200;
-  } catch {
-    return false;
-  }
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
  * An answer to write, optionally late; or a way to misbehave: never answer, send a final status and then drip the body for ever,
- * break the connection, redirect elsewhere, answer 200 with a login page.
+ * break the connection, break it in the middle of a success, redirect elsewhere, answer 200 with a login page.
  */
 export type Answer =
   | {
@@ -16,6 +16,7 @@ export type Answer =
   | 'hang'
   | 'drip'
   | 'reset'
+  | 'cut'
   | 'html';
 
 export const LOGIN_PAGE =
@@ -26,6 +27,11 @@ export function giveAnswer(request: IncomingMessage, response: ServerResponse, a
   if (answer === 'hang') return;
   if (answer === 'reset') {
     request.socket.resetAndDestroy();
+    return;
+  }
+  if (answer === 'cut') {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': '400' });
+    response.write('{"errors":false,"text":"Success","code":0,', () => request.socket.destroy());
     return;
   }
   if (answer === 'drip') {
@@ -47,4 +53,11 @@ export function giveAnswer(request: IncomingMessage, response: ServerResponse, a
   };
   if (answer.delayMs === undefined) write();
   else setTimeout(write, answer.delayMs);
+}
+
+/** The same answer, `ms` later; ways to misbehave stay as they are. */
+export function later(answer: Answer, ms: number): Answer {
+  return typeof answer === 'object' && 'status' in answer && !('redirect' in answer)
+    ? { ...answer, delayMs: ms }
+    : answer;
 }

@@ -4,7 +4,7 @@
 // Surprise: an unsupported encoding and a body that is too large are answered with HTML, not with a HEC reply.
 import type { IncomingMessage } from 'node:http';
 import { gunzipSync } from 'node:zlib';
-import { type Answer, giveAnswer } from './answers.ts';
+import { type Answer, giveAnswer, later } from './answers.ts';
 import { createHecAcks, type HecAcks } from './hec-acks.ts';
 import { type HecEvent, parseEnvelopes } from './hec-parser.ts';
 import { createWaiter, listen, readBody } from './http-server.ts';
@@ -23,17 +23,21 @@ export interface HecOptions {
   readonly successCode?: 0 | 24 | 25;
   readonly port?: number;
   readonly tls?: { cert: string; key: string };
+  /** Called with what was indexed, before the request is answered. */
+  readonly onIndexed?: (events: readonly HecEvent[]) => void;
 }
 
 /**
  * One scripted fault. `busyAfter` takes that many envelopes of the request and answers 503/9 with that number; `lost` takes the
- * whole request and breaks the connection instead of answering; `lostAck` does so with the next answer to a question for acknowledgements; `hec` is a HEC reply without looking at the body; `down` makes
- * the health endpoint fail as well.
+ * whole request and breaks the connection instead of answering, `taken` gives an answer of another kind then, `lateMs` the right one so
+ * much later; `lostAck` breaks the next answer to a question for acknowledgements; `hec` is a HEC reply without looking at the body.
  */
 export type HecFault =
   | Answer
   | { readonly busyAfter: number }
   | { readonly lost: true }
+  | { readonly taken: Answer }
+  | { readonly lateMs: number }
   | { readonly lostAck: true }
   | { readonly hec: { readonly status: number; readonly code: number; readonly text: string } };
 
@@ -55,8 +59,8 @@ export interface HecReceiver {
   readonly requests: readonly HecRequest[];
   /** Faults for the next requests, one each. */
   script(...faults: readonly HecFault[]): void;
-  /** A fault for every request until it is set to null. */
-  failWith(fault: HecFault | null): void;
+  /** A fault for every request until it is set to null; the health endpoint is `down` meanwhile unless it is said to be `up`. */
+  failWith(fault: HecFault | null, health?: 'up' | 'down'): void;
   /** 403/1 for every request, as when an administrator disables the token. */
   disableToken(disabled: boolean): void;
   /** Where acknowledgements come from; null without useACK. */
@@ -89,14 +93,19 @@ export async function startHecReceiver(options: HecOptions = {}): Promise<HecRec
   const scripted: HecFault[] = [];
   const waiter = createWaiter();
   let always: HecFault | null = null;
+  let isDown = false;
   let disabled = false;
   let ackLost = false;
   const polls: { channel: string; ids: readonly unknown[] }[] = [];
+  const index = (indexed: readonly HecEvent[]): void => {
+    for (const event of indexed) events.push(event);
+    options.onIndexed?.(indexed);
+  };
   const acks =
     options.ackAfterMs === undefined
       ? null
       : createHecAcks(options.ackAfterMs, (indexed) => {
-          events.push(...indexed);
+          index(indexed);
           waiter.changed();
         });
   const successCode = options.successCode ?? 0;
@@ -129,7 +138,7 @@ export async function startHecReceiver(options: HecOptions = {}): Promise<HecRec
   /** Indexes at once, or takes for later and gives an id. */
   const take = (taken: readonly HecEvent[], channel: string | null): number | undefined => {
     if (acks !== null && channel !== null) return taken.length === 0 ? undefined : acks.take(channel, taken);
-    events.push(...taken);
+    index(taken);
     return undefined;
   };
 
@@ -217,18 +226,19 @@ export async function startHecReceiver(options: HecOptions = {}): Promise<HecRec
     const answer = RAW_PATHS.has(path)
       ? acceptRaw(plain, channel, new URLSearchParams(query))
       : accept(plain, channel);
-    return fault !== null && 'lost' in fault ? 'reset' : answer;
+    if (fault !== null && 'lost' in fault) return 'reset';
+    if (fault !== null && 'taken' in fault) return fault.taken;
+    return fault !== null && 'lateMs' in fault ? later(answer, fault.lateMs) : answer;
   };
 
   const server = await listen(
     async (request, response) => {
       const path = (request.url ?? '').split('?')[0] ?? '';
       if (request.method === 'GET' && HEALTH_PATHS.has(path)) {
-        const down = always !== null;
         giveAnswer(
           request,
           response,
-          down ? reply(503, 18, 'HEC is unhealthy, queues are full') : reply(200, 17, 'HEC is healthy'),
+          isDown ? reply(503, 18, 'HEC is unhealthy, queues are full') : reply(200, 17, 'HEC is healthy'),
         );
         return;
       }
@@ -276,8 +286,9 @@ export async function startHecReceiver(options: HecOptions = {}): Promise<HecRec
         if (typeof fault === 'object' && 'lostAck' in fault) ackLost = true;
         else scripted.push(fault);
     },
-    failWith(fault) {
+    failWith(fault, health = 'down') {
       always = fault;
+      isDown = fault !== null && health === 'down';
     },
     disableToken(value) {
       disabled = value;

@@ -18,7 +18,7 @@ export type RawScript = (socket: Socket, n: number) => void;
 
 export async function startRawReceiver(
   script: RawScript,
-  options: { tls?: TlsOptions; host?: string } = {},
+  options: { tls?: TlsOptions; host?: string; port?: number } = {},
 ): Promise<RawReceiver> {
   const sockets = new Set<Socket>();
   let accepted = 0;
@@ -35,7 +35,7 @@ export async function startRawReceiver(
     socket.on('error', () => {});
     socket.once('close', () => sockets.delete(socket));
   });
-  server.listen(0, options.host ?? '127.0.0.1');
+  server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
